@@ -1,0 +1,6 @@
+#pragma once
+
+#include <cstdint>
+
+// A function that Java binds by name.
+#define CLOZE_EXPORT extern "C" __attribute__((visibility("default")))
