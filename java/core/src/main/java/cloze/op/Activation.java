@@ -1,0 +1,22 @@
+package cloze.op;
+
+/** What a product applies to its result; the code is the kernels'. */
+public enum Activation {
+    NONE(0),
+    /** {@code x Phi(x)}, with the error function: BERT, ViT. */
+    GELU_ERF(1),
+    /** The tanh approximation of GELU: GPT-2. */
+    GELU_TANH(2),
+    RELU(3),
+    TANH(4);
+
+    private final int code;
+
+    Activation(int code) {
+        this.code = code;
+    }
+
+    public int code() {
+        return code;
+    }
+}

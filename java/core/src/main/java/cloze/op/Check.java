@@ -1,0 +1,36 @@
+package cloze.op;
+
+import cloze.tensor.DType;
+import cloze.tensor.Shape;
+import cloze.tensor.ShapeException;
+import cloze.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** What the compact constructors of ops check; messages are built only when a check fails. */
+final class Check {
+    private Check() {}
+
+    static void shape(String op, String argument, @Nullable Tensor tensor, Tensor like, int... expected) {
+        if (tensor != null && !tensor.shape().equals(new Shape(expected))) {
+            throw new ShapeException(op, argument, new Shape(expected) + " to fit " + like, tensor);
+        }
+    }
+
+    static void rank(String op, String argument, Tensor tensor, int rank, String axes) {
+        if (tensor.shape().rank() != rank) {
+            throw new ShapeException(op, argument, axes, tensor);
+        }
+    }
+
+    static void dtype(String op, String argument, @Nullable Tensor tensor, DType dtype) {
+        if (tensor != null && tensor.dtype() != dtype) {
+            throw new ShapeException(op, argument, "of type " + dtype, tensor.toString());
+        }
+    }
+
+    static void that(boolean holds, String op, String argument, String expected, Object actual) {
+        if (!holds) {
+            throw new ShapeException(op, argument, expected, String.valueOf(actual));
+        }
+    }
+}

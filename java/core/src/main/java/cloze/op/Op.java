@@ -1,0 +1,43 @@
+package cloze.op;
+
+import cloze.autograd.Gradients;
+import cloze.backend.Backend;
+import cloze.tensor.DType;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+import java.util.List;
+
+/**
+ * A differentiable operation, bound to its inputs. The record's components are the signature, its compact constructor
+ * checks the shapes, and {@code forward} and {@code backward} call the backend's kernel of the same name.
+ */
+public sealed interface Op
+        permits Add,
+                Attention,
+                CachedAttention,
+                Dropout,
+                Embedding,
+                GatherTokens,
+                Gelu,
+                LayerNorm,
+                MaskedSoftmax,
+                MatMul,
+                MeanPool,
+                RestoreTokens,
+                RmsNorm,
+                Rope,
+                SoftmaxCrossEntropy,
+                SwiGlu {
+    /** What an op makes; the first result is the value, the others are further values or kept for {@code backward}. */
+    record Result(String name, Shape shape, DType dtype) {}
+
+    /** The tensors that gradients can flow to. */
+    List<Tensor> inputs();
+
+    /** @param training whether {@code backward} will be called, so that what it needs must be made */
+    List<Result> results(boolean training);
+
+    void forward(Backend backend, List<Tensor> results, boolean training);
+
+    void backward(Backend backend, List<Tensor> results, Gradients gradients);
+}

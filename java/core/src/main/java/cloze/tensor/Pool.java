@@ -1,0 +1,185 @@
+package cloze.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
+
+/**
+ * The memory of one backend. Freed blocks are kept by size class, since a training step asks for the same sizes every
+ * time: from the second step on every request is a hit, nothing is zero-filled, and addresses repeat. Thread-safe
+ * without locks on the way of a hit.
+ */
+public final class Pool implements AutoCloseable {
+    /** Blocks of at least this size are mapped on their own, so that {@link #trim} can give them back. */
+    private static final long LARGE = 4L << 20;
+
+    private static final long SLAB = 16L << 20;
+    private static final long ALIGNMENT = 64;
+
+    record Block(long address, long bytes, MemorySegment segment) {}
+
+    private final DeviceMemory device;
+    private final long budget;
+    private final Map<Long, ConcurrentLinkedDeque<Block>> free = new ConcurrentHashMap<>();
+    private final Set<Scope> open = ConcurrentHashMap.newKeySet();
+    private final Map<Long, Long> mapped = new ConcurrentHashMap<>();
+    private final AtomicLong bytesMapped = new AtomicLong();
+    private final AtomicLong bytesUsed = new AtomicLong();
+    private final AtomicLong peak = new AtomicLong();
+    private final Object slabLock = new Object();
+    private long slab;
+    private long slabLeft;
+
+    /** @param budget most bytes that may be mapped, {@link Long#MAX_VALUE} for no limit */
+    public Pool(DeviceMemory device, long budget) {
+        this.device = device;
+        this.budget = budget;
+    }
+
+    /** A lifetime of its own, named in messages. */
+    public Scope scope(String name) {
+        var scope = new Scope(name, this);
+        open.add(scope);
+        return scope;
+    }
+
+    /** Bytes held by open scopes. */
+    public long bytesUsed() {
+        return bytesUsed.get();
+    }
+
+    /** Bytes taken from the device, in use or kept for reuse. */
+    public long bytesMapped() {
+        return bytesMapped.get();
+    }
+
+    /** Most bytes that were mapped at a time. */
+    public long peakBytes() {
+        return peak.get();
+    }
+
+    public long budget() {
+        return budget;
+    }
+
+    /** What each open scope holds, largest first. */
+    public String report() {
+        return open.stream()
+                .sorted(Comparator.comparingLong(Scope::bytes).reversed())
+                .limit(8)
+                .map(scope -> "'%s' %s".formatted(scope.name(), mebibytes(scope.bytes())))
+                .collect(Collectors.joining(", "));
+    }
+
+    Block take(String tensor, long bytes) {
+        long size = sizeClass(bytes);
+        ConcurrentLinkedDeque<Block> blocks = free.get(size);
+        Block block = blocks == null ? null : blocks.pollFirst();
+        if (block == null) {
+            block = size >= LARGE ? mapLarge(tensor, size) : carve(tensor, size);
+        }
+        bytesUsed.addAndGet(size);
+        return block;
+    }
+
+    void giveBack(Block block) {
+        bytesUsed.addAndGet(-block.bytes());
+        free.computeIfAbsent(block.bytes(), _ -> new ConcurrentLinkedDeque<>()).addFirst(block);
+    }
+
+    void closed(Scope scope) {
+        open.remove(scope);
+    }
+
+    MemorySegment view(long address, long bytes) {
+        return device.view(address, bytes);
+    }
+
+    /** Gives the large blocks that nobody uses back to the device. */
+    public void trim() {
+        for (var entry : free.entrySet()) {
+            if (entry.getKey() >= LARGE) {
+                for (Block block = entry.getValue().pollFirst();
+                        block != null;
+                        block = entry.getValue().pollFirst()) {
+                    unmap(block.address(), block.bytes());
+                }
+            }
+        }
+    }
+
+    private Block mapLarge(String tensor, long size) {
+        long address = map(tensor, size);
+        return new Block(address, size, device.view(address, size));
+    }
+
+    private Block carve(String tensor, long size) {
+        synchronized (slabLock) {
+            if (slabLeft < size) {
+                slab = map(tensor, SLAB);
+                slabLeft = SLAB;
+            }
+            long address = slab;
+            slab += size;
+            slabLeft -= size;
+            return new Block(address, size, device.view(address, size));
+        }
+    }
+
+    private long map(String tensor, long bytes) {
+        if (bytesMapped.get() + bytes > budget) {
+            trim();
+        }
+        if (bytesMapped.addAndGet(bytes) > budget) {
+            bytesMapped.addAndGet(-bytes);
+            throw outOfMemory(tensor, bytes, "the budget is " + mebibytes(budget));
+        }
+        long address = device.map(bytes);
+        if (address == 0) {
+            bytesMapped.addAndGet(-bytes);
+            throw outOfMemory(tensor, bytes, "the device has no more");
+        }
+        mapped.put(address, bytes);
+        peak.accumulateAndGet(bytesMapped.get(), Math::max);
+        return address;
+    }
+
+    private void unmap(long address, long bytes) {
+        mapped.remove(address);
+        bytesMapped.addAndGet(-bytes);
+        device.unmap(address, bytes);
+    }
+
+    private OutOfMemoryException outOfMemory(String tensor, long bytes, String why) {
+        return new OutOfMemoryException("%s needs %s more, but %s are mapped and %s; in use: %s"
+                .formatted(tensor, mebibytes(bytes), mebibytes(bytesMapped.get()), why, report()));
+    }
+
+    /** Eight classes to a power of two: at most 12.5 % of a block is unused. */
+    private static long sizeClass(long bytes) {
+        long least = Math.max(bytes, ALIGNMENT);
+        long step = Math.max(ALIGNMENT, Long.highestOneBit(least) >> 3);
+        return Math.ceilDiv(least, step) * step;
+    }
+
+    private static String mebibytes(long bytes) {
+        return "%.1f MiB".formatted(bytes / 1048576.0);
+    }
+
+    /** @throws IllegalStateException naming the scopes that are still open; the memory is given back all the same */
+    @Override
+    public void close() {
+        String leaked = report();
+        mapped.forEach(device::unmap);
+        mapped.clear();
+        free.clear();
+        if (!leaked.isEmpty()) {
+            throw new IllegalStateException("closed with open scopes: " + leaked);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+package cloze.tensor;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * A lifetime: tensors made in a scope are freed together when it closes. A scope belongs to the thread that works in
+ * it; the tensors in it may be read by any.
+ */
+public final class Scope implements AutoCloseable {
+    private final String name;
+    private final Pool pool;
+    private final List<Tensor> owned = new ArrayList<>();
+    private volatile boolean open = true;
+    private final AtomicLong bytes = new AtomicLong();
+
+    Scope(String name, Pool pool) {
+        this.name = name;
+        this.pool = pool;
+    }
+
+    public String name() {
+        return name;
+    }
+
+    /** Bytes that this scope holds. */
+    public long bytes() {
+        return bytes.get();
+    }
+
+    /** A scope inside this one, for what is needed for a shorter time. */
+    public Scope child(String childName) {
+        return pool.scope(name + "/" + childName);
+    }
+
+    /** A tensor whose content is unspecified until it is written. */
+    public Tensor tensor(String tensorName, Shape shape, DType dtype) {
+        return tensor(tensorName, shape, dtype, false);
+    }
+
+    /** @param trainable whether gradients flow into the tensor */
+    public Tensor tensor(String tensorName, Shape shape, DType dtype, boolean trainable) {
+        if (!open) {
+            throw new IllegalStateException("scope '%s' is closed, so it can not own '%s'".formatted(name, tensorName));
+        }
+        Pool.Block block = pool.take(tensorName, shape.size() * dtype.bytes());
+        bytes.addAndGet(block.bytes());
+        var tensor = new Tensor(tensorName, shape, dtype, trainable, block.segment(), block, this);
+        tensor.index = owned.size();
+        owned.add(tensor);
+        return tensor;
+    }
+
+    /**
+     * Part of a larger tensor under its own name and shape; it lives as long as {@code parent}.
+     *
+     * @param from first element of {@code parent} that belongs to the slice
+     */
+    public Tensor slice(Tensor parent, long from, String sliceName, Shape shape, boolean trainable) {
+        if (from < 0 || from + shape.size() > parent.shape().size()) {
+            throw new IllegalArgumentException(
+                    "slice %s %s at element %d does not fit %s".formatted(sliceName, shape, from, parent));
+        }
+        long address = parent.memory().address() + from * parent.dtype().bytes();
+        var memory = pool.view(address, shape.size() * parent.dtype().bytes());
+        return new Tensor(sliceName, shape, parent.dtype(), trainable, memory, null, parent.owner());
+    }
+
+    /** Takes over a tensor of another scope, so that it outlives that scope. */
+    public Tensor adopt(Tensor tensor) {
+        Pool.Block block = tensor.block();
+        if (block == null || !tensor.owner().open) {
+            throw new IllegalStateException("%s is a slice or freed, so '%s' can not adopt it".formatted(tensor, name));
+        }
+        tensor.owner().forget(tensor);
+        bytes.addAndGet(block.bytes());
+        tensor.moveTo(this);
+        tensor.index = owned.size();
+        owned.add(tensor);
+        return tensor;
+    }
+
+    /** Frees one tensor of this scope before the rest. */
+    public void release(Tensor tensor) {
+        Pool.Block block = tensor.block();
+        if (block != null && tensor.owner() == this && !tensor.released()) {
+            forget(tensor);
+            tensor.markReleased();
+            pool.giveBack(block);
+        }
+    }
+
+    private void forget(Tensor tensor) {
+        Tensor last = owned.removeLast();
+        if (last != tensor) {
+            owned.set(tensor.index, last);
+            last.index = tensor.index;
+        }
+        Pool.Block block = tensor.block();
+        bytes.addAndGet(block == null ? 0 : -block.bytes());
+    }
+
+    boolean isOpen() {
+        return open;
+    }
+
+    @Override
+    public void close() {
+        if (open) {
+            open = false;
+            for (Tensor tensor : owned) {
+                Pool.Block block = tensor.block();
+                if (block != null) {
+                    pool.giveBack(block);
+                }
+            }
+            owned.clear();
+            bytes.set(0);
+            pool.closed(this);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+package cloze.tensor;
+
+/** An op was given a tensor that does not fit; the message names op, argument, expected and actual. */
+public final class ShapeException extends IllegalArgumentException {
+    private static final long serialVersionUID = 1L;
+
+    public ShapeException(String op, String argument, String expected, Tensor actual) {
+        super("%s: %s must be %s, but %s is %s".formatted(op, argument, expected, actual.name(), actual.shape()));
+    }
+
+    public ShapeException(String op, String argument, String expected, String actual) {
+        super("%s: %s must be %s, but it is %s".formatted(op, argument, expected, actual));
+    }
+}

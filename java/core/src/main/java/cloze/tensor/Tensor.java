@@ -1,0 +1,101 @@
+package cloze.tensor;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** A dense, row-major array on one device, owned by exactly one {@link Scope}. */
+public final class Tensor {
+    private final String name;
+    private final Shape shape;
+    private final DType dtype;
+    private final boolean trainable;
+    private final MemorySegment memory;
+    private final Pool.@Nullable Block block;
+    private Scope owner;
+    private boolean released;
+    int index;
+
+    Tensor(
+            String name,
+            Shape shape,
+            DType dtype,
+            boolean trainable,
+            MemorySegment memory,
+            Pool.@Nullable Block block,
+            Scope owner) {
+        this.name = name;
+        this.shape = shape;
+        this.dtype = dtype;
+        this.trainable = trainable;
+        this.memory = memory;
+        this.block = block;
+        this.owner = owner;
+    }
+
+    public String name() {
+        return name;
+    }
+
+    public Shape shape() {
+        return shape;
+    }
+
+    public DType dtype() {
+        return dtype;
+    }
+
+    /** Bytes of the elements. */
+    public long bytes() {
+        return shape.size() * dtype.bytes();
+    }
+
+    /** Whether gradients flow into this tensor. */
+    public boolean trainable() {
+        return trainable;
+    }
+
+    /**
+     * The elements, for kernels: readable on the host only where the device shares its memory. The segment may be longer
+     * than the tensor.
+     *
+     * @throws IllegalStateException if the tensor has been freed
+     */
+    public MemorySegment memory() {
+        if (released || !owner.isOpen()) {
+            throw freed();
+        }
+        return memory;
+    }
+
+    Scope owner() {
+        return owner;
+    }
+
+    Pool.@Nullable Block block() {
+        return block;
+    }
+
+    boolean released() {
+        return released;
+    }
+
+    void moveTo(Scope scope) {
+        owner = scope;
+    }
+
+    void markReleased() {
+        released = true;
+    }
+
+    private IllegalStateException freed() {
+        return new IllegalStateException(
+                released
+                        ? "%s was released in scope '%s'".formatted(this, owner.name())
+                        : "%s was freed when scope '%s' closed".formatted(this, owner.name()));
+    }
+
+    @Override
+    public String toString() {
+        return "%s %s %s".formatted(name, shape, dtype);
+    }
+}

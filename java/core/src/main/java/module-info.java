@@ -1,0 +1,14 @@
+/** Tensors, ops and their gradients, models, tasks, data and training; knows no device. */
+@org.jspecify.annotations.NullMarked
+module cloze.core {
+    requires static transitive org.jspecify;
+    requires tools.jackson.databind;
+    requires org.slf4j;
+
+    exports cloze.autograd;
+    exports cloze.backend;
+    exports cloze.op;
+    exports cloze.tensor;
+
+    uses cloze.backend.BackendProvider;
+}

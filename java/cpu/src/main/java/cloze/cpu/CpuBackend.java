@@ -1,0 +1,72 @@
+package cloze.cpu;
+
+import cloze.backend.Backend;
+import cloze.backend.BackendOptions;
+import cloze.tensor.Pool;
+import cloze.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+
+/** Runs every op with the kernels of {@code native/}. */
+final class CpuBackend implements Backend {
+    private final NativeLibrary library;
+    private final CpuKernels kernels;
+    private final Pool memory;
+
+    CpuBackend(NativeLibrary library, BackendOptions options) {
+        this.library = library;
+        int threads = options.threads() == 0 ? Runtime.getRuntime().availableProcessors() : options.threads();
+        library.setThreads(threads);
+        kernels = new CpuKernels(library);
+        memory = new Pool(library, options.memory());
+    }
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public String description() {
+        return "cpu: %s, %s kernels, %d threads".formatted(library.describeCpu(), library.level(), library.threads());
+    }
+
+    @Override
+    public Pool memory() {
+        return memory;
+    }
+
+    @Override
+    public <K> K kernel(Class<K> type) {
+        return type.cast(kernels.get(type));
+    }
+
+    @Override
+    public void upload(MemorySegment host, Tensor tensor) {
+        MemorySegment.copy(host, 0, tensor.memory(), 0, tensor.bytes());
+    }
+
+    @Override
+    public void download(Tensor tensor, MemorySegment host) {
+        MemorySegment.copy(tensor.memory(), 0, host, 0, tensor.bytes());
+    }
+
+    @Override
+    public void copy(Tensor from, Tensor to) {
+        MemorySegment.copy(from.memory(), 0, to.memory(), 0, to.bytes());
+    }
+
+    @Override
+    public void zero(Tensor tensor) {
+        tensor.memory().asSlice(0, tensor.bytes()).fill((byte) 0);
+    }
+
+    @Override
+    public void synchronize() {
+        // kernels return when they are done
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+}

@@ -1,0 +1,55 @@
+package cloze.cpu;
+
+import cloze.backend.Backend;
+import cloze.backend.BackendException;
+import cloze.backend.BackendOptions;
+import cloze.backend.BackendProvider;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Offers the CPU backend, with the widest instruction set that the machine has. The system property
+ * {@code cloze.cpu.level} asks for another one.
+ */
+public final class CpuBackendProvider implements BackendProvider {
+    /** For {@link java.util.ServiceLoader}. */
+    public CpuBackendProvider() {}
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public @Nullable String unavailable() {
+        try {
+            NativeLibrary.best();
+            return null;
+        } catch (BackendException e) {
+            return e.getMessage();
+        }
+    }
+
+    @Override
+    public Backend open(BackendOptions options) {
+        return new CpuBackend(NativeLibrary.best(), options);
+    }
+
+    /**
+     * Opens the backend with the kernels of one instruction set.
+     *
+     * @throws BackendException if the machine does not have it
+     */
+    public static Backend open(CpuLevel level, BackendOptions options) {
+        return new CpuBackend(NativeLibrary.of(level), options);
+    }
+
+    /** The widest instruction set of this machine. */
+    public static CpuLevel level() {
+        return NativeLibrary.machineLevel();
+    }
+
+    @Override
+    public String toString() {
+        return name();
+    }
+}
