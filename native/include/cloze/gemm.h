@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+namespace cloze {
+
+// C [n, m] (+)= op(A) [n, k] op(B) [k, m] + bias, all row major with leading dimensions; op(X) is X, or X transposed.
+// C overlaps neither A nor B. The bits depend on the shape alone, not on the number of threads.
+struct Product {
+    int64_t n, m, k;
+    const float* a;
+    int64_t lda;
+    bool transpose_a;
+    const float* b;
+    int64_t ldb;
+    bool transpose_b;
+    float* c;
+    int64_t ldc;
+    bool add = false;             // C += instead of C =, which does not read C
+    const float* bias = nullptr;  // [m]
+    // Called once for every tile of C as it is finished, while it is in the first cache; from any thread.
+    void (*finish)(const void* context, int64_t row, int64_t column, int64_t rows, int64_t columns) = nullptr;
+    const void* context = nullptr;
+};
+
+void gemm(const Product& product);         // on the pool
+void gemm_serial(const Product& product);  // on this thread: for a task of the pool
+
+}  // namespace cloze

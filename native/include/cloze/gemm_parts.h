@@ -1,0 +1,52 @@
+#pragma once
+
+#include <algorithm>
+
+#include "cloze/gemm.h"
+#include "cloze/vec.h"
+
+// The parts of the product, for gemm.cpp alone.
+namespace cloze::parts {
+
+// A tile of C is tile_rows x tile_vectors vectors of sums in registers, beside tile_vectors of B and one of A: 14 x 32
+// of 32 registers with AVX-512, 6 x 16 of 16 with AVX2, 6 x 8 of 16 with SSE, 8 x 12 of 32 on aarch64.
+#if CLOZE_LANES == 16
+inline constexpr int tile_rows = 14, tile_vectors = 2;
+#elif CLOZE_LANES == 4 && defined(__aarch64__)
+inline constexpr int tile_rows = 8, tile_vectors = 3;
+#else
+inline constexpr int tile_rows = 6, tile_vectors = 2;
+#endif
+inline constexpr int tile_columns = tile_vectors * lanes;
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+constexpr int64_t round_up(int64_t a, int64_t b) {
+    return ceil_div(a, b) * b;
+}
+
+// Panels of the width of a tile, out[panel][k][width], of the elements x(across, along); x is contiguous along k, or
+// across. A ragged last panel of B is filled with zeros; one of A is not, its tile is lower.
+void pack_a(const float* a, int64_t lda, bool across, int64_t rows, int64_t k, float* out);
+void pack_b(const float* b, int64_t ldb, bool across, int64_t columns, int64_t k, float* out);
+
+// C [rows, columns] (+)= A B over packed panels; starts from start (bias) if given; finish as in Product.
+struct Block {
+    int64_t rows, columns, k;
+    const float* a;
+    const float* b;
+    const float* start;
+    float* c;
+    int64_t ldc;
+    bool add;
+    const Product* finish;  // null: not the last block of k
+    int64_t row, column;    // of the first element, for finish
+};
+void multiply(const Block& block);
+
+// op(A) = A, op(B) = B transposed, both contiguous along k: sums over lanes, nothing is packed. For few rows.
+bool is_thin(const Product& product);
+void thin(const Product& product, bool serial);
+
+}  // namespace cloze::parts

@@ -1,0 +1,151 @@
+#include "cloze/gemm.h"
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+
+#include "cloze/gemm_parts.h"
+#include "cloze/threads.h"
+
+// The product in the manner of Goto: panels of B in the first cache, a block of A in the second. One operand (the
+// smaller) is packed once for all threads; the other is packed by each task for itself, right before use. k is cut at
+// fixed places and never by threads.
+namespace cloze {
+namespace {
+
+using namespace parts;
+
+constexpr int64_t k_block = 384;            // 24 KB of B and 9 KB of A a tile in the first cache
+constexpr int64_t row_block = 192;          // 288 KB of A in the second
+constexpr int64_t column_block = 384;       // 576 KB of B in the second, where B is the one packed by tasks
+constexpr int64_t shared_floats = 4 << 20;  // at most 16 MiB packed for all: then the next stretch of k
+
+struct Plan {
+    const Product& p;
+    bool serial;
+    bool share_b;     // tasks own rows of C and pack A, or own columns of C and pack B
+    int64_t k_step;   // one block of k
+    int64_t stretch;  // k between two packings of the shared operand: a multiple of k_step
+    int64_t chunk;    // rows or columns of a task
+    int64_t span;     // of the shared operand: columns or rows, padded to panels
+    float* shared = nullptr;
+
+    explicit Plan(const Product& product, bool serial) : p(product), serial(serial), share_b(product.m <= product.n) {
+        k_step = round_up(ceil_div(std::max<int64_t>(p.k, 1), ceil_div(std::max<int64_t>(p.k, 1), k_block)), 8);
+        span = share_b ? round_up(p.m, tile_columns) : round_up(p.n, tile_rows);
+        stretch = std::max<int64_t>(shared_floats / span / k_step, 1) * k_step;
+        chunk = share_b ? chunk_of(p.n, row_block, 8 * tile_rows, tile_rows)
+                        : chunk_of(p.m, column_block, 4 * tile_columns, tile_columns);
+    }
+
+    // Near most, but smaller where that gives every thread some tasks, and as many as another.
+    int64_t chunk_of(int64_t size, int64_t most, int64_t least, int64_t unit) const {
+        int64_t team = serial ? 1 : threads();
+        int64_t tasks = std::max(ceil_div(size, most), std::min(team * (team > 1 ? 3 : 1), ceil_div(size, least)));
+        return round_up(ceil_div(size, round_up(tasks, size >= least * team ? team : 1)), unit);
+    }
+
+    template <class F>
+    void each(int64_t tasks, F&& f) const {
+        if (serial)
+            for (int64_t i = 0; i < tasks; i++) f(i);
+        else
+            parallel(tasks, f);
+    }
+
+    const float* a_at(int64_t row, int64_t k) const {
+        return p.a + (p.transpose_a ? k * p.lda + row : row * p.lda + k);
+    }
+    const float* b_at(int64_t k, int64_t column) const {
+        return p.b + (p.transpose_b ? column * p.ldb + k : k * p.ldb + column);
+    }
+
+    // Shared layout: [block of k][panel][k][width].
+    void pack_shared(int64_t k_begin, int64_t k_end) const {
+        int64_t width = share_b ? tile_columns : tile_rows, size = share_b ? p.m : p.n;
+        int64_t group = width * std::max<int64_t>(16384 / (k_step * width), 1), groups = ceil_div(size, group);
+        each(groups * ceil_div(k_end - k_begin, k_step), [&](int64_t task) {
+            int64_t at = task % groups * group, k = k_begin + task / groups * k_step;
+            int64_t count = std::min(group, size - at), depth = std::min(k_step, k_end - k);
+            float* out = shared + (k - k_begin) * span + at * depth;
+            if (share_b)
+                pack_b(b_at(k, at), p.ldb, !p.transpose_b, count, depth, out);
+            else
+                pack_a(a_at(at, k), p.lda, p.transpose_a, count, depth, out);
+        });
+    }
+
+    void block(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t k, int64_t depth, const float* a,
+               const float* b) const {
+        bool last = k + depth >= p.k;
+        multiply({rows, columns, depth, a, b, k == 0 && p.bias ? p.bias + column : nullptr, p.c + row * p.ldc + column,
+                  p.ldc, p.add || k > 0, last && p.finish ? &p : nullptr, row, column});
+    }
+
+    void own_rows(int64_t row, int64_t k_begin, int64_t k_end, float* mine) const {
+        int64_t rows = std::min(chunk, p.n - row);
+        int64_t k = k_begin;
+        do {
+            int64_t depth = std::min(k_step, k_end - k);
+            pack_a(a_at(row, k), p.lda, p.transpose_a, rows, depth, mine);
+            block(row, rows, 0, p.m, k, depth, mine, shared + (k - k_begin) * span);
+            k += depth;
+        } while (k < k_end);
+    }
+
+    void own_columns(int64_t column, int64_t k_begin, int64_t k_end, float* mine) const {
+        constexpr int64_t high = row_block / tile_rows * tile_rows;
+        int64_t columns = std::min(chunk, p.m - column);
+        int64_t k = k_begin;
+        do {
+            int64_t depth = std::min(k_step, k_end - k);
+            pack_b(b_at(k, column), p.ldb, !p.transpose_b, columns, depth, mine);
+            const float* a = shared + (k - k_begin) * span;
+            for (int64_t row = 0; row < p.n; row += high)
+                block(row, std::min(high, p.n - row), column, columns, k, depth, a + row * depth, mine);
+            k += depth;
+        } while (k < k_end);
+    }
+
+    bool run() {
+        shared = scratch(Slot::shared_b, size_t(std::min(round_up(p.k, k_step), stretch) * span + lanes));
+        if (!shared) return false;
+        std::atomic<bool> fine{true};
+        int64_t k = 0;
+        do {
+            int64_t end = std::min(k + stretch, p.k);
+            pack_shared(k, end);
+            each(ceil_div(share_b ? p.n : p.m, chunk), [&](int64_t task) {
+                float* mine = scratch(Slot::gemm_a, size_t(chunk * k_step + lanes));
+                if (!mine)
+                    fine = false;
+                else if (share_b)
+                    own_rows(task * chunk, k, end, mine);
+                else
+                    own_columns(task * chunk, k, end, mine);
+            });
+            k = end;
+        } while (k < p.k);
+        return fine;
+    }
+};
+
+void multiply_any(const Product& p, bool serial) {
+    if (p.n <= 0 || p.m <= 0) return;
+    if (is_thin(p)) return thin(p, serial);
+    if (Plan(p, serial).run()) return;
+    std::fputs("cloze: no memory left to pack a matrix product\n", stderr);
+    std::abort();
+}
+
+}  // namespace
+
+void gemm(const Product& product) {
+    multiply_any(product, false);
+}
+
+void gemm_serial(const Product& product) {
+    multiply_any(product, true);
+}
+
+}  // namespace cloze

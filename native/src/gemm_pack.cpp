@@ -1,0 +1,90 @@
+#include <utility>
+
+#include "cloze/gemm_parts.h"
+
+namespace cloze::parts {
+namespace {
+
+// Lanes of x and y by blocks of d: low takes the even blocks of both, high the odd ones.
+template <int d, size_t... i>
+CLOZE_INLINE void swap_blocks(vf& x, vf& y, std::index_sequence<i...>) {
+    vf low = __builtin_shufflevector(x, y, (int(i) & d ? int(i) - d + lanes : int(i))...);
+    vf high = __builtin_shufflevector(x, y, (int(i) & d ? int(i) + lanes : int(i) + d)...);
+    x = low, y = high;
+}
+
+template <int d>
+CLOZE_INLINE void transpose_step(vf (&x)[lanes]) {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; i++)
+        if (!(i & d)) swap_blocks<d>(x[i], x[i + d], std::make_index_sequence<size_t(lanes)>{});
+}
+
+// x[i][j] becomes x[j][i].
+CLOZE_INLINE void transpose(vf (&x)[lanes]) {
+    if constexpr (lanes >= 16) transpose_step<8>(x);
+    if constexpr (lanes >= 8) transpose_step<4>(x);
+    transpose_step<2>(x);
+    transpose_step<1>(x);
+}
+
+void pack_ragged(const float* x, int64_t ld, bool across, int64_t count, int width, int64_t k, float* out) {
+    int64_t step = across ? ld : 1, next = across ? 1 : ld;
+    for (int64_t p = 0; p < k; p++)
+        for (int64_t i = 0; i < width; i++) out[p * width + i] = i < count ? x[p * step + i * next] : 0.f;
+}
+
+// Whole vectors are stored where width is not a multiple of the lanes: the surplus is overwritten by the next step, and
+// the last step of a panel is stored exactly, since another thread may own the next panel.
+template <int width>
+void pack_copy(const float* x, int64_t ld, int64_t k, float* out) {
+    constexpr bool whole = width % lanes == 0;
+    for (int64_t p = 0; p < k - !whole; p++)
+#pragma GCC unroll 4
+        for (int i = 0; i < width; i += lanes) store(out + p * width + i, load(x + p * ld + i));
+    if (!whole && k > 0) std::copy_n(x + (k - 1) * ld, width, out + (k - 1) * width);
+}
+
+template <int width>
+void pack_transposed(const float* x, int64_t ld, int64_t k, float* out) {
+    constexpr int last = (width - 1) / lanes * lanes;
+    int64_t p = 0;
+    for (; p + lanes < k + (width % lanes == 0); p += lanes) {
+        // From the last rows to the first: the surplus of a ragged group lands on what comes after it.
+#pragma GCC unroll 4
+        for (int group = last; group >= 0; group -= lanes) {
+            vf v[lanes];
+#pragma GCC unroll 16
+            for (int i = 0; i < lanes; i++) v[i] = group + i < width ? load(x + (group + i) * ld + p) : vf{};
+            transpose(v);
+#pragma GCC unroll 16
+            for (int i = 0; i < lanes; i++) store(out + (p + i) * width + group, v[i]);
+        }
+    }
+    pack_ragged(x + p, ld, false, width, width, k - p, out + p * width);
+}
+
+template <int width>
+void pack(const float* x, int64_t ld, bool across, int64_t count, int64_t k, float* out) {
+    for (int64_t i = 0; i < count; i += width, out += width * k) {
+        const float* from = x + i * (across ? 1 : ld);
+        if (count - i < width)
+            pack_ragged(from, ld, across, count - i, width, k, out);
+        else if (across)
+            pack_copy<width>(from, ld, k, out);
+        else
+            pack_transposed<width>(from, ld, k, out);
+    }
+}
+
+}  // namespace
+
+void pack_a(const float* a, int64_t lda, bool across, int64_t rows, int64_t k, float* out) {
+    pack<tile_rows>(a, lda, across, rows, k, out);
+}
+
+void pack_b(const float* b, int64_t ldb, bool across, int64_t columns, int64_t k, float* out) {
+    pack<tile_columns>(b, ldb, across, columns, k, out);
+}
+
+}  // namespace cloze::parts
