@@ -54,10 +54,8 @@ struct Philox {
         return {a, b, c, d};
     }
 
-    // The numbers of counters word0 ... word0 + lanes - 1 (which must not wrap) in the order of the elements they are
-    // for: out[0][0..3] belong to the first counter. That is 4 * lanes elements from 4 * word0 on.
-    CLOZE_INLINE void block(uint32_t word0, uint32_t word1, vu out[4]) const {
-        vu a = word0 + (vu)iota(), b = broadcast(word1), c = broadcast(word2), d = broadcast(word3);
+    // A counter a lane in, its four numbers out.
+    CLOZE_INLINE void rounds(vu& a, vu& b, vu& c, vu& d) const {
         uint32_t k0 = key0, k1 = key1;
         for (int round = 0; round < 10; round++) {
             vu p_high, p_low, q_high, q_low;
@@ -70,6 +68,13 @@ struct Philox {
             k0 += 0x9E3779B9;
             k1 += 0xBB67AE85;
         }
+    }
+
+    // The numbers of counters word0 ... word0 + lanes - 1 (which must not wrap) in the order of the elements they are
+    // for: out[0][0..3] belong to the first counter. That is 4 * lanes elements from 4 * word0 on.
+    CLOZE_INLINE void block(uint32_t word0, uint32_t word1, vu out[4]) const {
+        vu a = word0 + (vu)iota(), b = broadcast(word1), c = broadcast(word2), d = broadcast(word3);
+        rounds(a, b, c, d);
         vu even[2], odd[2];
         zip(a, c, even[0], even[1]);
         zip(b, d, odd[0], odd[1]);

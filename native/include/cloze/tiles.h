@@ -1,0 +1,176 @@
+#pragma once
+
+#include <utility>
+
+#include "cloze/vec.h"
+
+// Register tiles for products of small matrices that lie in L1 or L2: c [rows, vectors * lanes] += a b, where a is read
+// a number at a time with any strides (so a or its transpose) and b a vector at a time.
+
+namespace cloze {
+
+// 12 of 16 or 24 of 32 registers accumulate; the rest hold a row of b and a number of a.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int tile_rows = 12;
+#else
+inline constexpr int tile_rows = 6;
+#endif
+inline constexpr int tile_vectors = 2;
+inline constexpr int panel = tile_vectors * lanes;
+
+inline int64_t round_up(int64_t n, int64_t step) {
+    return (n + step - 1) / step * step;
+}
+
+// A matrix operand read a number at a time: element (r, i) is at p[r * row + i * step].
+struct Left {
+    const float* p;
+    int64_t row, step;
+};
+
+template <int R, int V>
+struct Tile {
+    vf c[R][V];
+
+    CLOZE_INLINE void zero() {
+        for (auto& row : c)
+            for (vf& x : row) x = vf{};
+    }
+
+    // c += a b over k terms; b [k, V * lanes] with rows ldb apart
+    CLOZE_INLINE void multiply(Left left, const float* b, int64_t ldb, int64_t k) {
+        const float* a = left.p;
+        for (int64_t i = 0; i < k; i++, a += left.step, b += ldb) {
+            vf x[V];
+            for (int v = 0; v < V; v++) x[v] = load(b + v * lanes);
+#pragma GCC unroll 16
+            for (int r = 0; r < R; r++) {
+                vf s = broadcast(a[r * left.row]);
+                for (int v = 0; v < V; v++) c[r][v] += s * x[v];
+            }
+        }
+    }
+
+    CLOZE_INLINE void read(const float* from, int64_t ld) {
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < V; v++) c[r][v] = load(from + r * ld + v * lanes);
+    }
+
+    CLOZE_INLINE void write(float* to, int64_t ld) const {
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < V; v++) store(to + r * ld + v * lanes, c[r][v]);
+    }
+};
+
+// The equal tiles that n rows are cut into: tile t holds the rows [begin(t), begin(t + 1)).
+struct Rows {
+    int64_t n, count;
+
+    explicit Rows(int64_t rows) : n(rows), count((rows + tile_rows - 1) / tile_rows) {}
+    int64_t begin(int64_t t) const { return n * t / count; }
+};
+
+// f.template operator()<R>() with R = rows, for 1 <= rows <= tile_rows
+template <int R = tile_rows, class F>
+CLOZE_INLINE void with_rows(int64_t rows, F&& f) {
+    if constexpr (R > 1) {
+        if (rows < R) return with_rows<R - 1>(rows, std::forward<F>(f));
+    }
+    f.template operator()<R>();
+}
+
+// f.template operator()<V>(column) for the groups of V vectors that `width` columns (whole vectors) are cut into
+template <class F>
+CLOZE_INLINE void column_groups(int64_t width, F&& f) {
+    int64_t c = 0;
+    for (; c + panel <= width; c += panel) f.template operator()<tile_vectors>(c);
+    if (c < width) f.template operator()<1>(c);
+}
+
+// lanes x lanes, in registers: fours within 128 bits first, then the 128-bit quarters among the vectors
+CLOZE_INLINE void transpose(vf (&x)[lanes]) {
+#if CLOZE_LANES == 16
+#define CLOZE_PICK(a, b, w, x, y, z)                                                                                  \
+    __builtin_shufflevector(a, b, w, x, y, z, w + 4, x + 4, y + 4, z + 4, w + 8, x + 8, y + 8, z + 8, w + 12, x + 12, \
+                            y + 12, z + 12)
+#elif CLOZE_LANES == 8
+#define CLOZE_PICK(a, b, w, x, y, z) __builtin_shufflevector(a, b, w, x, y, z, w + 4, x + 4, y + 4, z + 4)
+#else
+#define CLOZE_PICK(a, b, w, x, y, z) __builtin_shufflevector(a, b, w, x, y, z)
+#endif
+    constexpr int L = lanes;
+    for (int g = 0; g < L; g += 4) {
+        vf a = CLOZE_PICK(x[g], x[g + 1], 0, L, 1, L + 1), b = CLOZE_PICK(x[g + 2], x[g + 3], 0, L, 1, L + 1);
+        vf c = CLOZE_PICK(x[g], x[g + 1], 2, L + 2, 3, L + 3), d = CLOZE_PICK(x[g + 2], x[g + 3], 2, L + 2, 3, L + 3);
+        x[g] = CLOZE_PICK(a, b, 0, 1, L, L + 1);
+        x[g + 1] = CLOZE_PICK(a, b, 2, 3, L + 2, L + 3);
+        x[g + 2] = CLOZE_PICK(c, d, 0, 1, L, L + 1);
+        x[g + 3] = CLOZE_PICK(c, d, 2, 3, L + 2, L + 3);
+    }
+#undef CLOZE_PICK
+#if CLOZE_LANES == 8
+    for (int i = 0; i < 4; i++) {
+        vf a = x[i], b = x[i + 4];
+        x[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+        x[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#elif CLOZE_LANES == 16
+    for (int i = 0; i < 4; i++) {
+        vf a = x[i], b = x[i + 4], c = x[i + 8], d = x[i + 12];
+        vf e = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+        vf f = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        vf g = __builtin_shufflevector(c, d, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+        vf h = __builtin_shufflevector(c, d, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        x[i] = __builtin_shufflevector(e, g, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+        x[i + 4] = __builtin_shufflevector(f, h, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+        x[i + 8] = __builtin_shufflevector(e, g, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        x[i + 12] = __builtin_shufflevector(f, h, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    }
+#endif
+}
+
+// rows [n, width] of x times scale, rounded up to whole vectors by zeros
+inline void copy_rows(const float* x, int64_t stride, int64_t n, int64_t width, float scale, float* rows) {
+    int64_t whole = width / lanes * lanes, padded = round_up(width, lanes);
+    for (int64_t i = 0; i < n; i++, x += stride, rows += padded) {
+        for (int64_t d = 0; d < whole; d += lanes) store(rows + d, load(x + d) * scale);
+        if (whole < width) store(rows + whole, load(x + whole, width - whole) * scale);
+    }
+}
+
+// The transpose of n rows [n, width] times scale, in panels [width, panel]; zeros fill up the last vector of rows.
+inline void pack_transposed(const float* x, int64_t stride, int64_t n, int64_t width, float scale, float* panels) {
+    for (int64_t i = 0; i < n; i += lanes) {
+        float* to = panels + i / panel * panel * width + i % panel;
+        int64_t rows = n - i < lanes ? n - i : lanes;
+        for (int64_t d = 0; d < width; d += lanes) {
+            vf block[lanes];
+            int64_t columns = width - d < lanes ? width - d : lanes;
+            const float* from = x + i * stride + d;
+            for (int r = 0; r < lanes; r++)
+                block[r] = r >= rows          ? vf{}
+                           : columns == lanes ? load(from + r * stride)
+                                              : load(from + r * stride, columns);
+            transpose(block);
+            for (int c = 0; c < lanes; c++)
+                if (c < columns) store(to + (d + c) * panel, block[c] * scale);
+        }
+    }
+}
+
+// x [n, width] as panels of columns: group after group of at most panel columns, each [n, columns of the group],
+// rounded up to whole vectors by zeros
+inline void pack_columns(const float* x, int64_t stride, int64_t n, int64_t width, float* groups) {
+    for (int64_t c = 0; c < width; c += panel) {
+        int64_t vectors =
+            (width - c + lanes - 1) / lanes < tile_vectors ? (width - c + lanes - 1) / lanes : tile_vectors;
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t v = 0; v < vectors; v++, groups += lanes) {
+                int64_t left = width - c - v * lanes;
+                const float* from = x + i * stride + c + v * lanes;
+                store(groups, left >= lanes ? load(from) : load(from, left));
+            }
+    }
+}
+
+}  // namespace cloze

@@ -1,0 +1,226 @@
+#include "cloze/attention_gradient.h"
+#include "cloze/threads.h"
+
+// The backward of one k and v head: p is made again from lse, ds = p (dp - delta) with delta = rowsum(dy y), a block of
+// [keys, queries] at a time that stays in L1 or L2 from the scores to the last of the five products. Queries are the
+// outer loop: dk and dv grow in scratch that the keys' own blocks keep in L2.
+
+namespace cloze {
+namespace {
+
+constexpr int64_t block = 96;
+static_assert(block % panel == 0);
+
+// n cut into equal blocks, each but the last a multiple of step
+int64_t block_size(int64_t n, int64_t step) {
+    int64_t blocks = (n + block - 1) / block;
+    return round_up((n + blocks - 1) / blocks, step);
+}
+
+// Of a block: rows of keys and panels of queries, and what becomes of them.
+struct Scores {
+    const float *k, *v, *q, *dy, *lse, *delta, *factors;
+    float *p, *ds;
+    int64_t width, padded;
+};
+
+template <int R, int V>
+[[gnu::noinline]] void gradient_tile(const Scores& at, const View& view, int64_t key) {
+    Tile<R, V> s;
+    s.zero();
+    s.multiply({at.k, at.padded, 1}, at.q, panel, at.width);
+    for (int v = 0; v < V; v++) {
+        vf lse = load(at.lse + v * lanes);
+        for (int r = 0; r < R; r++) s.c[r][v] = exp(s.c[r][v] - lse);
+    }
+    if (!view.all_see(key, key + R))
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < V; v++) s.c[r][v] = select(view.sees(key + r, v), s.c[r][v], vf{});
+    s.write(at.p, block);
+    s.zero();
+    s.multiply({at.v, at.padded, 1}, at.dy, panel, at.width);
+    for (int v = 0; v < V; v++) {
+        vf delta = load(at.delta + v * lanes);
+        for (int r = 0; r < R; r++) {
+            float* p = at.p + r * block + v * lanes;
+            vf x = load(p), dp = s.c[r][v];
+            if (at.factors) {
+                vf factor = load(at.factors + r * block + v * lanes);
+                dp *= factor;
+                store(p, x * factor);
+            }
+            store(at.ds + r * block + v * lanes, x * (dp - delta));
+        }
+    }
+}
+
+// c [R, V vectors] = a b, or += if add
+template <int R, int V>
+[[gnu::noinline]] void product_tile(Left a, const float* b, float* c, int64_t ld, int64_t k, bool add) {
+    Tile<R, V> s;
+    add ? s.read(c, ld) : s.zero();
+    s.multiply(a, b, ld, k);
+    s.write(c, ld);
+}
+
+// c [rows, padded] (+)= a b; b and c have rows of whole vectors
+void product(Left a, const float* b, float* c, int64_t padded, int64_t rows, int64_t k, bool add) {
+    with_rows(rows, [&]<int R>() {
+        column_groups(padded,
+                      [&]<int V>(int64_t column) { product_tile<R, V>(a, b + column, c + column, padded, k, add); });
+    });
+}
+
+class Backward {
+  public:
+    explicit Backward(const HeadGradient& head)
+        : head_(head), tokens_(head.tokens), padded_(round_up(head.width, lanes)) {
+        int64_t floats =
+            4 * tokens_ * padded_ + 3 * block * padded_ + 2 * block * head.width + 3 * block * block + 2 * block;
+        float* free = scratch(Slot::attention, static_cast<size_t>(floats + 256));
+        auto take = [&free](int64_t n) { return std::exchange(free, free + round_up(n, 16)); };
+        k_ = take(tokens_ * padded_), v_ = take(tokens_ * padded_);
+        dk_ = take(tokens_ * padded_), dv_ = take(tokens_ * padded_);
+        q_ = take(block * padded_), dy_ = take(block * padded_), dq_ = take(block * padded_);
+        q_panels_ = take(block * head.width), dy_panels_ = take(block * head.width);
+        p_ = take(block * block), ds_ = take(block * block), factors_ = take(block * block);
+        lse_ = take(block), delta_ = take(block);
+    }
+
+    void run() {
+        copy_rows(head_.k, head_.qkv_stride, tokens_, head_.width, 1, k_);
+        copy_rows(head_.v, head_.qkv_stride, tokens_, head_.width, 1, v_);
+        int64_t step = block_size(tokens_, panel);
+        for (int64_t h = 0; h < head_.heads; h++)
+            for (int64_t query = 0; query < tokens_; query += step) queries(h, query, std::min(step, tokens_ - query));
+        write(dk_, tokens_, 1, head_.dk);
+        write(dv_, tokens_, 1, head_.dv);
+    }
+
+  private:
+    // All of one head's queries [query, query + n): their dq, and their part of dk and dv.
+    void queries(int64_t h, int64_t query, int64_t n) {
+        prepare(h, query, n);
+        std::fill(dq_, dq_ + n * padded_, 0.f);
+        int64_t step = block_size(tokens_, tile_rows);
+        for (int64_t key = 0; key < tokens_; key += step) {
+            int64_t end = std::min(key + step, tokens_);
+            bool seen = key < head_.mask.high(query + n - 1) && end > head_.mask.low(query);
+            if (seen) {
+                scores(h, query, n, key, end);
+                keys_gradient(query, n, key, end, h > 0 || query > 0);
+                queries_gradient(query, n, key, end);
+            } else if (h == 0 && query == 0) {
+                std::fill(dk_ + key * padded_, dk_ + end * padded_, 0.f);
+                std::fill(dv_ + key * padded_, dv_ + end * padded_, 0.f);
+            }
+        }
+        write(dq_, n, head_.scale, head_.dq + h * head_.width + query * head_.qkv_stride);
+    }
+
+    void prepare(int64_t h, int64_t query, int64_t n) {
+        const float* q = head_.qkv_q + h * head_.width + query * head_.qkv_stride;
+        const float* dy = head_.dy + h * head_.width + query * head_.y_stride;
+        const float* y = head_.y + h * head_.width + query * head_.y_stride;
+        copy_rows(q, head_.qkv_stride, n, head_.width, head_.scale, q_);
+        copy_rows(dy, head_.y_stride, n, head_.width, 1, dy_);
+        pack_transposed(q, head_.qkv_stride, n, head_.width, head_.scale, q_panels_);
+        pack_transposed(dy, head_.y_stride, n, head_.width, 1, dy_panels_);
+        std::fill(lse_, lse_ + block, infinity);
+        for (int64_t i = 0; i < n; i++) {
+            float lse = head_.lse[h * tokens_ + query + i];
+            if (lse != -infinity) lse_[i] = lse;  // else no key is seen: e^(s - inf) = 0
+            vf sum{};
+            for (int64_t d = 0; d < padded_; d += lanes) {
+                const float* at = y + i * head_.y_stride + d;
+                int64_t left = head_.width - d;
+                sum += load(dy_ + i * padded_ + d) * (left >= lanes ? load(at) : load(at, left));
+            }
+            delta_[i] = hsum(sum);
+        }
+    }
+
+    // p and ds of the tiles in which any query of a panel sees any key
+    void scores(int64_t h, int64_t query, int64_t n, int64_t key, int64_t end) {
+        Rows tiles(end - key);
+        for (int64_t i = 0; i < n; i += panel) {
+            int64_t queries = std::min<int64_t>(panel, n - i);
+            View view(head_.mask, query + i, queries);
+            if (head_.dropout.on()) {
+                Dropout dropout = head_.dropout;
+                dropout.row += static_cast<uint32_t>(h * tokens_);
+                dropout.factors<tile_vectors>(query + i, key, end, factors_ + i, block);
+            }
+            for (int64_t t = 0; t < tiles.count; t++) {
+                int64_t row = tiles.begin(t), rows = tiles.begin(t + 1) - row;
+                if (key + row >= view.end || key + row + rows <= view.begin) continue;
+                Scores at{k_ + (key + row) * padded_,
+                          v_ + (key + row) * padded_,
+                          q_panels_ + i * head_.width,
+                          dy_panels_ + i * head_.width,
+                          lse_ + i,
+                          delta_ + i,
+                          head_.dropout.on() ? factors_ + row * block + i : nullptr,
+                          p_ + row * block + i,
+                          ds_ + row * block + i,
+                          head_.width,
+                          padded_};
+                with_rows(rows, [&]<int R>() {
+                    queries > lanes ? gradient_tile<R, tile_vectors>(at, view, key + row)
+                                    : gradient_tile<R, 1>(at, view, key + row);
+                });
+            }
+        }
+    }
+
+    // dv += p dy, dk += ds q
+    void keys_gradient(int64_t query, int64_t n, int64_t key, int64_t end, bool add) {
+        Rows tiles(end - key);
+        for (int64_t t = 0; t < tiles.count; t++) {
+            int64_t row = tiles.begin(t), rows = tiles.begin(t + 1) - row;
+            int64_t from = std::max(head_.mask.first_query(key + row, tokens_) - query, int64_t{0});
+            int64_t to = std::min(head_.mask.last_query(key + row + rows, tokens_) - query, n);
+            int64_t at = row * block + from, result = (key + row) * padded_;
+            product({p_ + at, block, 1}, dy_ + from * padded_, dv_ + result, padded_, rows, to - from, add);
+            product({ds_ + at, block, 1}, q_ + from * padded_, dk_ + result, padded_, rows, to - from, add);
+        }
+    }
+
+    // dq += ds^T k
+    void queries_gradient(int64_t query, int64_t n, int64_t key, int64_t end) {
+        for (int64_t i = 0; i < n; i += panel) {
+            Rows tiles(std::min<int64_t>(panel, n - i));
+            for (int64_t t = 0; t < tiles.count; t++) {
+                int64_t q = i + tiles.begin(t), rows = i + tiles.begin(t + 1) - q;
+                int64_t low = std::max(key, head_.mask.low(query + q));
+                int64_t high = std::min(end, head_.mask.high(query + q + rows - 1));
+                if (low >= high) continue;
+                Left ds{ds_ + (low - key) * block + q, 1, block};
+                product(ds, k_ + low * padded_, dq_ + q * padded_, padded_, rows, high - low, true);
+            }
+        }
+    }
+
+    // to (+)= rows * scale
+    void write(const float* rows, int64_t n, float scale, float* to) {
+        for (int64_t i = 0; i < n; i++, rows += padded_, to += head_.qkv_stride)
+            for (int64_t d = 0; d < head_.width; d += lanes) {
+                int64_t left = std::min<int64_t>(head_.width - d, lanes);
+                vf x = load(rows + d) * scale;
+                if (head_.accumulate) x += left == lanes ? load(to + d) : load(to + d, left);
+                left == lanes ? store(to + d, x) : store(to + d, x, left);
+            }
+    }
+
+    const HeadGradient& head_;
+    int64_t tokens_, padded_;
+    float *k_, *v_, *dk_, *dv_, *q_, *dy_, *dq_, *q_panels_, *dy_panels_, *p_, *ds_, *factors_, *lse_, *delta_;
+};
+
+}  // namespace
+
+void attend_backward(const HeadGradient& head) {
+    Backward(head).run();
+}
+
+}  // namespace cloze

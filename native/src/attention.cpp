@@ -1,0 +1,53 @@
+#include "cloze/attention.h"
+
+#include "cloze/attention_gradient.h"
+#include "cloze/export.h"
+#include "cloze/threads.h"
+
+// qkv, dqkv [b, t, (heads + 2 kv_heads) width], y, dy [b, t, heads width], lse [b, heads, t], keep [b, t] or null.
+// A task is a head's queries (forward) or a k and v head (backward): the products of a task stay in its core's caches,
+// there is no [t, t] array, and no sum is shared between tasks.
+
+using namespace cloze;
+
+CLOZE_EXPORT void attention_forward(const float* qkv, const int32_t* keep, float* y, float* lse, int64_t b, int64_t t,
+                                    int64_t heads, int64_t kv_heads, int64_t width, int64_t causal, int64_t window,
+                                    float scale, float rate, int64_t seed, int64_t offset) {
+    int64_t stride = (heads + 2 * kv_heads) * width, chunks = (t + task_queries - 1) / task_queries;
+    parallel(b * heads * chunks, [&](int64_t task) {
+        int64_t batch = task / (heads * chunks), h = task / chunks % heads, chunk = task % chunks;
+        const float* row = qkv + batch * t * stride;
+        const float* k = row + (heads + h / (heads / kv_heads)) * width;
+        Head head{row + h * width,
+                  k,
+                  k + kv_heads * width,
+                  stride,
+                  stride,
+                  stride,
+                  y + batch * t * heads * width + h * width,
+                  heads * width,
+                  lse + (batch * heads + h) * t,
+                  width,
+                  scale,
+                  Mask(t, 0, causal != 0, window, keep ? keep + batch * t : nullptr),
+                  Dropout(rate, seed, offset, (batch * heads + h) * t)};
+        attend(head, t * chunk / chunks, t * (chunk + 1) / chunks);
+    });
+}
+
+CLOZE_EXPORT void attention_backward(const float* qkv, const int32_t* keep, const float* y, const float* lse,
+                                     const float* dy, float* dqkv, int64_t b, int64_t t, int64_t heads,
+                                     int64_t kv_heads, int64_t width, int64_t causal, int64_t window, float scale,
+                                     float rate, int64_t seed, int64_t offset, int64_t accumulate) {
+    if (!dqkv || t == 0 || kv_heads == 0) return;
+    int64_t stride = (heads + 2 * kv_heads) * width, group = heads / kv_heads;
+    parallel(b * kv_heads, [&](int64_t task) {
+        int64_t batch = task / kv_heads, kv = task % kv_heads, h = kv * group;
+        int64_t row = batch * t * stride, out = (batch * t * heads + h) * width;
+        int64_t q_at = row + h * width, k_at = row + (heads + kv) * width, v_at = k_at + kv_heads * width;
+        attend_backward({qkv + q_at, qkv + k_at, qkv + v_at, y + out, dy + out, lse + (batch * heads + h) * t,
+                         dqkv + q_at, dqkv + k_at, dqkv + v_at, stride, heads * width, t, group, width, scale,
+                         (accumulate & 1) != 0, Mask(t, 0, causal != 0, window, keep ? keep + batch * t : nullptr),
+                         Dropout(rate, seed, offset, (batch * heads + h) * t)});
+    });
+}
