@@ -60,18 +60,29 @@ struct Plan {
         return p.b + (p.transpose_b ? column * p.ldb + k : k * p.ldb + column);
     }
 
-    // Shared layout: [block of k][panel][k][width].
+    // Packs op(A)[row.., k..] and does what is to be done to A exactly once.
+    void pack_rows(int64_t row, int64_t rows, int64_t k, int64_t depth, float* out) const {
+        if (p.prepare) p.prepare(p.context, row, k, rows, depth);
+        pack_a(a_at(row, k), p.lda, p.transpose_a, rows, depth, out);
+        if (p.row_sums) panel_sums(out, rows, depth, p.row_sums + row, p.add_row_sums || k > 0);
+    }
+
+    // Shared layout: [block of k][panel][k][width]. A task owns some panels for all k, so that their sums have one
+    // order.
     void pack_shared(int64_t k_begin, int64_t k_end) const {
         int64_t width = share_b ? tile_columns : tile_rows, size = share_b ? p.m : p.n;
-        int64_t group = width * std::max<int64_t>(16384 / (k_step * width), 1), groups = ceil_div(size, group);
-        each(groups * ceil_div(k_end - k_begin, k_step), [&](int64_t task) {
-            int64_t at = task % groups * group, k = k_begin + task / groups * k_step;
-            int64_t count = std::min(group, size - at), depth = std::min(k_step, k_end - k);
-            float* out = shared + (k - k_begin) * span + at * depth;
-            if (share_b)
-                pack_b(b_at(k, at), p.ldb, !p.transpose_b, count, depth, out);
-            else
-                pack_a(a_at(at, k), p.lda, p.transpose_a, count, depth, out);
+        int64_t group = width * std::clamp<int64_t>(65536 / ((k_end - k_begin + 1) * width), 1, 16);
+        each(ceil_div(size, group), [&](int64_t task) {
+            int64_t at = task * group, count = std::min(group, size - at), k = k_begin;
+            do {
+                int64_t depth = std::min(k_step, k_end - k);
+                float* out = shared + (k - k_begin) * span + at * depth;
+                if (share_b)
+                    pack_b(b_at(k, at), p.ldb, !p.transpose_b, count, depth, out);
+                else
+                    pack_rows(at, count, k, depth, out);
+                k += depth;
+            } while (k < k_end);
         });
     }
 
@@ -87,7 +98,7 @@ struct Plan {
         int64_t k = k_begin;
         do {
             int64_t depth = std::min(k_step, k_end - k);
-            pack_a(a_at(row, k), p.lda, p.transpose_a, rows, depth, mine);
+            pack_rows(row, rows, k, depth, mine);
             block(row, rows, 0, p.m, k, depth, mine, shared + (k - k_begin) * span);
             k += depth;
         } while (k < k_end);

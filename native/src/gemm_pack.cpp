@@ -87,4 +87,18 @@ void pack_b(const float* b, int64_t ldb, bool across, int64_t columns, int64_t k
     pack<tile_columns>(b, ldb, across, columns, k, out);
 }
 
+void panel_sums(const float* panels, int64_t rows, int64_t k, float* sums, bool add) {
+    constexpr int vectors = (tile_rows + lanes - 1) / lanes, rest = tile_rows - (vectors - 1) * lanes;
+    for (int64_t row = 0; row < rows; row += tile_rows, panels += k * tile_rows) {
+        vf sum[vectors] = {};
+        for (int64_t p = 0; p < k - 1; p++)
+            for (int i = 0; i < vectors; i++) sum[i] += load(panels + p * tile_rows + i * lanes);
+        if (k > 0)  // not a float behind the panel: it may be another thread's
+            for (int i = 0; i < vectors; i++)
+                sum[i] += load(panels + (k - 1) * tile_rows + i * lanes, i < vectors - 1 ? lanes : rest);
+        for (int64_t i = 0; i < std::min<int64_t>(tile_rows, rows - row); i++)
+            sums[row + i] = (add ? sums[row + i] : 0.f) + sum[i / lanes][i % lanes];
+    }
+}
+
 }  // namespace cloze::parts

@@ -143,7 +143,7 @@ inline void same_at_any_thread_count(const std::function<Floats()>& make, const 
     threads_set(2);
 }
 
-#define CHECK_SAME_AT_ANY_THREAD_COUNT(make) cloze::test::same_at_any_thread_count(make, __FILE__, __LINE__)
+#define CHECK_SAME_AT_ANY_THREAD_COUNT(...) cloze::test::same_at_any_thread_count(__VA_ARGS__, __FILE__, __LINE__)
 
 // Central difference of f at x[i], for gradient checks in double.
 inline double slope(const std::function<double()>& f, double& x, double step = 1e-5) {

@@ -18,8 +18,13 @@ struct Product {
     int64_t ldc;
     bool add = false;             // C += instead of C =, which does not read C
     const float* bias = nullptr;  // [m]
-    // Called once for every tile of C as it is finished, while it is in the first cache; from any thread.
+    float* row_sums =
+        nullptr;  // [n] (+)= the sums of the rows of op(A): dbias beside dweight; needs transpose_a, m > 0
+    bool add_row_sums = false;
+    // Called from any thread, once for every tile of C as it is finished, while it is in the first cache; and once for
+    // every rectangle of op(A) right before it is read (not with transpose_b).
     void (*finish)(const void* context, int64_t row, int64_t column, int64_t rows, int64_t columns) = nullptr;
+    void (*prepare)(const void* context, int64_t row, int64_t k, int64_t rows, int64_t depth) = nullptr;
     const void* context = nullptr;
 };
 

@@ -31,6 +31,9 @@ constexpr int64_t round_up(int64_t a, int64_t b) {
 void pack_a(const float* a, int64_t lda, bool across, int64_t rows, int64_t k, float* out);
 void pack_b(const float* b, int64_t ldb, bool across, int64_t columns, int64_t k, float* out);
 
+// sums [rows] (+)= the sums along k of packed panels of A.
+void panel_sums(const float* panels, int64_t rows, int64_t k, float* sums, bool add);
+
 // C [rows, columns] (+)= A B over packed panels; starts from start (bias) if given; finish as in Product.
 struct Block {
     int64_t rows, columns, k;
