@@ -7,6 +7,8 @@ module cloze.core {
 
     exports cloze.autograd;
     exports cloze.backend;
+    exports cloze.model;
+    exports cloze.nn;
     exports cloze.op;
     exports cloze.tensor;
 

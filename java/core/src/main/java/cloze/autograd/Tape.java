@@ -9,7 +9,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Runs ops. A recording tape remembers them, so that {@link #backward} can replay them in reverse, once; on its way
@@ -22,13 +22,7 @@ public final class Tape {
 
     private record Applied(Op op, List<Tensor> results) implements Node {}
 
-    private record Recomputed(BiFunction<Tape, Tensor, Tensor> block, Tensor x, Tensor y, long firstDraw)
-            implements Node {
-        @Override
-        public List<Tensor> results() {
-            return List.of(y);
-        }
-    }
+    private record Recomputed(Block block, List<Tensor> inputs, List<Tensor> results, long firstDraw) implements Node {}
 
     /** Draws of one step: more than any model has dropouts. */
     private static final long DRAWS = 1L << 24;
@@ -111,36 +105,41 @@ public final class Tape {
         return false;
     }
 
+    /** Part of a model: what it computes depends on its inputs, parameters and the tape's random numbers alone. */
+    @FunctionalInterface
+    public interface Block {
+        List<Tensor> apply(Tape tape, List<Tensor> inputs);
+    }
+
     /**
-     * Runs part of a model. What it makes besides its value is freed at its end in inference; while training it stays
+     * Runs part of a model. What it makes besides its results is freed at its end in inference; while training it stays
      * for {@link #backward}.
      */
-    public Tensor block(String name, Tensor x, BiFunction<Tape, Tensor, Tensor> block) {
-        if (recording) {
-            return block.apply(this, x);
-        }
-        return detached(name, x, block);
+    public List<Tensor> block(String name, List<Tensor> inputs, Block block) {
+        return recording ? block.apply(this, inputs) : run(name, inputs, block);
     }
 
-    /** Like {@link #block}, but while training too only the value stays: {@link #backward} runs the block again. */
-    public Tensor recompute(String name, Tensor x, BiFunction<Tape, Tensor, Tensor> block) {
-        if (!recording) {
-            return detached(name, x, block);
-        }
+    /** Like {@link #block}, but while training too only the results stay: {@link #backward} runs the block again. */
+    public List<Tensor> recompute(String name, List<Tensor> inputs, Block block) {
         long firstDraw = draw;
-        Tensor y;
-        try (Scope inner = scope.child(name)) {
-            var tape = new Tape(backend, inner, true, seed, firstDraw);
-            y = scope.adopt(block.apply(tape, x));
-            draw = tape.draw;
+        List<Tensor> results = run(name, inputs, block);
+        if (recording) {
+            nodes.add(new Recomputed(block, inputs, results, firstDraw));
         }
-        nodes.add(new Recomputed(block, x, y, firstDraw));
-        return y;
+        return results;
     }
 
-    private Tensor detached(String name, Tensor x, BiFunction<Tape, Tensor, Tensor> block) {
+    private List<Tensor> run(String name, List<Tensor> inputs, Block block) {
         try (Scope inner = scope.child(name)) {
-            return scope.adopt(block.apply(inference(backend, inner), x));
+            var tape = new Tape(backend, inner, recording, seed, draw);
+            List<Tensor> results = block.apply(tape, inputs);
+            for (Tensor result : results) {
+                if (!inputs.contains(result)) {
+                    scope.adopt(result);
+                }
+            }
+            draw = tape.draw;
+            return results;
         }
     }
 
@@ -162,7 +161,7 @@ public final class Tape {
         return gradients;
     }
 
-    private void propagate(Tensor value, Gradients gradients) {
+    private void propagate(@Nullable Tensor value, Gradients gradients) {
         while (!nodes.isEmpty()) {
             Node node = nodes.removeLast();
             boolean reached = false;
@@ -189,9 +188,11 @@ public final class Tape {
     private void replay(Recomputed node, Gradients gradients) {
         try (Scope inner = scope.child("again")) {
             var tape = new Tape(backend, inner, true, seed, node.firstDraw());
-            Tensor y = node.block().apply(tape, node.x());
-            gradients.move(node.y(), y);
-            tape.propagate(y, gradients);
+            List<Tensor> again = node.block().apply(tape, node.inputs());
+            for (int i = 0; i < again.size(); i++) {
+                gradients.move(node.results().get(i), again.get(i));
+            }
+            tape.propagate(null, gradients);
         }
     }
 }

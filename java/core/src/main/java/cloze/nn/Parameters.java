@@ -1,0 +1,222 @@
+package cloze.nn;
+
+import cloze.autograd.ParameterGradients;
+import cloze.backend.Backend;
+import cloze.tensor.DType;
+import cloze.tensor.DeviceMemory;
+import cloze.tensor.Pool;
+import cloze.tensor.Scope;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The parameters of a model in one flat f32 buffer, by {@link Role}, each at a multiple of 64 bytes. Gradients, moments
+ * and averages are buffers of the same layout, so that an optimiser step is a few kernels over long arrays.
+ */
+public final class Parameters {
+    /** Elements of the flat buffers' last axis; every parameter begins at a multiple of 16. */
+    private static final int CHUNK = 64;
+
+    private static final int ALIGNMENT = 16;
+
+    /** Elements {@code from} up to {@code from + count} of a flat buffer. */
+    public record Range(long from, long count) {}
+
+    /** A model and its parameters. */
+    public record Built<M>(M model, Parameters parameters) {}
+
+    /** What a model asked for, before there is memory for it. */
+    record Declared(String name, Shape shape, Role role, Init init) {}
+
+    private final Backend backend;
+    private final Scope scope;
+    private final Tensor weights;
+    private final Map<Role, Range> ranges = new EnumMap<>(Role.class);
+    private final Map<Tensor, Long> places = new HashMap<>();
+    private final Map<Tensor, Role> roles = new HashMap<>();
+    private final Map<String, Tensor> byName = new LinkedHashMap<>();
+    private @Nullable Tensor gradients;
+    private @Nullable ParameterGradients accumulator;
+
+    private Parameters(Backend backend, Scope scope, List<Declared> declared) {
+        this.backend = backend;
+        this.scope = scope;
+        long[] from = new long[declared.size()];
+        long end = 0;
+        for (Role role : Role.values()) {
+            long begin = end;
+            for (int i = 0; i < from.length; i++) {
+                if (declared.get(i).role() == role) {
+                    from[i] = end;
+                    end += Math.ceilDiv(declared.get(i).shape().size(), ALIGNMENT) * ALIGNMENT;
+                }
+            }
+            ranges.put(role, new Range(begin, end - begin));
+        }
+        weights = scope.tensor("weights", new Shape(Math.toIntExact(Math.ceilDiv(end, CHUNK)), CHUNK), DType.F32);
+        backend.zero(weights);
+        for (int i = 0; i < from.length; i++) {
+            Declared d = declared.get(i);
+            Tensor parameter = scope.slice(weights, from[i], d.name(), d.shape(), true);
+            places.put(parameter, from[i]);
+            roles.put(parameter, d.role());
+            byName.put(d.name(), parameter);
+        }
+    }
+
+    /**
+     * Builds a model twice: once to learn what it needs, once on the memory that this takes.
+     *
+     * @param scope owns the parameters
+     * @param seed of the initial values
+     */
+    public static <M> Built<M> build(Backend backend, Scope scope, long seed, Function<ParameterSource, M> model) {
+        List<Declared> declared = declared(model);
+        var parameters = new Parameters(backend, scope, declared);
+        for (int i = 0; i < declared.size(); i++) {
+            Declared d = declared.get(i);
+            d.init().fill(backend, parameters.named(d.name()), seed, i);
+        }
+        return new Built<>(model.apply((name, shape, role, init) -> parameters.named(name)), parameters);
+    }
+
+    /** Number of parameters of a model, without making it. */
+    public static long count(Function<ParameterSource, ?> model) {
+        return declared(model).stream().mapToLong(d -> d.shape().size()).sum();
+    }
+
+    /** Names and shapes of a model's parameters, in the order in which it asks for them, without making it. */
+    public static Map<String, Shape> shapes(Function<ParameterSource, ?> model) {
+        var shapes = new LinkedHashMap<String, Shape>();
+        declared(model).forEach(d -> shapes.put(d.name(), d.shape()));
+        return shapes;
+    }
+
+    private static List<Declared> declared(Function<ParameterSource, ?> model) {
+        var declared = new ArrayList<Declared>();
+        var names = new HashMap<String, Shape>();
+        try (var pool = new Pool(new NoMemory(), Long.MAX_VALUE);
+                var scope = pool.scope("declared")) {
+            var _ = model.apply((name, shape, role, init) -> {
+                if (names.put(name, shape) != null) {
+                    throw new IllegalArgumentException("two parameters are named " + name);
+                }
+                declared.add(new Declared(name, shape, role, init));
+                return scope.tensor(name, shape, DType.F32, true);
+            });
+        }
+        return declared;
+    }
+
+    /** Addresses without memory behind them. */
+    private static final class NoMemory implements DeviceMemory {
+        private long next = CHUNK;
+
+        @Override
+        public long map(long bytes) {
+            long address = next;
+            next += bytes;
+            return address;
+        }
+
+        @Override
+        public void unmap(long address, long bytes) {}
+
+        @Override
+        public MemorySegment view(long address, long bytes) {
+            return MemorySegment.NULL;
+        }
+    }
+
+    /** All parameters, f32 [chunks, 64]. */
+    public Tensor weights() {
+        return weights;
+    }
+
+    /** Their gradients, in the same layout; allocated when first asked for. */
+    public Tensor gradients() {
+        if (gradients == null) {
+            gradients = flat("gradients");
+        }
+        return gradients;
+    }
+
+    /** Sums gradients into {@link #gradients}. */
+    public ParameterGradients accumulator() {
+        if (accumulator == null) {
+            var targets = new HashMap<Tensor, Tensor>();
+            for (Tensor parameter : byName.values()) {
+                targets.put(parameter, slice(gradients(), parameter));
+            }
+            accumulator = new ParameterGradients(backend, targets);
+        }
+        return accumulator;
+    }
+
+    /** A new buffer of the same layout, filled with zeros, that lives as long as the parameters. */
+    public Tensor flat(String name) {
+        Tensor buffer = scope.tensor(name, weights.shape(), DType.F32);
+        backend.zero(buffer);
+        return buffer;
+    }
+
+    /** Where the parameters of one role lie in a flat buffer. */
+    public Range range(Role role) {
+        return ranges.getOrDefault(role, new Range(0, 0));
+    }
+
+    /** The elements of a flat buffer in {@code range}, [count / 16, 16]. */
+    public Tensor part(Tensor flat, Range range) {
+        var shape = new Shape(Math.toIntExact(range.count() / ALIGNMENT), ALIGNMENT);
+        return scope.slice(flat, range.from(), flat.name(), shape, false);
+    }
+
+    /** The part of a flat buffer that belongs to {@code parameter}, under its name and shape. */
+    public Tensor slice(Tensor flat, Tensor parameter) {
+        Long from = places.get(parameter);
+        if (from == null) {
+            throw new IllegalArgumentException(parameter + " is no parameter of this model");
+        }
+        return scope.slice(flat, from, parameter.name(), parameter.shape(), false);
+    }
+
+    /** The gradient of one parameter. */
+    public Tensor gradient(Tensor parameter) {
+        return slice(gradients(), parameter);
+    }
+
+    public Role role(Tensor parameter) {
+        Role role = roles.get(parameter);
+        if (role == null) {
+            throw new IllegalArgumentException(parameter + " is no parameter of this model");
+        }
+        return role;
+    }
+
+    /** Every parameter, in the order in which the model asked for them. */
+    public List<Tensor> tensors() {
+        return List.copyOf(byName.values());
+    }
+
+    public Tensor named(String name) {
+        Tensor parameter = byName.get(name);
+        if (parameter == null) {
+            throw new IllegalArgumentException("no parameter is named " + name);
+        }
+        return parameter;
+    }
+
+    /** Number of parameters. */
+    public long count() {
+        return byName.values().stream().mapToLong(p -> p.shape().size()).sum();
+    }
+}
