@@ -67,22 +67,6 @@ void times_slope(const void* context, int64_t row, int64_t column, int64_t rows,
     });
 }
 
-// For dbias without dweight: a task owns some columns for all rows.
-void column_sums(const float* dy, int64_t n, int64_t m, float* sums, bool add) {
-    parallel_blocks(m, 4 * lanes, [&](int64_t begin, int64_t end) {
-        for (int64_t j = begin; j < end; j += lanes) {
-            int64_t count = std::min<int64_t>(lanes, end - j);
-            vf total{};
-            for (int64_t block = 0; block < n; block += row_block) {
-                vf sum{};
-                for (int64_t i = block; i < std::min(n, block + row_block); i++) sum += load(dy + i * m + j, count);
-                total += sum;
-            }
-            store(sums + j, add ? load(sums + j, count) + total : total, count);
-        }
-    });
-}
-
 }  // namespace
 
 CLOZE_EXPORT void mat_mul_forward(const float* x, const float* weight, const float* bias, float* y, float* pre,
@@ -118,5 +102,5 @@ CLOZE_EXPORT void mat_mul_backward(const float* x, const float* weight, const fl
         product.add_row_sums = (accumulate & 4) != 0;
         gemm(product);
     }
-    if (dbias && !with_dweight) column_sums(dy, n, m, dbias, (accumulate & 4) != 0);
+    if (dbias && !with_dweight) column_sums(dy, n, m, m, dbias, (accumulate & 4) != 0);
 }

@@ -31,4 +31,7 @@ struct Product {
 void gemm(const Product& product);         // on the pool
 void gemm_serial(const Product& product);  // on this thread: for a task of the pool
 
+// sums [m] (+)= the sums of the columns of x [n, m].
+void column_sums(const float* x, int64_t n, int64_t m, int64_t ld, float* sums, bool add);
+
 }  // namespace cloze
