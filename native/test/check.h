@@ -68,8 +68,14 @@ class Guarded {
     const T* data() const { return all_.data() + begin_; }
     operator T*() { return data(); }
     size_t size() const { return n_; }
-    T& operator[](size_t i) { return data()[i]; }
-    const T& operator[](size_t i) const { return data()[i]; }
+    template <class I>
+    T& operator[](I i) {
+        return data()[i];
+    }
+    template <class I>
+    const T& operator[](I i) const {
+        return data()[i];
+    }
     T* begin() { return data(); }
     T* end() { return data() + n_; }
     bool intact() const {

@@ -1,0 +1,12 @@
+#include "cloze/export.h"
+#include "cloze/loop.h"
+
+// weight, average [n]; average = decay average + (1 - decay) weight
+
+using namespace cloze;
+
+CLOZE_EXPORT void ema_update(const float* weight, float* average, int64_t n, float decay) {
+    elementwise(n, [=](int64_t i, auto step) {
+        step.store(average + i, decay * step.load(average + i) + (1.f - decay) * step.load(weight + i));
+    });
+}
