@@ -7,6 +7,7 @@ module cloze.core {
 
     exports cloze.autograd;
     exports cloze.backend;
+    exports cloze.checkpoint;
     exports cloze.eval;
     exports cloze.model;
     exports cloze.nn;

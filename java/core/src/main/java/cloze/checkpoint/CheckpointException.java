@@ -1,0 +1,30 @@
+package cloze.checkpoint;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** A file that cannot be used: {@code <file>: <place> must be <expected>, but is <actual>}. */
+public final class CheckpointException extends IOException {
+    private static final long serialVersionUID = 1L;
+    private static final int LONGEST_QUOTE = 120;
+
+    /** @param place what is wrong, such as {@code shape of h.0.ln_1.weight}; quoted, so it may come from the file */
+    public CheckpointException(Path file, String place, String expected, String actual) {
+        super("%s: %s must be %s, but is %s".formatted(file, quote(place), expected, quote(actual)));
+    }
+
+    CheckpointException(Path file, String message) {
+        super(file + ": " + message);
+    }
+
+    /** Text of a foreign file, fit for one line of a terminal: no control characters, not endless. */
+    static String quote(String text) {
+        var quoted = new StringBuilder();
+        for (int i = 0; i < text.length() && quoted.length() < LONGEST_QUOTE; i++) {
+            char c = text.charAt(i);
+            boolean visible = c >= ' ' && c != 0x7f && !(c >= 0x80 && c < 0xa0) && Character.isDefined(c);
+            quoted.append(visible && !Character.isSurrogate(c) ? String.valueOf(c) : "\\u%04x".formatted((int) c));
+        }
+        return quoted.length() < LONGEST_QUOTE ? quoted.toString() : quoted + "...";
+    }
+}

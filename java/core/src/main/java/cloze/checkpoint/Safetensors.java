@@ -1,0 +1,195 @@
+package cloze.checkpoint;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+
+/**
+ * Named tensors of a safetensors file, or of several with an index, mapped into memory.
+ *
+ * <p>Many threads may read. A file that does not follow the format to the byte is refused before its data is touched.
+ *
+ * @see <a href="https://github.com/huggingface/safetensors#format">the format</a>
+ */
+public final class Safetensors implements AutoCloseable {
+    static final String MODEL = "model.safetensors";
+    static final String INDEX = "model.safetensors.index.json";
+
+    private record Shard(Path file, SafetensorsHeader header, MemorySegment data) {}
+
+    private final Path path;
+    private final Arena arena;
+    private final SequencedMap<String, StoredTensor> tensors = new LinkedHashMap<>();
+    private final Map<String, Shard> homes = new LinkedHashMap<>();
+    private final SequencedMap<String, String> metadata = new LinkedHashMap<>();
+
+    @SuppressWarnings("MustBeClosedChecker") // close() closes it
+    private Safetensors(Path path) {
+        this.path = path;
+        this.arena = Arena.ofShared();
+    }
+
+    /**
+     * Opens one file, or a folder with {@code model.safetensors} or {@code model.safetensors.index.json}.
+     *
+     * @throws CheckpointException where the file or its index is not what the format says
+     */
+    public static Safetensors open(Path path) throws IOException {
+        var opened = new Safetensors(path);
+        try {
+            if (!Files.isDirectory(path)) {
+                opened.add(opened.map(path));
+            } else if (Files.exists(path.resolve(MODEL))) {
+                opened.add(opened.map(path.resolve(MODEL)));
+            } else if (Files.exists(path.resolve(INDEX))) {
+                opened.addShards(ShardIndex.read(path.resolve(INDEX)));
+            } else {
+                throw new CheckpointException(path, "folder", "one with " + MODEL + " or " + INDEX, "one without");
+            }
+            return opened;
+        } catch (IOException | RuntimeException | Error e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    private Shard map(Path file) throws IOException {
+        // opening a named pipe would wait for ever
+        if (!Files.isRegularFile(file)) {
+            String actual = Files.exists(file) ? "something else" : "missing";
+            throw new CheckpointException(file, "safetensors", "a regular file", actual);
+        }
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            var header = SafetensorsHeader.read(file, channel);
+            MemorySegment all =
+                    channel.map(FileChannel.MapMode.READ_ONLY, 0, header.dataStart() + header.dataLength(), arena);
+            return new Shard(file, header, all.asSlice(header.dataStart()));
+        }
+    }
+
+    private void add(Shard shard) {
+        for (StoredTensor tensor : shard.header().tensors().values()) {
+            tensors.put(tensor.name(), tensor);
+            homes.put(tensor.name(), shard);
+        }
+        shard.header().metadata().forEach(metadata::putIfAbsent);
+    }
+
+    private void addShards(ShardIndex index) throws IOException {
+        for (String name : index.shards()) {
+            Shard shard = map(path.resolve(name));
+            for (String tensor : shard.header().tensors().keySet()) {
+                if (!name.equals(index.shardOf().get(tensor))) {
+                    String expected = "in " + index.shardOf().getOrDefault(tensor, "no shard") + " by " + INDEX;
+                    throw new CheckpointException(shard.file(), tensor, expected, "here");
+                }
+            }
+            add(shard);
+        }
+        for (var entry : index.shardOf().entrySet()) {
+            if (!tensors.containsKey(entry.getKey())) {
+                throw new CheckpointException(
+                        path.resolve(INDEX), entry.getKey(), "in " + entry.getValue(), "not there");
+            }
+        }
+    }
+
+    /** The file or folder that was opened. */
+    public Path path() {
+        return path;
+    }
+
+    /** Every tensor by its name, in the order of the file. */
+    public SequencedMap<String, StoredTensor> tensors() {
+        return Collections.unmodifiableSequencedMap(tensors);
+    }
+
+    /** Free texts of the header. */
+    public Map<String, String> metadata() {
+        return Collections.unmodifiableMap(metadata);
+    }
+
+    /** Type and shape of one tensor. @throws CheckpointException if there is none of this name */
+    public StoredTensor tensor(String name) throws CheckpointException {
+        StoredTensor tensor = tensors.get(name);
+        if (tensor == null) {
+            String some = String.join(
+                    ", ", tensors.sequencedKeySet().stream().limit(8).toList());
+            throw new CheckpointException(path, "tensor " + name, "in the file", "not among " + some);
+        }
+        return tensor;
+    }
+
+    /** The bytes of one tensor in the file: read-only, little-endian, perhaps unaligned, valid until {@link #close}. */
+    public MemorySegment segment(String name) throws CheckpointException {
+        StoredTensor tensor = tensor(name);
+        Shard home = homes.get(name);
+        if (home == null) {
+            throw new IllegalStateException(name + " has no file");
+        }
+        return home.data().asSlice(tensor.begin(), tensor.bytes());
+    }
+
+    /**
+     * The elements of one tensor as f32; rounds F64 to nearest, is exact for F32, F16 and BF16.
+     *
+     * @param floats exactly as many f32
+     */
+    public void copyTo(String name, MemorySegment floats) throws CheckpointException {
+        conversion(name, floats).copyTo(floats);
+    }
+
+    /** As {@link #copyTo}, with a matrix [rows, columns] of the file arriving as [columns, rows]. */
+    public void copyTransposedTo(String name, MemorySegment floats) throws CheckpointException {
+        StoredTensor tensor = tensor(name);
+        if (tensor.shape().rank() != 2) {
+            throw new CheckpointException(path, "shape of " + name, "a matrix", "" + tensor.shape());
+        }
+        int columns = tensor.shape().extent(1);
+        conversion(name, floats).copyTransposedTo(floats, tensor.shape().extent(0), columns);
+    }
+
+    private FloatConversion conversion(String name, MemorySegment floats) throws CheckpointException {
+        StoredTensor tensor = tensor(name);
+        if (!tensor.type().convertsToFloat()) {
+            throw new CheckpointException(path, "dtype of " + name, "F32, F16, BF16 or F64", "" + tensor.type());
+        }
+        if (floats.byteSize() != tensor.size() * Float.BYTES) {
+            String expected = floats.byteSize() / Float.BYTES + " elements";
+            throw new CheckpointException(path, name, expected, "" + tensor);
+        }
+        return new FloatConversion(segment(name), tensor.type());
+    }
+
+    /** The elements of one tensor as they are, to exactly as many bytes. */
+    public void copyBytesTo(String name, StoredType type, MemorySegment elements) throws CheckpointException {
+        StoredTensor tensor = tensor(name);
+        if (tensor.type() != type || tensor.bytes() != elements.byteSize()) {
+            String expected = "%d elements of %s".formatted(elements.byteSize() / type.bytes(), type);
+            throw new CheckpointException(path, name, expected, "" + tensor);
+        }
+        elements.copyFrom(segment(name));
+    }
+
+    /** The files behind this: one, or the shards. */
+    public List<Path> files() {
+        return new ArrayList<>(homes.values())
+                .stream().map(Shard::file).distinct().toList();
+    }
+
+    /** Unmaps; segments that were given out are dead from here on. */
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

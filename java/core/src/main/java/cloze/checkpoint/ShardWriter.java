@@ -1,0 +1,72 @@
+package cloze.checkpoint;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import tools.jackson.databind.ObjectMapper;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Shards and their index, named as Hugging Face names them. */
+final class ShardWriter {
+    private static final ObjectMapper JSON =
+            JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+    private ShardWriter() {}
+
+    static void write(SafetensorsWriter tensors, Path folder, long shardBytes) throws IOException {
+        // first, so that at no moment an index stands over shards of two models
+        Files.deleteIfExists(folder.resolve(Safetensors.MODEL));
+        removeShards(folder);
+        List<List<SafetensorsWriter.Entry>> shards = pack(tensors.entries(), shardBytes);
+        SequencedMap<String, String> shardOf = new LinkedHashMap<>();
+        for (int i = 0; i < shards.size(); i++) {
+            String name = "model-%05d-of-%05d.safetensors".formatted(i + 1, shards.size());
+            List<SafetensorsWriter.Entry> shard = shards.get(i);
+            Path file = folder.resolve(name);
+            DurableFiles.replace(file, channel -> tensors.write(file, shard, channel));
+            shard.forEach(entry -> shardOf.put(entry.name(), name));
+        }
+        var index = Map.of("metadata", Map.of("total_size", tensors.bytes()), "weight_map", shardOf);
+        byte[] json = JSON.writeValueAsBytes(index);
+        DurableFiles.replace(folder.resolve(Safetensors.INDEX), channel -> {
+            for (ByteBuffer bytes = ByteBuffer.wrap(json); bytes.hasRemaining(); ) {
+                channel.write(bytes);
+            }
+        });
+    }
+
+    /** Deletes the index, and then what it named. */
+    static void removeShards(Path folder) throws IOException {
+        Files.deleteIfExists(folder.resolve(Safetensors.INDEX));
+        DurableFiles.syncFolder(folder.resolve(Safetensors.INDEX));
+        try (DirectoryStream<Path> shards = Files.newDirectoryStream(folder, "model-*-of-*.safetensors")) {
+            for (Path shard : shards) {
+                Files.delete(shard);
+            }
+        }
+    }
+
+    /** In order, a new shard where the next tensor would not fit; a tensor is never cut. */
+    private static List<List<SafetensorsWriter.Entry>> pack(
+            Iterable<SafetensorsWriter.Entry> entries, long shardBytes) {
+        List<List<SafetensorsWriter.Entry>> shards = new ArrayList<>();
+        long room = -1;
+        for (SafetensorsWriter.Entry entry : entries) {
+            if (entry.bytes() > room) {
+                shards.add(new ArrayList<>());
+                room = shardBytes;
+            }
+            shards.getLast().add(entry);
+            room -= entry.bytes();
+        }
+        return shards;
+    }
+}

@@ -1,0 +1,26 @@
+package cloze.checkpoint;
+
+import cloze.tensor.Shape;
+
+/**
+ * One tensor of a safetensors file.
+ *
+ * @param begin first byte, counted from the end of the header
+ * @param end byte after the last
+ */
+public record StoredTensor(String name, StoredType type, Shape shape, long begin, long end) {
+    /** Size in bytes. */
+    public long bytes() {
+        return end - begin;
+    }
+
+    /** Number of elements. */
+    public long size() {
+        return bytes() / type.bytes();
+    }
+
+    @Override
+    public String toString() {
+        return "%s %s %s".formatted(CheckpointException.quote(name), shape, type);
+    }
+}
