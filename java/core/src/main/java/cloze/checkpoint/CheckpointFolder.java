@@ -1,0 +1,165 @@
+package cloze.checkpoint;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The checkpoints of one run, {@code checkpoint-000012-step-4000/} and so on: each a folder with the weights
+ * ({@code model.safetensors}) and everything else that an exact resume needs ({@code state.safetensors}).
+ *
+ * <p>A checkpoint is written to a folder of another name, synced, and renamed: it is there with all its files or not at
+ * all, whenever the process or the machine stops. {@code model.safetensors} of the run folder is a link to the weights of
+ * the newest, for those who only want the model. One process may write; any number may read meanwhile.
+ */
+public final class CheckpointFolder {
+    private static final Logger LOG = LoggerFactory.getLogger(CheckpointFolder.class);
+    private static final Pattern NAME = Pattern.compile("checkpoint-(\\d{6,12})-step-(\\d{1,18})");
+    private static final Pattern UNFINISHED =
+            Pattern.compile("(checkpoint-.*|\\.model\\.safetensors)" + Pattern.quote(DurableFiles.UNFINISHED));
+
+    /** Adds all that the checkpoint shall hold. */
+    @FunctionalInterface
+    public interface Contents {
+        void addTo(CheckpointWriter checkpoint) throws IOException;
+    }
+
+    /** Numbers only rise, also where a run goes on from an older step, so the highest is the newest. */
+    private record Generation(long number, long step, Path folder) {}
+
+    private final Path folder;
+    private final int kept;
+
+    /** The two newest checkpoints are kept. */
+    public CheckpointFolder(Path folder) {
+        this(folder, 2);
+    }
+
+    /** @param kept how many of the newest checkpoints stay; at least 1 */
+    public CheckpointFolder(Path folder, int kept) {
+        if (kept < 1) {
+            throw new IllegalArgumentException("CheckpointFolder: kept must be at least 1, but is " + kept);
+        }
+        this.folder = folder;
+        this.kept = kept;
+    }
+
+    /** Writes a checkpoint that is durable when this returns, then deletes the oldest beyond those kept. */
+    public void write(long step, Contents contents) throws IOException {
+        Files.createDirectories(folder);
+        recover();
+        List<Generation> older = newestFirst();
+        long number = older.isEmpty() ? 1 : older.getFirst().number() + 1;
+        var checkpoint = new CheckpointWriter(number, step);
+        contents.addTo(checkpoint);
+        Path finished = folder.resolve("checkpoint-%06d-step-%d".formatted(number, step));
+        Path unfinished = unfinished(finished);
+        try {
+            Files.createDirectory(unfinished);
+            checkpoint.model().create(unfinished.resolve(Checkpoint.MODEL));
+            checkpoint.state().create(unfinished.resolve(Checkpoint.STATE));
+            DurableFiles.syncFolder(unfinished.resolve(Checkpoint.STATE));
+            DurableFiles.rename(unfinished, finished);
+        } finally {
+            DurableFiles.deleteFolder(unfinished);
+        }
+        publish(finished);
+        for (Generation old : older.subList(Math.min(kept - 1, older.size()), older.size())) {
+            // a half-deleted folder must not look like a checkpoint
+            DurableFiles.rename(old.folder(), unfinished(old.folder()));
+            DurableFiles.deleteFolder(unfinished(old.folder()));
+        }
+    }
+
+    /**
+     * Removes what a killed writer left, and links {@code model.safetensors} to the newest weights if it had no time for
+     * that. For the process that writes, before it resumes; {@link #write} does it too.
+     */
+    public void recover() throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return;
+        }
+        for (Path left : list(UNFINISHED)) {
+            DurableFiles.deleteFolder(left);
+        }
+        List<Generation> generations = newestFirst();
+        if (!generations.isEmpty()) {
+            publish(generations.getFirst().folder());
+        }
+    }
+
+    private void publish(Path newest) throws IOException {
+        Path model = newest.resolve(Checkpoint.MODEL);
+        if (Files.exists(model)) {
+            DurableFiles.replaceByLink(folder.resolve(Checkpoint.MODEL), model);
+        }
+    }
+
+    /**
+     * The newest checkpoint, empty if there is none. One that was damaged after it was written is skipped with a warning.
+     *
+     * @throws CheckpointException if there are checkpoints, all of them damaged; says what is wrong with the newest
+     */
+    public Optional<Checkpoint> latest() throws IOException {
+        IOException first = null;
+        for (Generation generation : newestFirst()) {
+            try {
+                return Optional.of(Checkpoint.open(generation.folder(), generation.number(), generation.step()));
+            } catch (IOException e) {
+                LOG.warn("skipping a damaged checkpoint: {}", e.getMessage());
+                first = firstOf(first, e);
+            }
+        }
+        if (first != null) {
+            throw first;
+        }
+        return Optional.empty();
+    }
+
+    private static IOException firstOf(@Nullable IOException first, IOException next) {
+        if (first == null) {
+            return next;
+        }
+        first.addSuppressed(next);
+        return first;
+    }
+
+    private List<Generation> newestFirst() throws IOException {
+        return list(NAME).stream()
+                .map(CheckpointFolder::generation)
+                .sorted(Comparator.comparingLong(Generation::number).reversed())
+                .toList();
+    }
+
+    private static Generation generation(Path folder) {
+        Matcher name = NAME.matcher(folder.getFileName().toString());
+        if (!name.matches()) {
+            throw new IllegalStateException(folder + " is no checkpoint");
+        }
+        return new Generation(Long.parseLong(name.group(1)), Long.parseLong(name.group(2)), folder);
+    }
+
+    private List<Path> list(Pattern name) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(
+                            file -> name.matcher(file.getFileName().toString()).matches())
+                    .toList();
+        }
+    }
+
+    private static Path unfinished(Path checkpoint) {
+        return checkpoint.resolveSibling(checkpoint.getFileName() + DurableFiles.UNFINISHED);
+    }
+}
