@@ -1,5 +1,6 @@
 package cloze.checkpoint;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cloze.tensor.Shape;
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Damaged files on purpose and by chance: refused with a {@link CheckpointException}, or truly consistent. */
 class HostileFilesTest {
-    private static final int CASES = 120_000;
+    private static final int CASES = 100_000;
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     @TempDir
@@ -114,6 +115,27 @@ class HostileFilesTest {
             }
         }
         assertThat(IntStream.of(owners).allMatch(owner -> owner == 1)).isTrue();
+    }
+
+    @Test
+    void no_mutation_of_an_index_or_a_configuration_crashes() throws IOException {
+        var random = new SplittableRandom(7);
+        byte[] index = "{\"metadata\":{\"total_size\":8},\"weight_map\":{\"x\":\"a.safetensors\"}}".getBytes(UTF_8);
+        byte[] config = "{\"model_type\":\"gpt2\",\"n_layer\":2,\"n_embd\":32,\"n_head\":4}".getBytes(UTF_8);
+        for (int i = 0; i < 2_000; i++) {
+            Path file = Files.write(folder.resolve("index" + i), Mutation.flipped(index, random));
+            try {
+                assertThat(ShardIndex.read(file).shards()).allMatch(shard -> shard.matches("[\\w.-]+"));
+            } catch (CheckpointException e) {
+                assertThat(e).hasMessageStartingWith(file + ": ");
+            }
+            Path json = Files.write(folder.resolve("config" + i), Mutation.flipped(config, random));
+            try {
+                assertThat(GptTwoConfig.read(json).layers()).isBetween(1, 1000);
+            } catch (CheckpointException e) {
+                assertThat(e).hasMessageStartingWith(json + ": ");
+            }
+        }
     }
 
     @Test

@@ -84,6 +84,11 @@ final class Mutation {
         };
     }
 
+    /** A copy with one to four bits flipped. */
+    static byte[] flipped(byte[] seed, SplittableRandom random) {
+        return flip(seed.clone(), 0, seed.length, 1 + random.nextInt(4), random);
+    }
+
     private static long length(byte[] file) {
         return ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
     }

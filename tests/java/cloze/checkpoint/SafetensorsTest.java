@@ -10,9 +10,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -115,6 +117,19 @@ class SafetensorsTest {
         try (var read = Safetensors.open(file)) {
             assertThat(read.segment("heap").mismatch(heap)).isEqualTo(-1);
             assertThat(read.segment("native").mismatch(heap)).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void a_file_beyond_two_gigabytes_is_mapped_whole() throws IOException {
+        String header = "{\"x\":{\"dtype\":\"U8\",\"shape\":[3,1073741824],\"data_offsets\":[0,3221225472]}}";
+        Path file = handmade(folder.resolve("sparse.safetensors"), header, 0);
+        try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.wrap(new byte[] {7}), 8 + header.length() + 3221225471L);
+        }
+        try (var read = Safetensors.open(file)) {
+            assertThat(read.segment("x").get(ValueLayout.JAVA_BYTE, 3221225471L))
+                    .isEqualTo((byte) 7);
         }
     }
 

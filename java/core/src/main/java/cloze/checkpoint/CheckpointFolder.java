@@ -115,6 +115,9 @@ public final class CheckpointFolder {
             try {
                 return Optional.of(Checkpoint.open(generation.folder(), generation.number(), generation.step()));
             } catch (IOException e) {
+                if (!Files.isDirectory(generation.folder())) {
+                    return latest(); // its writer has gone on meanwhile
+                }
                 LOG.warn("skipping a damaged checkpoint: {}", e.getMessage());
                 first = firstOf(first, e);
             }

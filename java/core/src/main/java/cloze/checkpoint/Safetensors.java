@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Named tensors of a safetensors file, or of several with an index, mapped into memory.
@@ -28,15 +29,22 @@ public final class Safetensors implements AutoCloseable {
     private record Shard(Path file, SafetensorsHeader header, MemorySegment data) {}
 
     private final Path path;
-    private final Arena arena;
+    private @Nullable Arena arena;
     private final SequencedMap<String, StoredTensor> tensors = new LinkedHashMap<>();
     private final Map<String, Shard> homes = new LinkedHashMap<>();
     private final SequencedMap<String, String> metadata = new LinkedHashMap<>();
 
-    @SuppressWarnings("MustBeClosedChecker") // close() closes it
     private Safetensors(Path path) {
         this.path = path;
-        this.arena = Arena.ofShared();
+    }
+
+    /** Made when a header was found good: closing it stops all threads for a moment. */
+    @SuppressWarnings("MustBeClosedChecker") // close() closes it
+    private Arena arena() {
+        if (arena == null) {
+            arena = Arena.ofShared();
+        }
+        return arena;
     }
 
     /**
@@ -72,7 +80,7 @@ public final class Safetensors implements AutoCloseable {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             var header = SafetensorsHeader.read(file, channel);
             MemorySegment all =
-                    channel.map(FileChannel.MapMode.READ_ONLY, 0, header.dataStart() + header.dataLength(), arena);
+                    channel.map(FileChannel.MapMode.READ_ONLY, 0, header.dataStart() + header.dataLength(), arena());
             return new Shard(file, header, all.asSlice(header.dataStart()));
         }
     }
@@ -190,6 +198,8 @@ public final class Safetensors implements AutoCloseable {
     /** Unmaps; segments that were given out are dead from here on. */
     @Override
     public void close() {
-        arena.close();
+        if (arena != null) {
+            arena.close();
+        }
     }
 }
