@@ -3,9 +3,9 @@
 #include "cloze/export.h"
 #include "cloze/loop.h"
 
-// x, residual, y, sum [n, d], weight [d], rstd [n]; s = x + residual, y = s rstd weight, rstd = (mean(s^2) +
-// epsilon)^-1/2 dx = rstd (g - h mean(g h)), g = dy weight, h = s rstd; dweight = sum dy h over rows. Rows stay in L1;
-// backward takes four at a time, as in layer_norm.cpp.
+// x, residual, y, sum [n, d], weight [d], rstd [n]; s = x + residual, y = s rstd weight
+// rstd = 1 / sqrt(mean(s^2) + epsilon);  dx = rstd (g - h mean(g h)), g = dy weight, h = s rstd; dweight = sum dy h
+// Rows stay in L1; backward takes four at a time, as in layer_norm.cpp.
 
 using namespace cloze;
 

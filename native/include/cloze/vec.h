@@ -194,6 +194,15 @@ CLOZE_INLINE vf sqrt(vf x) {
 #endif
 }
 
+CLOZE_INLINE vd sqrt(vd x) {
+#if defined(CLOZE_X86)
+    return CLOZE_X86(_mm_sqrt_pd, _mm256_sqrt_pd, CLOZE_FULL(_mm512_maskz_sqrt_pd))(x);
+#else
+    for (int i = 0; i < lanes / 2; i++) x[i] = __builtin_sqrt(x[i]);
+    return x;
+#endif
+}
+
 CLOZE_INLINE vf abs(vf x) {
     return (vf)((vi)x & 0x7fffffff);
 }
