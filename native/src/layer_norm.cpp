@@ -4,8 +4,9 @@
 #include "cloze/loop.h"
 
 // x, residual, y, sum [n, d], weight, bias [d], mean, rstd [n]; s = x + residual, y = (s - mean) rstd weight + bias
-// dx = rstd (g - mean(g) - h mean(g h)), g = dy weight, h = (s - mean) rstd; over rows dweight = sum dy h, dbias = sum
-// dy A row is read from DRAM once and stays in L1; backward takes four rows at a time, so that the running column sums
+// dx = rstd (g - mean(g) - h mean(g h)), g = dy weight, h = (s - mean) rstd; dweight = sum dy h, dbias = sum dy
+//
+// A row is read from DRAM once and stays in L1; backward takes four rows at a time, so that the running column sums
 // are loaded and stored once for the four.
 
 using namespace cloze;
