@@ -41,7 +41,7 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
 
         /** Those of an f32 tensor in host memory. */
         public static Values of(Tensor tensor) {
-            return new Values(tensor.shape(), tensor.memory());
+            return new Values(tensor.shape(), Safetensors.elements(tensor));
         }
 
         private Shape shapeInFile(boolean transposed) {

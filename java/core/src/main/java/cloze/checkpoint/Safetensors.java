@@ -1,5 +1,7 @@
 package cloze.checkpoint;
 
+import cloze.tensor.DType;
+import cloze.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -187,6 +189,24 @@ public final class Safetensors implements AutoCloseable {
             throw new CheckpointException(path, name, expected, "" + tensor);
         }
         elements.copyFrom(segment(name));
+    }
+
+    /** Fills a tensor of the same shape in host memory: f32 from any floating-point type, others as they are. */
+    public void copyTo(String name, Tensor tensor) throws CheckpointException {
+        StoredTensor stored = tensor(name);
+        if (!stored.shape().equals(tensor.shape())) {
+            throw new CheckpointException(path, "shape of " + name, "" + tensor.shape(), "" + stored.shape());
+        }
+        if (tensor.dtype() == DType.F32) {
+            copyTo(name, elements(tensor));
+        } else {
+            copyBytesTo(name, StoredType.of(tensor.dtype()), elements(tensor));
+        }
+    }
+
+    /** Those of a tensor in host memory, whose block may be larger. */
+    static MemorySegment elements(Tensor tensor) {
+        return tensor.memory().asSlice(0, tensor.shape().size() * tensor.dtype().bytes());
     }
 
     /** The files behind this: one, or the shards. */

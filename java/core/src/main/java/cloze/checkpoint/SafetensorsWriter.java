@@ -52,7 +52,7 @@ public final class SafetensorsWriter {
 
     /** Adds a tensor in host memory under another name. */
     public SafetensorsWriter add(String name, Tensor tensor) {
-        return add(name, StoredType.of(tensor.dtype()), tensor.shape(), memory -> tensor.memory());
+        return add(name, StoredType.of(tensor.dtype()), tensor.shape(), memory -> Safetensors.elements(tensor));
     }
 
     /** Adds the elements of a segment; {@code elements} holds exactly {@code shape} of {@code type}. */
