@@ -57,8 +57,8 @@ class GptTest {
         GptConfig config = GptConfig.preset(preset).withContext(64);
         Gpt gpt = build(config).model();
         Tape tape = Tape.inference(backend, scope);
-        Tensor loss = gpt.loss(
-                tape, ids(scope, config.vocabulary(), 4, 64, 1), ids(scope, config.vocabulary(), 4, 64, 2));
+        Tensor loss =
+                gpt.loss(tape, ids(scope, config.vocabulary(), 4, 64, 1), ids(scope, config.vocabulary(), 4, 64, 2));
         double expected = Math.log(config.vocabulary());
         assertThat((double) backend.scalar(loss)).isCloseTo(expected, within(0.02 * expected));
     }
@@ -92,9 +92,9 @@ class GptTest {
                 slope += gradient[i] * direction[i];
             }
             double h = 2e-3 / Math.sqrt(gradient.length);
-            double difference = (lossAt(built, p, direction, h, ids, targets)
-                            - lossAt(built, p, direction, -h, ids, targets))
-                    / (2 * h);
+            double difference =
+                    (lossAt(built, p, direction, h, ids, targets) - lossAt(built, p, direction, -h, ids, targets))
+                            / (2 * h);
             assertThat(slope).as(p.name()).isCloseTo(difference, within(0.02 * Math.abs(difference) + 6e-3));
         }
     }
@@ -142,8 +142,7 @@ class GptTest {
             float[] logits = backend.floats(gpt.logits(Tape.inference(backend, scope), next, cache));
             for (int row = 0; row < b; row++) {
                 for (int i = 0; i < count * v; i++) {
-                    assertThat(logits[row * count * v + i])
-                            .isCloseTo(full[(row * t + from) * v + i], within(1e-4f));
+                    assertThat(logits[row * count * v + i]).isCloseTo(full[(row * t + from) * v + i], within(1e-4f));
                 }
             }
             cache.advance(count, count, count);
@@ -199,7 +198,8 @@ class GptTest {
         built.parameters().accumulator().reset();
         try (Scope step = backend.memory().scope("step")) {
             Tape tape = Tape.recording(backend, step, 1, 3);
-            Gradients _ = tape.backward(built.model().loss(tape, ids, targets), built.parameters().accumulator());
+            Gradients _ = tape.backward(
+                    built.model().loss(tape, ids, targets), built.parameters().accumulator());
         }
         return backend.floats(built.parameters().gradients());
     }

@@ -59,7 +59,8 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
      * @see <a href="https://arxiv.org/abs/2204.02311">Chowdhery et al. 2022, appendix B</a>
      */
     public double flopPerToken() {
-        return 6.0 * activeParameters() + 12.0 * config.layers() * config.heads().inner() * config.context();
+        return 6.0 * activeParameters()
+                + 12.0 * config.layers() * config.heads().inner() * config.context();
     }
 
     /** {@code 6 N D}, the estimate that the papers quote; attention scores left out. */
@@ -81,8 +82,9 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
      */
     public double days(int devices, double peak, double utilisation) {
         if (!(devices > 0 && peak > 0 && utilisation > 0 && utilisation <= 1)) {
-            throw new IllegalArgumentException("devices and peak must be positive and utilisation in (0, 1], but they are "
-                    + "%d, %g and %g".formatted(devices, peak, utilisation));
+            throw new IllegalArgumentException(
+                    "devices and peak must be positive and utilisation in (0, 1], but they are "
+                            + "%d, %g and %g".formatted(devices, peak, utilisation));
         }
         return flopWithAttention() / (devices * peak * utilisation) / 86_400;
     }
@@ -103,7 +105,12 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
      * @param bytes of one number
      */
     public long keyValueCache(int bytes) {
-        return 2L * config.layers() * config.heads().keyValues() * config.heads().width() * config.context() * bytes;
+        return 2L
+                * config.layers()
+                * config.heads().keyValues()
+                * config.heads().width()
+                * config.context()
+                * bytes;
     }
 
     /**
