@@ -12,6 +12,7 @@ module cloze.core {
     exports cloze.model;
     exports cloze.nn;
     exports cloze.op;
+    exports cloze.optim;
     exports cloze.tensor;
 
     uses cloze.backend.BackendProvider;

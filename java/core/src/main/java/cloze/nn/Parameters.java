@@ -180,13 +180,18 @@ public final class Parameters {
         return scope.slice(flat, range.from(), flat.name(), shape, false);
     }
 
-    /** The part of a flat buffer that belongs to {@code parameter}, under its name and shape. */
-    public Tensor slice(Tensor flat, Tensor parameter) {
+    /** The element of a flat buffer at which {@code parameter} begins. */
+    public long place(Tensor parameter) {
         Long from = places.get(parameter);
         if (from == null) {
             throw new IllegalArgumentException(parameter + " is no parameter of this model");
         }
-        return scope.slice(flat, from, parameter.name(), parameter.shape(), false);
+        return from;
+    }
+
+    /** The part of a flat buffer that belongs to {@code parameter}, under its name and shape. */
+    public Tensor slice(Tensor flat, Tensor parameter) {
+        return scope.slice(flat, place(parameter), parameter.name(), parameter.shape(), false);
     }
 
     /** The gradient of one parameter. */

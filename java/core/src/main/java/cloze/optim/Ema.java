@@ -1,0 +1,69 @@
+package cloze.optim;
+
+import cloze.backend.Backend;
+import cloze.nn.Parameters;
+import cloze.tensor.DType;
+import cloze.tensor.Scope;
+import cloze.tensor.Tensor;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+
+/** The exponential moving average of the weights, {@code average = decay average + (1 - decay) weight}. */
+public final class Ema {
+    /** {@code ema_update}. */
+    public interface Update {
+        void call(Tensor weight, Tensor average, long n, float decay);
+    }
+
+    private final Backend backend;
+    private final Parameters parameters;
+    private final Tensor average;
+    private final double decay;
+
+    /**
+     * Begins at the present weights.
+     *
+     * @param scope owns the average
+     */
+    public Ema(Backend backend, Scope scope, Parameters parameters, double decay) {
+        this.backend = backend;
+        this.parameters = parameters;
+        this.decay = decay;
+        average = scope.tensor("ema", parameters.weights().shape(), DType.F32);
+        backend.copy(parameters.weights(), average);
+    }
+
+    /** After an update of the weights. */
+    public void update() {
+        Tensor weights = parameters.weights();
+        backend.kernel(Update.class).call(weights, average, weights.shape().size(), (float) decay);
+    }
+
+    /** Runs {@code work} while the model has the averaged weights. */
+    public void during(Runnable work) {
+        try (Scope scope = backend.memory().scope("weights beside their average")) {
+            Tensor weights = parameters.weights();
+            Tensor kept = scope.tensor("weights", weights.shape(), DType.F32);
+            backend.copy(weights, kept);
+            backend.copy(average, weights);
+            try {
+                work.run();
+            } finally {
+                backend.copy(kept, weights);
+            }
+        }
+    }
+
+    /** The average of each parameter, by the parameter's name. */
+    public SequencedMap<String, Tensor> averages() {
+        var averages = new LinkedHashMap<String, Tensor>();
+        for (Tensor parameter : parameters.tensors()) {
+            averages.put(parameter.name(), parameters.slice(average, parameter));
+        }
+        return averages;
+    }
+
+    public long bytes() {
+        return average.bytes();
+    }
+}
