@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module cloze.core {
     requires static transitive org.jspecify;
+    requires jdk.management;
     requires tools.jackson.databind;
     requires org.slf4j;
 
@@ -14,6 +15,7 @@ module cloze.core {
     exports cloze.op;
     exports cloze.optim;
     exports cloze.tensor;
+    exports cloze.train;
 
     uses cloze.backend.BackendProvider;
 }

@@ -1,0 +1,52 @@
+package cloze.train;
+
+import cloze.train.Guards.EarlyStopping;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The best evaluation so far, by the metric that early stopping watches. */
+final class BestEvaluation {
+    private final @Nullable EarlyStopping rule;
+    private double value = Double.NaN;
+    private long since;
+
+    BestEvaluation(@Nullable EarlyStopping rule) {
+        this.rule = rule;
+    }
+
+    /** @return whether the evaluation is the best so far */
+    boolean consider(Map<String, Double> metrics) {
+        if (rule == null) {
+            return false;
+        }
+        Double metric = metrics.get(rule.metric());
+        if (metric == null) {
+            throw new IllegalArgumentException(
+                    "EarlyStopping: metric must be one of %s, but is '%s'".formatted(metrics.keySet(), rule.metric()));
+        }
+        boolean first = Double.isNaN(value) && !Double.isNaN(metric);
+        boolean better = first || (rule.lowerIsBetter() ? metric < value : metric > value);
+        value = better ? metric : value;
+        since = better ? 0 : since + 1;
+        return better;
+    }
+
+    boolean exhausted() {
+        return rule != null && since >= rule.patience();
+    }
+
+    /** The metric of the best evaluation, NaN if there was none. */
+    double value() {
+        return value;
+    }
+
+    /** Evaluations since then. */
+    long since() {
+        return since;
+    }
+
+    void restore(double newValue, long newSince) {
+        value = newValue;
+        since = newSince;
+    }
+}

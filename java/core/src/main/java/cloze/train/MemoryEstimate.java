@@ -1,0 +1,92 @@
+package cloze.train;
+
+import cloze.backend.Backend;
+import cloze.optim.Ema;
+import cloze.tensor.OutOfMemoryException;
+import cloze.tensor.Scope;
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.Locale;
+
+/**
+ * How many bytes a run takes on its device, found by a step on a backend that computes nothing. Exact for the step, and
+ * so for the run where evaluation and sampling take less than a step.
+ *
+ * @param activations the most that a step holds besides the rest, with what the pool can not use
+ */
+public record MemoryEstimate(long weights, long gradients, long optimizer, long average, long activations) {
+    /** Makes the objective as the run does. */
+    @FunctionalInterface
+    public interface Model {
+        /** @param scope owns the parameters */
+        Objective on(Backend backend, Scope scope);
+    }
+
+    public static MemoryEstimate of(Model model, TrainingConfig config) {
+        try (var backend = new ShapeBackend();
+                Scope lasting = backend.memory().scope("model")) {
+            var step = new TrainingStep(backend, lasting, model.on(backend, lasting), config);
+            step.update(0, step.accumulate(0));
+            Ema ema = step.ema();
+            if (ema != null) {
+                ema.during(() -> {});
+            }
+            long weights = step.parameters().weights().bytes();
+            long gradients = step.parameters().gradients().bytes();
+            long optimizer = step.optimizer().bytes();
+            long average = ema == null ? 0 : ema.bytes();
+            long rest = backend.memory().peakBytes() - weights - gradients - optimizer - average;
+            return new MemoryEstimate(weights, gradients, optimizer, average, rest);
+        }
+    }
+
+    public long total() {
+        return weights + gradients + optimizer + average + activations;
+    }
+
+    /** Bytes of this machine, or of the container in which it runs. */
+    public static long machineMemory() {
+        return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
+    }
+
+    /**
+     * Checks that the run fits.
+     *
+     * @param budget from {@code --memory}, {@link Long#MAX_VALUE} for none
+     * @param machine bytes of the device
+     * @throws OutOfMemoryException with all numbers, if it does not
+     */
+    public void require(long budget, long machine) {
+        if (total() > budget) {
+            throw tooMuch("--memory allows " + bytes(budget), "raise --memory, or ");
+        }
+        if (total() > machine) {
+            throw tooMuch("the machine has " + bytes(machine), "");
+        }
+    }
+
+    private OutOfMemoryException tooMuch(String limit, String raise) {
+        return new OutOfMemoryException(
+                "training needs %s, but %s: %slower the batch size and raise the number of micro-batches"
+                        .formatted(this, limit, raise));
+    }
+
+    @Override
+    public String toString() {
+        return "%s (weights %s, gradients %s, optimizer %s, %sactivations %s)"
+                .formatted(
+                        bytes(total()),
+                        bytes(weights),
+                        bytes(gradients),
+                        bytes(optimizer),
+                        average == 0 ? "" : "average " + bytes(average) + ", ",
+                        bytes(activations));
+    }
+
+    private static String bytes(long bytes) {
+        double mebibytes = bytes / 1048576.0;
+        return mebibytes < 1024
+                ? String.format(Locale.ROOT, "%.1f MiB", mebibytes)
+                : String.format(Locale.ROOT, "%.2f GiB", mebibytes / 1024);
+    }
+}

@@ -1,0 +1,61 @@
+package cloze.train;
+
+import cloze.backend.Backend;
+import cloze.tensor.Scope;
+import java.io.IOException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Trains a model:
+ *
+ * <pre>
+ * for each step
+ *     gradients = mean of those of the micro-batches
+ *     stop if not finite, skip if an outlier, clip, update the weights and their average
+ *     now and then evaluate, sample, save
+ * </pre>
+ *
+ * <p>With a {@link RunFolder} that holds a checkpoint it goes on from there, to the same bits as if never interrupted.
+ */
+public final class Trainer {
+    private final Backend backend;
+    private final Objective objective;
+    private final TrainingConfig config;
+    private final TrainingHooks hooks;
+    private final @Nullable RunFolder folder;
+    private final AtomicBoolean stop = new AtomicBoolean();
+
+    /** @param folder takes checkpoints and logs; null keeps nothing but the trained weights */
+    public Trainer(
+            Backend backend,
+            Objective objective,
+            TrainingConfig config,
+            TrainingHooks hooks,
+            @Nullable RunFolder folder) {
+        this.backend = backend;
+        this.objective = objective;
+        this.config = config;
+        this.hooks = hooks;
+        this.folder = folder;
+    }
+
+    /**
+     * Trains until the end, in the calling thread. The parameters are then those of the last step, not their average.
+     *
+     * @throws NonFiniteException if the loss or a gradient is no longer a finite number; the message names the tensor
+     * @throws IOException if the run folder can not be read or written, or a listener fails
+     */
+    public TrainingEvent.Ended run() throws IOException {
+        try (Scope scope = backend.memory().scope("training");
+                RunLog log = folder == null ? null : new RunLog(folder)) {
+            var step = new TrainingStep(backend, scope, objective, config);
+            return new TrainingRun(backend, step, config, hooks, folder, log, stop::get).go();
+        }
+    }
+
+    /** Ends the run after the present step, with a checkpoint; from any thread. */
+    public void requestStop() {
+        stop.set(true);
+    }
+}
