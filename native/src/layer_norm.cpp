@@ -40,8 +40,8 @@ CLOZE_EXPORT void layer_norm_forward(const float* x, const float* residual, cons
             mean[row] = average;
             rstd[row] = scale;
             each(0, d, [=](int64_t i, auto step) {
-                vf normal = (step.load(s + i) - average) * scale;
-                step.store(out + i, normal * step.load(weight + i) + step.load(bias + i));
+                vf normal = (step.load(s + i) - average) * scale * step.load(weight + i);
+                step.store(out + i, bias ? normal + step.load(bias + i) : normal);
             });
         }
     });

@@ -1,0 +1,129 @@
+package cloze.model;
+
+import cloze.nn.Parameters;
+
+/**
+ * What it takes to train and run a GPT: parameters, memory, floating-point operations and time, by arithmetic alone.
+ *
+ * @param config of the model
+ * @param parameters N, counted on the model itself
+ * @param tokens D, that it is trained on
+ */
+public record GptPlan(GptConfig config, long parameters, double tokens) {
+    private static final int FLOAT = 4;
+    private static final int HALF = 2;
+
+    /**
+     * Bytes by kind, without activations.
+     *
+     * @param weights what the forward pass reads
+     * @param gradients as they are summed
+     * @param moments both of AdamW's
+     * @param master float32 copy of weights that are held in a shorter type
+     */
+    public record Memory(long weights, long gradients, long moments, long master) {
+        public long total() {
+            return weights + gradients + moments + master;
+        }
+    }
+
+    /**
+     * The model that a number of operations trains best.
+     *
+     * @param parameters N
+     * @param tokens D
+     * @param loss that the fit predicts for them, in nats per token
+     */
+    public record Optimum(double parameters, double tokens, double loss) {}
+
+    public GptPlan {
+        if (!(tokens > 0)) {
+            throw new IllegalArgumentException("tokens must be more than 0, but it is " + tokens);
+        }
+    }
+
+    public static GptPlan of(GptConfig config, double tokens) {
+        return new GptPlan(config, Parameters.count(p -> new Gpt(config, p)), tokens);
+    }
+
+    /** Parameters that take part in products for every token: all but learned positions. */
+    public long activeParameters() {
+        boolean learned = config.style().positions() == GptConfig.Positions.LEARNED;
+        return parameters - (learned ? (long) config.context() * config.width() : 0);
+    }
+
+    /**
+     * Training operations per token: two for each multiply-add, forward once and backward twice, and the attention
+     * scores of a full context.
+     *
+     * @see <a href="https://arxiv.org/abs/2204.02311">Chowdhery et al. 2022, appendix B</a>
+     */
+    public double flopPerToken() {
+        return 6.0 * activeParameters()
+                + 12.0 * config.layers() * config.heads().inner() * config.context();
+    }
+
+    /** {@code 6 N D}, the estimate that the papers quote; attention scores left out. */
+    public double flop() {
+        return 6.0 * parameters * tokens;
+    }
+
+    /** {@link #flopPerToken} for all tokens. */
+    public double flopWithAttention() {
+        return flopPerToken() * tokens;
+    }
+
+    /**
+     * Days of training.
+     *
+     * @param devices working in parallel
+     * @param peak operations a second of one
+     * @param utilisation share of the peak that is reached, in (0, 1]
+     */
+    public double days(int devices, double peak, double utilisation) {
+        if (!(devices > 0 && peak > 0 && utilisation > 0 && utilisation <= 1)) {
+            throw new IllegalArgumentException(
+                    "devices and peak must be positive and utilisation in (0, 1], but they are "
+                            + "%d, %g and %g".formatted(devices, peak, utilisation));
+        }
+        return flopWithAttention() / (devices * peak * utilisation) / 86_400;
+    }
+
+    /** Training in float32. */
+    public Memory singlePrecision() {
+        return new Memory(FLOAT * parameters, FLOAT * parameters, 2 * FLOAT * parameters, 0);
+    }
+
+    /** Training in bf16 with float32 master weights, moments and gradient sums. */
+    public Memory mixedPrecision() {
+        return new Memory(HALF * parameters, FLOAT * parameters, 2 * FLOAT * parameters, FLOAT * parameters);
+    }
+
+    /**
+     * Keys and values of one full context.
+     *
+     * @param bytes of one number
+     */
+    public long keyValueCache(int bytes) {
+        return 2L
+                * config.layers()
+                * config.heads().keyValues()
+                * config.heads().width()
+                * config.context()
+                * bytes;
+    }
+
+    /**
+     * The best use of {@link #flop}, by the parametric fit {@code L = 1.69 + 406.4 / N^0.34 + 410.7 / D^0.28}.
+     *
+     * @see <a href="https://arxiv.org/abs/2203.15556">Hoffmann et al. 2022, section 3.3</a>
+     */
+    public Optimum chinchilla() {
+        double a = 0.34;
+        double b = 0.28;
+        double scale = Math.pow(a * 406.4 / (b * 410.7), 1 / (a + b));
+        double n = scale * Math.pow(flop() / 6, b / (a + b));
+        double d = flop() / 6 / n;
+        return new Optimum(n, d, 1.69 + 406.4 / Math.pow(n, a) + 410.7 / Math.pow(d, b));
+    }
+}
