@@ -184,6 +184,68 @@ class ResumeTest {
     }
 
     @Test
+    void a_run_folder_has_its_files() throws IOException {
+        train(temporary, configs().getFirst(), 1, -1, true);
+        try (var files = Files.list(temporary)) {
+            var names = files.map(file -> file.getFileName()
+                            .toString()
+                            .replaceAll("tfevents[.].*", "tfevents")
+                            .replaceAll("-0000[0-9]{2}-", "-N-"))
+                    .toList();
+            assertThat(names)
+                    .containsExactlyInAnyOrder(
+                            ".lock",
+                            "best.safetensors",
+                            "checkpoint-N-step-175",
+                            "checkpoint-N-step-180",
+                            "events.out.tfevents",
+                            "metrics.jsonl",
+                            "model.safetensors");
+        }
+    }
+
+    @Test
+    void checkpoints_by_time_too() throws IOException {
+        var steps = new ArrayList<Long>();
+        try (Backend backend = TinyModel.cpu(1);
+                Scope scope = backend.memory().scope("model");
+                RunFolder folder = RunFolder.create(temporary)) {
+            var hooks = TrainingHooks.NONE.withListener(event -> {
+                if (event instanceof TrainingEvent.Checkpointed checkpointed) {
+                    steps.add(checkpointed.step());
+                }
+            });
+            var config = TinyModel.config(4).withCadence(new Cadence(0, 0, 0, 1e-9));
+            new Trainer(backend, TinyModel.on(backend, scope), config, hooks, folder).run();
+        }
+        assertThat(steps).containsExactly(1L, 2L, 3L, 4L);
+    }
+
+    @Test
+    void a_run_that_failed_keeps_its_last_checkpoint() throws IOException {
+        var config = TinyModel.config(20).withCadence(new Cadence(0, 0, 5, 0));
+        try (Backend backend = TinyModel.cpu(1);
+                Scope scope = backend.memory().scope("model");
+                RunFolder folder = RunFolder.create(temporary)) {
+            var model = TinyModel.on(backend, scope);
+            var hooks = TrainingHooks.NONE.withListener(event -> {
+                if (event instanceof TrainingEvent.Step step && step.step() == 12) {
+                    float[] nothing = new float[TinyModel.V];
+                    nothing[0] = Float.NaN;
+                    backend.set(model.parameters().named("down.bias"), nothing);
+                }
+            });
+            assertThatThrownBy(() -> new Trainer(backend, model, config, hooks, folder).run())
+                    .isInstanceOf(NonFiniteException.class)
+                    .hasMessageStartingWith("step 13: loss is NaN; parameter down.bias [17] f32 has NaN (element 0)");
+        }
+        train(temporary, config, 1, -1, true);
+        Path whole = temporary.resolve("whole");
+        train(whole, config, 1, -1, true);
+        assertThat(Left.in(temporary).model()).isEqualTo(Left.in(whole).model());
+    }
+
+    @Test
     void another_seed_or_optimiser_is_refused() throws IOException {
         TrainingConfig config = TinyModel.config(20);
         train(temporary, config, 1, 5, true);

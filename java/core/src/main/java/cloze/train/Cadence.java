@@ -1,10 +1,11 @@
 package cloze.train;
 
 /**
- * How often things are done, in steps, 0 for never; what is done at all is done after the last step too.
+ * How often things are done, in steps; everything is done after the last step too, and 0 means only then.
  *
- * @param sampleEvery does nothing without a {@link Sampling}
- * @param checkpointSeconds at the latest after so much time, 0 for any
+ * @param evaluateEvery without an {@link Evaluation} nothing is evaluated
+ * @param sampleEvery without a {@link Sampling} nothing is sampled
+ * @param checkpointSeconds a checkpoint is also written when the last is so old; 0 for any age
  */
 public record Cadence(long evaluateEvery, long sampleEvery, long checkpointEvery, double checkpointSeconds) {
     /** Only after the last step. */

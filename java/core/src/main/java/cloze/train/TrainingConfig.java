@@ -30,7 +30,7 @@ public record TrainingConfig(
         require("microBatches", "at least 1", microBatches, microBatches >= 1);
     }
 
-    /** Clips at 1, one micro-batch a step, evaluates and saves only at the end. */
+    /** Clips at 1, one micro-batch a step; evaluates, samples and saves only at the end. */
     public static TrainingConfig of(long steps, Optimizer.Config optimizer, Schedule schedule) {
         var optimization = new Optimization(optimizer, schedule, 1, 0);
         return new TrainingConfig(steps, 1, 0, optimization, Guards.NONE, Cadence.END);

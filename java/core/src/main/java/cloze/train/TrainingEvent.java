@@ -1,6 +1,8 @@
 package cloze.train;
 
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** What happens in a run. {@code step} is the number of steps done, {@code seconds} the time that all of them took. */
@@ -31,8 +33,15 @@ public sealed interface TrainingEvent {
             boolean skipped)
             implements TrainingEvent {}
 
-    /** @param best whether this is the best so far by the metric that early stopping watches */
-    record Evaluated(long step, Map<String, Double> metrics, double seconds, boolean best) implements TrainingEvent {}
+    /**
+     * @param metrics in the order of the evaluation
+     * @param best whether this is the best so far by the metric that early stopping watches
+     */
+    record Evaluated(long step, Map<String, Double> metrics, double seconds, boolean best) implements TrainingEvent {
+        public Evaluated {
+            metrics = Collections.unmodifiableMap(new LinkedHashMap<>(metrics));
+        }
+    }
 
     record Sampled(long step, String text) implements TrainingEvent {}
 

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -62,8 +61,7 @@ final class TrainingRun {
             if (Cadence.due(done, config.cadence().evaluateEvery()) || last) {
                 evaluate();
             }
-            if (Cadence.due(done, config.cadence().sampleEvery())
-                    || (last && config.cadence().sampleEvery() > 0)) {
+            if (Cadence.due(done, config.cadence().sampleEvery()) || last) {
                 sample();
             }
             if (Cadence.due(done, config.cadence().checkpointEvery()) || tooLongUnsaved()) {
@@ -139,7 +137,7 @@ final class TrainingRun {
             state.addModel(model);
             model.metadata("format", "pt").metadata("step", "" + done).write(folder.best());
         }
-        emit(new TrainingEvent.Evaluated(done, Map.copyOf(metrics), seconds(), best));
+        emit(new TrainingEvent.Evaluated(done, metrics, seconds(), best));
     }
 
     private void sample() throws IOException {

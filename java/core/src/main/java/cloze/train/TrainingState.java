@@ -20,6 +20,7 @@ import java.util.Map;
 /** All that an exact resume needs: weights, moments, average, statistics, and what identifies the run. */
 final class TrainingState {
     private static final String EXTRA = "extra.";
+    private static final String UNITS = "units_per_micro_batch";
     private static final ValueLayout.OfDouble DOUBLE =
             ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -50,6 +51,7 @@ final class TrainingState {
         add(state, "losses", losses);
         add(state, "norms", norms);
         checkpoint.put("seed", config.seed()).put("micro_batches", config.microBatches());
+        checkpoint.put(UNITS, step.objective().unitsPerMicroBatch());
         checkpoint.put("optimizer", config.optimization().optimizer().getClass().getName());
         checkpoint.put("updates", step.optimizer().updates()).put("seconds", seconds);
         checkpoint.put("losses.count", losses.count()).put("norms.count", norms.count());
@@ -96,6 +98,7 @@ final class TrainingState {
     double restore(Checkpoint checkpoint) throws IOException {
         require(checkpoint, "seed", "" + config.seed());
         require(checkpoint, "micro_batches", "" + config.microBatches());
+        require(checkpoint, UNITS, "" + step.objective().unitsPerMicroBatch());
         require(
                 checkpoint,
                 "optimizer",
