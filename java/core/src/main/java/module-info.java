@@ -9,6 +9,7 @@ module cloze.core {
     exports cloze.autograd;
     exports cloze.backend;
     exports cloze.checkpoint;
+    exports cloze.data;
     exports cloze.eval;
     exports cloze.model;
     exports cloze.nn;
@@ -18,4 +19,5 @@ module cloze.core {
     exports cloze.train;
 
     uses cloze.backend.BackendProvider;
+    uses cloze.data.TextFormat;
 }

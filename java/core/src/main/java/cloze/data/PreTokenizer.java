@@ -1,0 +1,12 @@
+package cloze.data;
+
+/** Cuts a text into the pieces that merges do not cross. The bytes are valid UTF-8. */
+@FunctionalInterface
+interface PreTokenizer {
+    @FunctionalInterface
+    interface Pieces {
+        void piece(byte[] utf8, int from, int to);
+    }
+
+    void split(byte[] utf8, int from, int to, Pieces out);
+}
