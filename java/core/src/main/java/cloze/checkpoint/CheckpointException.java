@@ -13,7 +13,7 @@ public final class CheckpointException extends IOException {
         super("%s: %s must be %s, but is %s".formatted(file, quote(place), expected, quote(actual)));
     }
 
-    CheckpointException(Path file, String message) {
+    public CheckpointException(Path file, String message) {
         super(file + ": " + message);
     }
 

@@ -1,0 +1,196 @@
+package cloze.serve;
+
+import cloze.autograd.Tape;
+import cloze.backend.Backend;
+import cloze.backend.BackendOptions;
+import cloze.backend.Backends;
+import cloze.data.Tokenizer;
+import cloze.model.Gpt;
+import cloze.model.GptFolder;
+import cloze.nn.Parameters;
+import cloze.op.SoftmaxCrossEntropy;
+import cloze.tensor.DType;
+import cloze.tensor.Scope;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.function.Consumer;
+
+/**
+ * A trained GPT with its tokenizer, for applications: continues text and says how likely text is. Thread-safe: one
+ * loaded model serves any number of threads at a time.
+ */
+public final class LanguageModel implements AutoCloseable {
+    private final Backend backend;
+    private final boolean ownsBackend;
+    private final Scope scope;
+    private final Gpt gpt;
+    private final Parameters parameters;
+    private final Tokenizer tokenizer;
+
+    private LanguageModel(
+            Backend backend, boolean ownsBackend, Scope scope, Parameters.Built<Gpt> built, Tokenizer tokenizer) {
+        this.backend = backend;
+        this.ownsBackend = ownsBackend;
+        this.scope = scope;
+        this.gpt = built.model();
+        this.parameters = built.parameters();
+        this.tokenizer = tokenizer;
+    }
+
+    /**
+     * Loads a run folder, or a folder in the layout of Hugging Face's GPT-2, onto the CPU.
+     *
+     * @throws IOException naming the file and what is wrong with it
+     */
+    public static LanguageModel load(Path folder) throws IOException {
+        Backend backend = Backends.open("cpu", BackendOptions.DEFAULT);
+        try {
+            return load(folder, backend, true);
+        } catch (IOException | RuntimeException e) {
+            backend.close();
+            throw e;
+        }
+    }
+
+    /** Loads onto a device that the caller opened, and closes. */
+    public static LanguageModel load(Path folder, Backend backend) throws IOException {
+        return load(folder, backend, false);
+    }
+
+    private static LanguageModel load(Path folder, Backend backend, boolean ownsBackend) throws IOException {
+        Tokenizer tokenizer = Tokenizer.load(folder);
+        Scope scope = backend.memory().scope(folder.toString());
+        try {
+            Parameters.Built<Gpt> built = GptFolder.load(folder, backend, scope);
+            int v = built.model().config().vocabulary();
+            if (tokenizer.vocabularySize() > v) {
+                throw new IOException("%s: the tokenizer has %d tokens, but the model only %d"
+                        .formatted(folder, tokenizer.vocabularySize(), v));
+            }
+            return new LanguageModel(backend, ownsBackend, scope, built, tokenizer);
+        } catch (IOException | RuntimeException e) {
+            scope.close();
+            throw e;
+        }
+    }
+
+    /** A model in memory, which the caller keeps open. */
+    public static LanguageModel of(Backend backend, Parameters.Built<Gpt> built, Tokenizer tokenizer) {
+        return new LanguageModel(backend, false, backend.memory().scope("language model"), built, tokenizer);
+    }
+
+    public Gpt model() {
+        return gpt;
+    }
+
+    public Parameters parameters() {
+        return parameters;
+    }
+
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    public Backend backend() {
+        return backend;
+    }
+
+    /** The text that follows the prompt. */
+    public String generate(String prompt, Sampling sampling) {
+        return generate(List.of(prompt), sampling).getFirst();
+    }
+
+    /** The texts that follow the prompts, computed together; each as if it were alone, but for its random numbers. */
+    public List<String> generate(List<String> prompts, Sampling sampling) {
+        List<StringBuilder> texts = prompts.stream().map(_ -> new StringBuilder()).toList();
+        run(prompts, sampling, (row, text) -> texts.get(row).append(text));
+        return texts.stream().map(StringBuilder::toString).toList();
+    }
+
+    /** Hands on the text that follows the prompt as it is made, in whole characters. */
+    public void generate(String prompt, Sampling sampling, Consumer<String> sink) {
+        run(List.of(prompt), sampling, (_, text) -> sink.accept(text));
+    }
+
+    private void run(List<String> prompts, Sampling sampling, Generation.Sink sink) {
+        List<int[]> ids = prompts.stream().map(this::promptIds).toList();
+        new Generation(backend, gpt, tokenizer, sampling, ids, sink).run();
+    }
+
+    private int[] promptIds(String prompt) {
+        int[] ids = tokenizer.encode(prompt);
+        return ids.length > 0 ? ids : new int[] {start()};
+    }
+
+    /** The token that a text without context begins after: the end of another text, or else a new line. */
+    private int start() {
+        OptionalInt endOfText = tokenizer.endOfText();
+        if (endOfText.isPresent()) {
+            return endOfText.getAsInt();
+        }
+        int[] newLine = tokenizer.encode("\n");
+        return newLine[newLine.length - 1];
+    }
+
+    /** Scores a text as it begins after the end of another one, or after a new line where texts have no end. */
+    public Score score(String text) {
+        int[] ids = tokenizer.encode(text);
+        if (ids.length == 0) {
+            throw new IllegalArgumentException("an empty text has no score");
+        }
+        float[] losses = losses(ids);
+        var tokens = new ArrayList<Score.Token>(ids.length);
+        long bytes = 0;
+        for (int i = 0; i < ids.length; i++) {
+            bytes += tokenizer.bytes(ids[i]).length;
+            tokens.add(new Score.Token(ids[i], tokenizer.decode(ids[i]), -losses[i]));
+        }
+        return new Score(tokens, bytes);
+    }
+
+    /** {@code -log p} of each token, in windows that overlap by half, so that each has at least half a context. */
+    private float[] losses(int[] ids) {
+        int context = gpt.config().context();
+        int[] sequence = new int[ids.length + 1];
+        sequence[0] = start();
+        System.arraycopy(ids, 0, sequence, 1, ids.length);
+        float[] losses = new float[ids.length];
+        int scored = 0;
+        while (scored < ids.length) {
+            int from = scored == 0 ? 0 : Math.max(0, scored - context / 2);
+            int count = Math.min(context, ids.length - from);
+            float[] window = window(sequence, from, count);
+            System.arraycopy(window, scored - from, losses, scored, from + count - scored);
+            scored = from + count;
+        }
+        return losses;
+    }
+
+    private float[] window(int[] sequence, int from, int count) {
+        try (Scope step = backend.memory().scope("score")) {
+            var shape = new Shape(1, count);
+            Tensor ids = backend.set(
+                    step.tensor("ids", shape, DType.I32), Arrays.copyOfRange(sequence, from, from + count));
+            Tensor targets = backend.set(
+                    step.tensor("targets", shape, DType.I32), Arrays.copyOfRange(sequence, from + 1, from + count + 1));
+            Tape tape = Tape.inference(backend, step);
+            Tensor logits = gpt.logits(tape, ids);
+            return backend.floats(
+                    tape.applyAll(new SoftmaxCrossEntropy(logits, targets)).get(1));
+        }
+    }
+
+    @Override
+    public void close() {
+        scope.close();
+        if (ownsBackend) {
+            backend.close();
+        }
+    }
+}
