@@ -15,6 +15,8 @@ module cloze.core {
     exports cloze.nn;
     exports cloze.op;
     exports cloze.optim;
+    exports cloze.serve;
+    exports cloze.task;
     exports cloze.tensor;
     exports cloze.train;
 

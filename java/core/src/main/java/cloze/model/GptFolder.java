@@ -35,6 +35,7 @@ public final class GptFolder {
     private static final String CONFIG = "config.json";
     private static final String TYPE = "cloze-gpt";
     private static final JsonMapper JSON = JsonMapper.builder().build();
+    private static final double EPSILON = 1e-5; // of every GPT of ours, as in GPT-2
     private static final long SHARD = 5L << 30;
 
     private GptFolder() {}
@@ -68,7 +69,7 @@ public final class GptFolder {
     }
 
     private static GptConfig fromGptTwo(GptTwoConfig c) {
-        if (c.epsilon() != 1e-5) {
+        if (c.epsilon() != EPSILON) {
             throw new IllegalArgumentException("layer_norm_epsilon must be 1e-5, but it is " + c.epsilon());
         }
         Heads heads = Heads.of(c.heads(), c.width() / c.heads());
@@ -135,21 +136,36 @@ public final class GptFolder {
     public static Parameters.Built<Gpt> load(Path folder, Backend backend, Scope scope) throws IOException {
         GptConfig config = config(folder);
         Parameters.Built<Gpt> built = Parameters.build(backend, scope, 0, p -> new Gpt(config, p));
-        boolean gptTwo = "gpt2".equals(read(folder.resolve(CONFIG)).path("model_type").asString(""));
+        boolean gptTwo =
+                "gpt2".equals(read(folder.resolve(CONFIG)).path("model_type").asString(""));
         Layout layout = gptTwo ? GptTwoLayout.of(config.layers()) : ownLayout(built.parameters());
         try (var file = Safetensors.open(folder);
                 var arena = Arena.ofConfined()) {
-            var host = new LinkedHashMap<String, Layout.Values>();
-            for (Tensor parameter : built.parameters().tensors()) {
-                host.put(parameter.name(), new Layout.Values(parameter.shape(), arena.allocate(parameter.bytes(), 64)));
-            }
+            Map<String, Layout.Values> host = host(built.parameters(), arena);
             layout.read(file, host);
             for (Tensor parameter : built.parameters().tensors()) {
-                MemorySegment values = host.get(parameter.name()).floats();
-                backend.upload(values, parameter);
+                backend.upload(floats(host, parameter), parameter);
             }
         }
         return built;
+    }
+
+    /** Room on the host for every parameter. */
+    private static Map<String, Layout.Values> host(Parameters parameters, Arena arena) {
+        var host = new LinkedHashMap<String, Layout.Values>();
+        for (Tensor parameter : parameters.tensors()) {
+            MemorySegment floats = arena.allocate(parameter.bytes(), 64);
+            host.put(parameter.name(), new Layout.Values(parameter.shape(), floats));
+        }
+        return host;
+    }
+
+    private static MemorySegment floats(Map<String, Layout.Values> host, Tensor parameter) {
+        Layout.Values values = host.get(parameter.name());
+        if (values == null) {
+            throw new IllegalArgumentException("no values for " + parameter);
+        }
+        return values.floats();
     }
 
     private static Layout ownLayout(Parameters parameters) {
@@ -168,27 +184,19 @@ public final class GptFolder {
     public static void export(Path folder, Gpt gpt, Parameters parameters, Backend backend, OptionalInt endOfText)
             throws IOException {
         GptConfig c = gpt.config();
-        boolean square = c.heads().inner() == c.width() && c.heads().keyValues() == c.heads().queries();
+        boolean square = c.heads().inner() == c.width()
+                && c.heads().keyValues() == c.heads().queries();
         if (!c.style().equals(GptConfig.Style.GPT2) || !square) {
             throw new IllegalArgumentException(
                     "only a model of GPT-2's make has its layout: %s of %s is not one".formatted(c.style(), c.heads()));
         }
         Files.createDirectories(folder);
-        new GptTwoConfig(
-                        c.layers(),
-                        c.heads().queries(),
-                        c.width(),
-                        c.context(),
-                        c.vocabulary(),
-                        GptConfig.EPSILON == 1e-5f ? 1e-5 : GptConfig.EPSILON,
-                        c.dropout())
+        new GptTwoConfig(c.layers(), c.heads().queries(), c.width(), c.context(), c.vocabulary(), EPSILON, c.dropout())
                 .write(folder, endOfText);
         try (var arena = Arena.ofConfined()) {
-            var host = new LinkedHashMap<String, Layout.Values>();
+            Map<String, Layout.Values> host = host(parameters, arena);
             for (Tensor parameter : parameters.tensors()) {
-                MemorySegment values = arena.allocate(parameter.bytes(), 64);
-                backend.download(parameter, values);
-                host.put(parameter.name(), new Layout.Values(parameter.shape(), values));
+                backend.download(parameter, floats(host, parameter));
             }
             var writer = new SafetensorsWriter();
             GptTwoLayout.of(c.layers()).write(host, writer);

@@ -38,7 +38,8 @@ final class Generation {
         this.sampling = sampling;
         for (int[] prompt : prompts) {
             int row = rows.size();
-            rows.add(new Row(prompt, new Sampler(sampling, row), new TextStream(sampling.stop(), t -> sink.accept(row, t))));
+            rows.add(new Row(
+                    prompt, new Sampler(sampling, row), new TextStream(sampling.stop(), t -> sink.accept(row, t))));
         }
     }
 
@@ -112,7 +113,8 @@ final class Generation {
 
     /** Reads at most the last {@code most} tokens of every row into an empty cache. */
     private float[] fill(Scope scope, KeyValueCache cache, int most) {
-        int[] lengths = rows.stream().mapToInt(row -> Math.min(row.length, most)).toArray();
+        int[] lengths =
+                rows.stream().mapToInt(row -> Math.min(row.length, most)).toArray();
         int t = Arrays.stream(lengths).max().orElseThrow();
         int[] ids = new int[rows.size() * t];
         for (int i = 0; i < lengths.length; i++) {

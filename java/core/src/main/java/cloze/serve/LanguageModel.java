@@ -108,7 +108,8 @@ public final class LanguageModel implements AutoCloseable {
 
     /** The texts that follow the prompts, computed together; each as if it were alone, but for its random numbers. */
     public List<String> generate(List<String> prompts, Sampling sampling) {
-        List<StringBuilder> texts = prompts.stream().map(_ -> new StringBuilder()).toList();
+        List<StringBuilder> texts =
+                prompts.stream().map(_ -> new StringBuilder()).toList();
         run(prompts, sampling, (row, text) -> texts.get(row).append(text));
         return texts.stream().map(StringBuilder::toString).toList();
     }
@@ -175,8 +176,8 @@ public final class LanguageModel implements AutoCloseable {
     private float[] window(int[] sequence, int from, int count) {
         try (Scope step = backend.memory().scope("score")) {
             var shape = new Shape(1, count);
-            Tensor ids = backend.set(
-                    step.tensor("ids", shape, DType.I32), Arrays.copyOfRange(sequence, from, from + count));
+            Tensor ids =
+                    backend.set(step.tensor("ids", shape, DType.I32), Arrays.copyOfRange(sequence, from, from + count));
             Tensor targets = backend.set(
                     step.tensor("targets", shape, DType.I32), Arrays.copyOfRange(sequence, from + 1, from + count + 1));
             Tape tape = Tape.inference(backend, step);

@@ -177,8 +177,7 @@ public record GptOptions(String preset, Text text, Size size, Descent descent, W
         var guards = new Guards(
                 watch.outlierZ() == 0 ? Double.POSITIVE_INFINITY : watch.outlierZ(),
                 watch.patience() == 0 ? null : new Guards.EarlyStopping("val_loss", true, watch.patience()));
-        var optimization =
-                new TrainingConfig.Optimization(optimizer(), schedule(), descent.clip(), descent.ema());
+        var optimization = new TrainingConfig.Optimization(optimizer(), schedule(), descent.clip(), descent.ema());
         var cadence = new Cadence(watch.evaluateEvery(), watch.sampleEvery(), watch.checkpointEvery(), 300);
         return new TrainingConfig(descent.steps(), size.microBatches(), seed, optimization, guards, cadence);
     }

@@ -123,8 +123,7 @@ public final class GptPretraining implements AutoCloseable {
 
     /** What a step takes, found without running it. */
     public MemoryEstimate memory() {
-        return MemoryEstimate.of(
-                (device, owner) -> objective(build(device, owner), data.train()), options.training());
+        return MemoryEstimate.of((device, owner) -> objective(build(device, owner), data.train()), options.training());
     }
 
     private NextToken objective(Parameters.Built<Gpt> model, Tokens tokens) {
@@ -135,7 +134,13 @@ public final class GptPretraining implements AutoCloseable {
     /** The loss on the held-out text. */
     public HeldOut heldOut() {
         int rows = Math.max(1, Math.min(64, 8192 / options.size().context()));
-        return new HeldOut(backend, model(), data.heldOut(), data.bytesPerToken(), rows, options.size().context());
+        return new HeldOut(
+                backend,
+                model(),
+                data.heldOut(),
+                data.bytesPerToken(),
+                rows,
+                options.size().context());
     }
 
     /** The loop; it evaluates on the held-out text. @param hooks what else to do on the way */

@@ -75,8 +75,8 @@ public final class HeldOut implements Evaluation {
             backend.upload(ids, x);
             backend.upload(targets, y);
             double sum = 0;
-            for (float loss :
-                    backend.floats(gpt.losses(Tape.inference(backend, scope), x, y).get(1))) {
+            for (float loss : backend.floats(
+                    gpt.losses(Tape.inference(backend, scope), x, y).get(1))) {
                 sum += loss; // 0 where the target is ignored
             }
             return sum;
