@@ -22,7 +22,13 @@ public final class Tape {
 
     private record Applied(Op op, List<Tensor> results) implements Node {}
 
-    private record Recomputed(Block block, List<Tensor> inputs, List<Tensor> results, long firstDraw) implements Node {}
+    private record Recomputed(Block block, List<Tensor> inputs, List<Tensor> values, long firstDraw) implements Node {
+        /** What the block made: not an input that it hands on. */
+        @Override
+        public List<Tensor> results() {
+            return values.stream().filter(value -> !inputs.contains(value)).toList();
+        }
+    }
 
     /** Draws of one step: more than any model has dropouts. */
     private static final long DRAWS = 1L << 24;
@@ -190,7 +196,7 @@ public final class Tape {
             var tape = new Tape(backend, inner, true, seed, node.firstDraw());
             List<Tensor> again = node.block().apply(tape, node.inputs());
             for (int i = 0; i < again.size(); i++) {
-                gradients.move(node.results().get(i), again.get(i));
+                gradients.move(node.values().get(i), again.get(i));
             }
             tape.propagate(null, gradients);
         }

@@ -70,7 +70,7 @@ public final class Scope implements AutoCloseable {
     /** Takes over a tensor of another scope, so that it outlives that scope. */
     public Tensor adopt(Tensor tensor) {
         Pool.Block block = tensor.block();
-        if (block == null || !tensor.owner().open) {
+        if (block == null || tensor.released() || !tensor.owner().open) {
             throw new IllegalStateException("%s is a slice or freed, so '%s' can not adopt it".formatted(tensor, name));
         }
         tensor.owner().forget(tensor);
