@@ -1,0 +1,65 @@
+package cloze.op;
+
+import cloze.backend.Backend;
+import cloze.backend.BackendOptions;
+import cloze.backend.BackendProvider;
+import cloze.backend.Backends;
+import cloze.cpu.CpuBackendProvider;
+import cloze.cpu.CpuLevel;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+
+/** One way to run kernels: a backend, and on the CPU one of the instruction sets that this machine has. */
+public record Device(String name, Function<BackendOptions, Backend> opener) {
+    /**
+     * Every device of this machine.
+     *
+     * @throws AssertionError if one that the property {@code cloze.require} lists is missing
+     */
+    public static List<Device> all() {
+        List<BackendProvider> providers = Backends.all();
+        for (String required : required()) {
+            if (providers.stream().noneMatch(p -> p.name().equals(required))) {
+                throw new AssertionError("cloze.require=%s, but there is no such backend".formatted(required));
+            }
+        }
+        return providers.stream().flatMap(Device::of).toList();
+    }
+
+    private static Set<String> required() {
+        return Set.of(System.getProperty("cloze.require", "cpu").split(","));
+    }
+
+    private static Stream<Device> of(BackendProvider provider) {
+        String reason = provider.unavailable();
+        if (reason != null) {
+            if (required().contains(provider.name())) {
+                throw new AssertionError("cloze.require=%s, but %s".formatted(provider.name(), reason));
+            }
+            return Stream.of(new Device(provider.name(), _ -> Assumptions.abort(reason)));
+        }
+        if (provider instanceof CpuBackendProvider) {
+            return Arrays.stream(CpuLevel.values())
+                    .filter(level -> level.compareTo(CpuBackendProvider.level()) <= 0)
+                    .map(level -> new Device("cpu " + level, options -> CpuBackendProvider.open(level, options)));
+        }
+        return Stream.of(new Device(provider.name(), provider::open));
+    }
+
+    public Backend open(int threads) {
+        return open(BackendOptions.DEFAULT.withThreads(threads));
+    }
+
+    public Backend open(BackendOptions options) {
+        return opener.apply(options);
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}

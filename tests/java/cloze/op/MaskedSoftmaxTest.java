@@ -1,0 +1,73 @@
+package cloze.op;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import cloze.tensor.DType;
+import cloze.tensor.Shape;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class MaskedSoftmaxTest extends OpContract {
+    @Override
+    Stream<Case> cases() {
+        var random = new SplittableRandom(1);
+        return Stream.concat(
+                Shapes.rows()
+                        .map(shape -> softmax(
+                                "random mask", Array64.normal(random, shape), _ -> random.nextInt(4) > 0 ? 1 : 0)),
+                Stream.of(
+                        softmax("nothing hidden", Array64.normal(random, 6, 17), _ -> 1),
+                        softmax("causal", Array64.normal(random, 19, 19), i -> i % 19 <= i / 19 ? 1 : 0),
+                        softmax("a row all hidden", Array64.normal(random, 6, 17), i -> i / 17 == 2 ? 0 : 1),
+                        softmax("all hidden", Array64.normal(random, 3, 9), _ -> 0),
+                        softmax("the largest hidden", ramp(), i -> i % 40 < 3 ? 1 : 0)
+                                .terms(0.1),
+                        softmax("1e4", Array64.normal(random, 5, 37).times(1e4), i -> i % 3 == 0 ? 0 : 1)));
+    }
+
+    /** Rows that rise to 390, so that what is kept is far below the maximum. */
+    private static Array64 ramp() {
+        return Array64.of(
+                new Shape(2, 40), Scalars.each(Array64.ints(i -> i, 80).data(), i -> i % 40 * 10));
+    }
+
+    private static Case softmax(String label, Array64 scores, IntUnaryOperator mask) {
+        return new Case(
+                label + " " + scores.shape(),
+                scores.columns(),
+                List.of(scores, Array64.ints(mask, scores.shape().extents())),
+                in -> new MaskedSoftmax(in.get(0), in.get(1)),
+                in -> reference(in.get(0), in.get(1)));
+    }
+
+    private static List<Array64> reference(Array64 scores, Array64 mask) {
+        int k = scores.columns();
+        var p = new double[scores.size()];
+        for (int r = 0; r < scores.rows(); r++) {
+            double max = Double.NEGATIVE_INFINITY;
+            for (int c = r * k; c < (r + 1) * k; c++) {
+                max = mask.at(c) == 0 ? max : Math.max(max, scores.at(c));
+            }
+            double sum = 0;
+            for (int c = r * k; c < (r + 1) * k; c++) {
+                p[c] = mask.at(c) == 0 ? 0 : Math.exp(scores.at(c) - max);
+                sum += p[c];
+            }
+            for (int c = r * k; c < (r + 1) * k; c++) {
+                p[c] = sum == 0 ? 0 : p[c] / sum;
+            }
+        }
+        return List.of(Array64.of(scores.shape(), p));
+    }
+
+    @Test
+    void rejects_a_mask_of_another_shape() {
+        Tensors.with(scope -> assertThatThrownBy(() -> new MaskedSoftmax(
+                        scope.tensor("scores", new Shape(2, 3), DType.F32),
+                        scope.tensor("mask", new Shape(3), DType.I32)))
+                .hasMessage("MaskedSoftmax: mask must be [2, 3], the shape of scores [2, 3] f32, but mask is [3]"));
+    }
+}

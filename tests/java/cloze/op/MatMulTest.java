@@ -1,0 +1,97 @@
+package cloze.op;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import cloze.tensor.DType;
+import cloze.tensor.Shape;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class MatMulTest extends OpContract {
+    private record Form(Activation activation, boolean bias) {}
+
+    @Override
+    Stream<Case> cases() {
+        var random = new SplittableRandom(1);
+        int[][] sizes = {
+            {1, 1, 1},
+            {3, 5, 7},
+            {1, 33, 31},
+            {31, 32, 33},
+            {17, 129, 1},
+            {7, 1, 13},
+            {65, 17, 97},
+            {0, 3, 4},
+        };
+        var forms = Stream.of(Activation.values()).flatMap(a -> Stream.of(new Form(a, true), new Form(a, false)));
+        return Stream.concat(
+                forms.flatMap(form -> Stream.of(sizes).map(s -> matMul("", form, s, 1, random))),
+                Stream.of(
+                        matMul(
+                                "a linear layer ",
+                                new Form(Activation.NONE, true),
+                                new int[] {130, 192, 260},
+                                1,
+                                random),
+                        matMul("an MLP ", new Form(Activation.GELU_TANH, true), new int[] {98, 192, 384}, 1, random),
+                        matMul("a long sum ", new Form(Activation.NONE, false), new int[] {9, 3072, 24}, 1, random),
+                        matMul("1e4 ", new Form(Activation.NONE, true), new int[] {5, 37, 9}, 1e4, random),
+                        matMul("1e4 ", new Form(Activation.TANH, true), new int[] {5, 37, 9}, 1e4, random)));
+    }
+
+    private static Case matMul(String label, Form form, int[] nkm, double scale, SplittableRandom random) {
+        Array64 x = Array64.normal(random, nkm[0], nkm[1]).times(scale);
+        Array64 weight = Array64.normal(random, nkm[2], nkm[1]).times(1 / Math.sqrt(Math.max(1, nkm[1])));
+        Array64 bias = Array64.normal(random, nkm[2]);
+        return new Case(
+                        "%s%s %s".formatted(label, Shapes.label(nkm), form),
+                        Math.max(nkm[0], Math.max(nkm[1], nkm[2])),
+                        form.bias ? List.of(x, weight, bias) : List.of(x, weight),
+                        in -> new MatMul(in.get(0), in.get(1), form.bias ? in.get(2) : null, form.activation),
+                        in -> reference(form, in))
+                .step(form.activation == Activation.RELU ? 1e-8 : Case.STEP)
+                .terms(form.activation == Activation.TANH ? 2 * scale : Tolerance.SMALLEST);
+    }
+
+    private static List<Array64> reference(Form form, List<Array64> in) {
+        double[] x = in.get(0).data();
+        double[] weight = in.get(1).data();
+        int n = in.get(0).extent(0);
+        int k = in.get(0).extent(1);
+        int m = in.get(1).extent(0);
+        Array64 pre = Array64.zeros(n, m);
+        for (int r = 0; r < n; r++) {
+            for (int c = 0; c < m; c++) {
+                double sum = form.bias ? in.get(2).at(c) : 0;
+                for (int i = 0; i < k; i++) {
+                    sum += x[r * k + i] * weight[c * k + i];
+                }
+                pre.data()[r * m + c] = sum;
+            }
+        }
+        double[] y = Scalars.each(pre.data(), v -> Scalars.activation(form.activation, v));
+        return List.of(Array64.of(pre.shape(), y), pre);
+    }
+
+    @Test
+    void rejects_a_weight_of_another_width() {
+        Tensors.with(scope -> assertThatThrownBy(() -> new MatMul(
+                        scope.tensor("x", new Shape(2, 3), DType.F32),
+                        scope.tensor("fc.weight", new Shape(3, 2), DType.F32),
+                        null,
+                        Activation.NONE))
+                .hasMessage("MatMul: weight must be [M, 3] to fit x [2, 3] f32, but fc.weight is [3, 2]"));
+    }
+
+    @Test
+    void rejects_a_bias_of_another_length() {
+        Tensors.with(scope -> assertThatThrownBy(() -> new MatMul(
+                        scope.tensor("x", new Shape(2, 3), DType.F32),
+                        scope.tensor("fc.weight", new Shape(4, 3), DType.F32),
+                        scope.tensor("fc.bias", new Shape(3), DType.F32),
+                        Activation.NONE))
+                .hasMessage("MatMul: bias must be [4] to fit fc.weight [4, 3] f32, but fc.bias is [3]"));
+    }
+}
