@@ -143,13 +143,6 @@ final class MixedLines {
         return lines;
     }
 
-    static List<String> ofParts(int count, long seed) {
-        Random random = new Random(seed);
-        return java.util.stream.Stream.generate(() -> parts(random, 8))
-                .limit(count)
-                .toList();
-    }
-
     private static String parts(Random random, int count) {
         StringBuilder line = new StringBuilder();
         for (int i = 0; i < count; i++) {

@@ -1,6 +1,5 @@
 package cloze.data;
 
-import java.text.Normalizer;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +12,7 @@ final class BpeEncoder implements PreTokenizer.Pieces {
     private static final int CACHED_BYTES = 64;
 
     /** What comes before the merges. */
-    record Steps(Normalizer.@Nullable Form form, List<PreTokenizer> cuts) {
+    record Steps(@Nullable NormalForm form, List<PreTokenizer> cuts) {
         Steps {
             cuts = List.copyOf(cuts);
         }
@@ -49,8 +48,9 @@ final class BpeEncoder implements PreTokenizer.Pieces {
         int end = to;
         if (steps.form() != null) {
             String plain = Utf8.string(utf8, from, to);
-            if (!Normalizer.isNormalized(plain, steps.form())) {
-                text = Utf8.bytes(Normalizer.normalize(plain, steps.form()));
+            String normal = steps.form().of(plain);
+            if (!normal.equals(plain)) {
+                text = Utf8.bytes(normal);
                 start = 0;
                 end = text.length;
             }

@@ -43,7 +43,7 @@ final class TokenizerSteps {
         if (!byteLevel) {
             throw new DataException(file, "/pre_tokenizer", "ByteLevel at its end", "none");
         }
-        return new BpeEncoder.Steps(form, cuts);
+        return new BpeEncoder.Steps(form == null ? null : new NormalForm(form), cuts);
     }
 
     private Normalizer.@Nullable Form form(String place, JsonNode normalizer) throws DataException {

@@ -156,13 +156,13 @@ final class Utf8 {
         return start;
     }
 
-    /** The largest end in (from, to] that cuts no sequence short; broken bytes count as sequences of their own. */
+    /** The largest end in [from, to] that cuts no sequence short; broken bytes count as sequences of their own. */
     static int wholeSequences(byte[] utf8, int from, int to) {
         for (int start = to - 1; start >= Math.max(from, to - 3); start--) {
             int lead = utf8[start] & 0xFF;
             if (lead >= 0xC0) {
                 int needed = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-                return start + needed > to && start > from ? start : to;
+                return start + needed > to ? start : to;
             }
         }
         return to;
