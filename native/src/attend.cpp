@@ -17,10 +17,13 @@ template <int R, int V>
     s.zero();
     s.multiply(k, q, panel, width);
     if (!view.all_see(key, key + R))
-        for (int r = 0; r < R; r++)
-            for (int v = 0; v < V; v++) s.c[r][v] = select(view.sees(key + r, v), s.c[r][v], broadcast(-infinity));
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < V; v++) top[v] = max(top[v], s.c[r][v]);
+        s.each([&](int r, int v, vf& x) { x = select(view.sees(key + r, v), x, broadcast(-infinity)); });
+    for (int v = 0; v < V; v++) {
+        vf most = top[v];
+#pragma GCC unroll 16
+        for (int r = 0; r < R; r++) most = max(most, s.c[r][v]);
+        top[v] = most;
+    }
     s.write(p, panel);
 }
 
@@ -37,24 +40,22 @@ template <int R, int V>
     s.zero();
     if (to.alpha) {
         s.read(to.sum, to.sum_stride);
-        for (int r = 0; r < R; r++)
-            for (vf& x : s.c[r]) x *= to.alpha[r];
+        s.each([&](int r, int, vf& x) { x *= to.alpha[r]; });
     }
     s.multiply(p, v, ldv, keys);
     if (!to.inverse) return s.write(to.sum, to.sum_stride);
-    for (int r = 0; r < R; r++)
-        for (int i = 0; i < V; i++) {
-            vf x = s.c[r][i] * to.inverse[r];
-            float* y = to.y + r * to.y_stride + i * lanes;
-            int64_t left = to.columns - i * lanes;
-            left >= lanes ? store(y, x) : store(y, x, left);
-        }
+    s.each([&](int r, int i, vf& x) {
+        vf y = x * to.inverse[r];
+        float* at = to.y + r * to.y_stride + i * lanes;
+        int64_t left = to.columns - i * lanes;
+        left >= lanes ? store(at, y) : store(at, y, left);
+    });
 }
 
 class Forward {
   public:
-    Forward(const Head& head, int64_t begin, int64_t end)
-        : head_(head), padded_(round_up(head.width, lanes)), from_(head.mask.low(begin)) {
+    Forward(const Head& head, int64_t begin, int64_t end, Prefetch& soon)
+        : head_(head), soon_(soon), padded_(round_up(head.width, lanes)), from_(head.mask.low(begin)) {
         keys_ = std::max<int64_t>(head.mask.high(end - 1) - from_, 0);
         int64_t rest = panel * (head.width + padded_ + 4) + 2 * key_block * panel;
         float* free = scratch(Slot::attention, static_cast<size_t>(keys_ * padded_ + 128 + rest));
@@ -68,7 +69,8 @@ class Forward {
     }
 
     void run(int64_t query, int64_t queries) {
-        pack_transposed(head_.q + query * head_.q_stride, head_.q_stride, queries, head_.width, head_.scale, q_);
+        pack_transposed(head_.q + query * head_.q_stride, head_.q_stride, queries, head_.width, head_.scale * log2_e,
+                        q_);
         queries > lanes ? run_panel<tile_vectors>(query, queries) : run_panel<1>(query, queries);
     }
 
@@ -97,6 +99,7 @@ class Forward {
         Rows tiles(end - begin);
         for (int64_t t = 0; t < tiles.count; t++) {
             int64_t key = begin + tiles.begin(t);
+            soon_.step();
             with_rows(tiles.begin(t + 1) - tiles.begin(t), [&]<int R>() {
                 Left k{k_.p + key * k_.row, k_.row, 1};
                 score_tile<R, V>(k, q_, head_.width, view, key, p_ + (key - begin) * panel, top);
@@ -104,13 +107,13 @@ class Forward {
         }
         for (int v = 0; v < V; v++) {
             base[v] = select(top[v] == -infinity, vf{}, top[v]);
-            vf alpha = exp(before[v] - base[v]);
+            vf alpha = power_of_two(before[v] - base[v]);
             store(alpha_ + v * lanes, alpha);
             sum[v] *= alpha;
         }
         for (float* p = p_; p < p_ + (end - begin) * panel; p += panel)
             for (int v = 0; v < V; v++) {
-                vf x = exp(load(p + v * lanes) - base[v]);
+                vf x = power_of_two(load(p + v * lanes) - base[v]);
                 sum[v] += x;
                 store(p + v * lanes, x);
             }
@@ -131,7 +134,7 @@ class Forward {
             vi none = sum[v] == 0.f;
             store(inverse_ + v * lanes, select(none, vf{}, 1.f / sum[v]));
             if (!head_.lse) continue;
-            vf lse = select(none, broadcast(-infinity), top[v] + log(sum[v]));
+            vf lse = select(none, broadcast(-infinity), top[v] * ln_2 + log(sum[v]));
             int64_t left = queries - v * lanes;
             float* to = head_.lse + query + v * lanes;
             left >= lanes ? store(to, lse) : store(to, lse, left);
@@ -161,6 +164,7 @@ class Forward {
     }
 
     const Head& head_;
+    Prefetch& soon_;
     int64_t padded_, from_, keys_;
     Left k_;
     float *values_, *q_, *sum_, *p_, *factors_, *alpha_, *inverse_;
@@ -168,8 +172,11 @@ class Forward {
 
 }  // namespace
 
-void attend(const Head& head, int64_t begin, int64_t end) {
-    Forward forward(head, begin, end);
+void attend(const Head& head, int64_t begin, int64_t end, Prefetch& soon) {
+    Forward forward(head, begin, end, soon);
+    int64_t keys =
+        (head.mask.high(begin) - head.mask.low(begin) + head.mask.high(end - 1) - head.mask.low(end - 1)) / 2;
+    soon.spread((end - begin + panel - 1) / panel * (keys / tile_rows + 1));
     for (int64_t query = begin; query < end; query += panel) forward.run(query, std::min<int64_t>(panel, end - query));
 }
 

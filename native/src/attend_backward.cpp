@@ -29,29 +29,24 @@ template <int R, int V>
     Tile<R, V> s;
     s.zero();
     s.multiply({at.k, at.padded, 1}, at.q, panel, at.width);
-    for (int v = 0; v < V; v++) {
-        vf lse = load(at.lse + v * lanes);
-        for (int r = 0; r < R; r++) s.c[r][v] = exp(s.c[r][v] - lse);
-    }
-    if (!view.all_see(key, key + R))
-        for (int r = 0; r < R; r++)
-            for (int v = 0; v < V; v++) s.c[r][v] = select(view.sees(key + r, v), s.c[r][v], vf{});
+    vf lse[V], delta[V];
+    for (int v = 0; v < V; v++) lse[v] = load(at.lse + v * lanes), delta[v] = load(at.delta + v * lanes);
+    s.each([&](int, int v, vf& x) { x = power_of_two(min(broadcast(127.f), x - lse[v])); });
+    if (!view.all_see(key, key + R)) s.each([&](int r, int v, vf& x) { x = select(view.sees(key + r, v), x, vf{}); });
     s.write(at.p, block);
     s.zero();
     s.multiply({at.v, at.padded, 1}, at.dy, panel, at.width);
-    for (int v = 0; v < V; v++) {
-        vf delta = load(at.delta + v * lanes);
-        for (int r = 0; r < R; r++) {
+    if (at.factors) {
+        s.each([&](int r, int v, vf& x) {
             float* p = at.p + r * block + v * lanes;
-            vf x = load(p), dp = s.c[r][v];
-            if (at.factors) {
-                vf factor = load(at.factors + r * block + v * lanes);
-                dp *= factor;
-                store(p, x * factor);
-            }
-            store(at.ds + r * block + v * lanes, x * (dp - delta));
-        }
+            vf whole = load(p), factor = load(at.factors + r * block + v * lanes);
+            store(p, whole * factor);
+            x = whole * (x * factor - delta[v]);
+        });
+    } else {
+        s.each([&](int r, int v, vf& x) { x = load(at.p + r * block + v * lanes) * (x - delta[v]); });
     }
+    s.write(at.ds, block);
 }
 
 // c [R, V vectors] = a b, or += if add
@@ -73,8 +68,8 @@ void product(Left a, const float* b, float* c, int64_t padded, int64_t rows, int
 
 class Backward {
   public:
-    explicit Backward(const HeadGradient& head)
-        : head_(head), tokens_(head.tokens), padded_(round_up(head.width, lanes)) {
+    Backward(const HeadGradient& head, const HeadGradient* next)
+        : head_(head), next_(next), tokens_(head.tokens), padded_(round_up(head.width, lanes)) {
         int64_t floats =
             4 * tokens_ * padded_ + 3 * block * padded_ + 2 * block * head.width + 3 * block * block + 2 * block;
         float* free = scratch(Slot::attention, static_cast<size_t>(floats + 256));
@@ -101,6 +96,7 @@ class Backward {
     // All of one head's queries [query, query + n): their dq, and their part of dk and dv.
     void queries(int64_t h, int64_t query, int64_t n) {
         prepare(h, query, n);
+        prefetch(h, query, n);
         std::fill(dq_, dq_ + n * padded_, 0.f);
         int64_t step = block_size(tokens_, tile_rows);
         for (int64_t key = 0; key < tokens_; key += step) {
@@ -118,18 +114,44 @@ class Backward {
         write(dq_, n, head_.scale, head_.dq + h * head_.width + query * head_.qkv_stride);
     }
 
+    // What this block writes at its end and what the next one reads.
+    void prefetch(int64_t h, int64_t query, int64_t n) {
+        soon_ = {};
+        soon_.add(head_.dq + h * head_.width + query * head_.qkv_stride, head_.qkv_stride, n, head_.width);
+        const HeadGradient* from = &head_;
+        query += n;
+        if (query == tokens_) query = 0, h++;
+        if (h == head_.heads) {
+            soon_.add(head_.dk, head_.qkv_stride, tokens_, head_.width);
+            soon_.add(head_.dv, head_.qkv_stride, tokens_, head_.width);
+            from = next_, h = 0;
+        }
+        if (from && from != &head_) {
+            soon_.add(from->k, from->qkv_stride, tokens_, head_.width);
+            soon_.add(from->v, from->qkv_stride, tokens_, head_.width);
+        }
+        if (from) {
+            n = std::min(n, tokens_ - query);
+            soon_.add(from->q + h * head_.width + query * head_.qkv_stride, head_.qkv_stride, n, head_.width);
+            soon_.add(from->dy + h * head_.width + query * head_.y_stride, head_.y_stride, n, head_.width);
+            soon_.add(from->y + h * head_.width + query * head_.y_stride, head_.y_stride, n, head_.width);
+        }
+        int64_t keys = (head_.mask.causal ? tokens_ / 2 : tokens_) + tile_rows;
+        soon_.spread((n + panel - 1) / panel * (keys / tile_rows));
+    }
+
     void prepare(int64_t h, int64_t query, int64_t n) {
-        const float* q = head_.qkv_q + h * head_.width + query * head_.qkv_stride;
+        const float* q = head_.q + h * head_.width + query * head_.qkv_stride;
         const float* dy = head_.dy + h * head_.width + query * head_.y_stride;
         const float* y = head_.y + h * head_.width + query * head_.y_stride;
         copy_rows(q, head_.qkv_stride, n, head_.width, head_.scale, q_);
         copy_rows(dy, head_.y_stride, n, head_.width, 1, dy_);
-        pack_transposed(q, head_.qkv_stride, n, head_.width, head_.scale, q_panels_);
+        pack_transposed(q, head_.qkv_stride, n, head_.width, head_.scale * log2_e, q_panels_);
         pack_transposed(dy, head_.y_stride, n, head_.width, 1, dy_panels_);
         std::fill(lse_, lse_ + block, infinity);
         for (int64_t i = 0; i < n; i++) {
             float lse = head_.lse[h * tokens_ + query + i];
-            if (lse != -infinity) lse_[i] = lse;  // else no key is seen: e^(s - inf) = 0
+            if (lse != -infinity) lse_[i] = lse * log2_e;  // else no key is seen: 2^(s - inf) = 0
             vf sum{};
             for (int64_t d = 0; d < padded_; d += lanes) {
                 const float* at = y + i * head_.y_stride + d;
@@ -154,6 +176,7 @@ class Backward {
             for (int64_t t = 0; t < tiles.count; t++) {
                 int64_t row = tiles.begin(t), rows = tiles.begin(t + 1) - row;
                 if (key + row >= view.end || key + row + rows <= view.begin) continue;
+                soon_.step();
                 Scores at{k_ + (key + row) * padded_,
                           v_ + (key + row) * padded_,
                           q_panels_ + i * head_.width,
@@ -213,14 +236,16 @@ class Backward {
     }
 
     const HeadGradient& head_;
+    const HeadGradient* next_;
+    Prefetch soon_;
     int64_t tokens_, padded_;
     float *k_, *v_, *dk_, *dv_, *q_, *dy_, *dq_, *q_panels_, *dy_panels_, *p_, *ds_, *factors_, *lse_, *delta_;
 };
 
 }  // namespace
 
-void attend_backward(const HeadGradient& head) {
-    Backward(head).run();
+void attend_backward(const HeadGradient& head, const HeadGradient* next) {
+    Backward(head, next).run();
 }
 
 }  // namespace cloze

@@ -191,6 +191,7 @@ CLOZE_EXPORT void cached_attention_forward(const float* qkv, const int32_t* star
                   scale,
                   Mask(starts[batch] + t, starts[batch], true, window, nullptr),
                   Dropout(0, 0, 0, 0)};
-        attend(head, t * chunk / chunks, t * (chunk + 1) / chunks);
+        Prefetch none;
+        attend(head, t * chunk / chunks, t * (chunk + 1) / chunks, none);
     });
 }

@@ -53,9 +53,11 @@ struct View {
     View(const Mask& mask, int64_t query, int64_t queries) : keep(mask.keep) {
         begin = mask.low(query), end = mask.high(query + queries - 1);
         all_begin = mask.low(query + queries - 1), all_end = keep ? 0 : mask.high(query);
-        for (int i = 0; i < panel; i++) {
-            low[i / lanes][i % lanes] = static_cast<float>(mask.low(query + i));
-            high[i / lanes][i % lanes] = static_cast<float>(mask.high(query + i));
+        for (int v = 0; v < tile_vectors; v++) {
+            vf at = float(mask.first + query + v * lanes) + __builtin_convertvector(iota(), vf);
+            vf from = mask.window ? at - float(mask.window - 1) : broadcast(0.f);
+            vf to = mask.causal ? at + 1.f : mask.window ? at + float(mask.window) : broadcast(float(mask.end));
+            low[v] = max(from, broadcast(float(mask.begin))), high[v] = min(to, broadcast(float(mask.end)));
         }
     }
     bool all_see(int64_t from, int64_t to) const { return from >= all_begin && to <= all_end; }
@@ -65,6 +67,22 @@ struct View {
         return (at >= low[v]) & (at < high[v]);
     }
 };
+
+// 2^x within 2e-7 for x <= 127; 0 below -126.5, NaN of NaN. Scores are scaled by log2 e so that this is their softmax.
+CLOZE_INLINE vf power_of_two(vf x) {
+    constexpr float shift = 12582912.f + 127.f;
+    x = max(broadcast(-127.f), x);
+    vf z = x + shift;
+    vf r = x - (z - shift);
+    vf p = r * 1.535336188319500e-4f + 1.339887440266574e-3f;
+    p = p * r + 9.618437357674640e-3f;
+    p = p * r + 5.550332471162809e-2f;
+    p = p * r + 2.402264791363012e-1f;
+    p = p * r + 6.931472028550421e-1f;
+    p = p * r + 1.f;
+    return p * (vf)((vu)z << 23);
+}
+inline constexpr float log2_e = 1.44269504f, ln_2 = 0.693147181f;
 
 // Dropout of one head's probabilities; row is the number of query 0 among all rows of all heads.
 struct Dropout {
@@ -97,6 +115,33 @@ struct Dropout {
     }
 };
 
+// Rows that are wanted soon, fetched into L2 a few at each step() while the tiles are computed: short heads spend a
+// quarter of their time on waiting for memory otherwise.
+class Prefetch {
+  public:
+    void add(const float* p, int64_t stride, int64_t rows, int64_t width) {
+        if (rows > 0) streams_[count_++] = {p, stride, rows, width}, rows_ += rows;
+    }
+    void spread(int64_t steps) { a_step_ = (rows_ + steps - 1) / std::max<int64_t>(steps, 1); }
+    void step() {
+        for (int64_t i = 0; i < a_step_ && at_ < count_; i++) {
+            Stream& s = streams_[at_];
+            for (int64_t d = 0; d < s.width; d += 16) __builtin_prefetch(s.p + d, 0, 2);
+            s.p += s.stride;
+            if (--s.rows == 0) at_++;
+        }
+    }
+
+  private:
+    struct Stream {
+        const float* p;
+        int64_t stride, rows, width;
+    };
+    Stream streams_[8];
+    int count_ = 0, at_ = 0;
+    int64_t rows_ = 0, a_step_ = 0;
+};
+
 // One query head: q, y [queries, width] and its k, v [keys, width], rows apart by strides; lse [queries] or null.
 struct Head {
     const float *q, *k, *v;
@@ -111,9 +156,14 @@ struct Head {
 };
 
 // y and lse of the queries [begin, end). Takes what it needs from the scratch of the thread.
-void attend(const Head& head, int64_t begin, int64_t end);
+void attend(const Head& head, int64_t begin, int64_t end, Prefetch& soon);
 
 // How many queries a task should take: enough to pay for packing their keys.
 inline constexpr int64_t task_queries = 256;
+
+// How many of `units` heads make a task: some, so that the next one can be fetched. Results do not depend on it.
+inline int64_t units_of_a_task(int64_t units, int64_t threads) {
+    return std::clamp<int64_t>(units / (8 * threads), 1, 16);
+}
 
 }  // namespace cloze

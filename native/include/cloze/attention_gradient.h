@@ -6,7 +6,7 @@ namespace cloze {
 
 // The backward of the query heads that share one k and v; the pointers are at the first of them.
 struct HeadGradient {
-    const float *qkv_q, *k, *v, *y, *dy, *lse;  // lse [heads, tokens]
+    const float *q, *k, *v, *y, *dy, *lse;  // lse [heads, tokens]
     float *dq, *dk, *dv;
     int64_t qkv_stride, y_stride;
     int64_t tokens, heads, width;
@@ -16,6 +16,7 @@ struct HeadGradient {
     Dropout dropout;  // of the first head
 };
 
-void attend_backward(const HeadGradient &head);
+// next: what the thread does next, if that is known; it is fetched meanwhile.
+void attend_backward(const HeadGradient& head, const HeadGradient* next);
 
 }  // namespace cloze

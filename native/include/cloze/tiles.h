@@ -15,7 +15,7 @@ inline constexpr int tile_rows = 12;
 #else
 inline constexpr int tile_rows = 6;
 #endif
-inline constexpr int tile_vectors = 2;
+inline constexpr int tile_vectors = 2;  // pack_columns writes two out
 inline constexpr int panel = tile_vectors * lanes;
 
 inline int64_t round_up(int64_t n, int64_t step) {
@@ -32,9 +32,17 @@ template <int R, int V>
 struct Tile {
     vf c[R][V];
 
+    // Unrolled like all loops over a tile: only then the compiler keeps it in registers from end to end.
+    template <class F>
+    CLOZE_INLINE void each(F&& f) {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < V; v++) f(r, v, c[r][v]);
+    }
+
     CLOZE_INLINE void zero() {
-        for (auto& row : c)
-            for (vf& x : row) x = vf{};
+        each([](int, int, vf& x) { x = vf{}; });
     }
 
     // c += a b over k terms; b [k, V * lanes] with rows ldb apart
@@ -52,13 +60,11 @@ struct Tile {
     }
 
     CLOZE_INLINE void read(const float* from, int64_t ld) {
-        for (int r = 0; r < R; r++)
-            for (int v = 0; v < V; v++) c[r][v] = load(from + r * ld + v * lanes);
+        each([=](int r, int v, vf& x) { x = load(from + r * ld + v * lanes); });
     }
 
-    CLOZE_INLINE void write(float* to, int64_t ld) const {
-        for (int r = 0; r < R; r++)
-            for (int v = 0; v < V; v++) store(to + r * ld + v * lanes, c[r][v]);
+    CLOZE_INLINE void write(float* to, int64_t ld) {
+        each([=](int r, int v, vf& x) { store(to + r * ld + v * lanes, x); });
     }
 };
 
@@ -138,38 +144,53 @@ inline void copy_rows(const float* x, int64_t stride, int64_t n, int64_t width, 
     }
 }
 
+// lanes x lanes at `from` times scale to rows of `to`; less of it where rows or columns are fewer
+CLOZE_INLINE void transpose_block(const float* from, int64_t stride, float scale, float* to, int64_t ld) {
+    vf block[lanes];
+#pragma GCC unroll 16
+    for (int r = 0; r < lanes; r++) block[r] = load(from + r * stride) * scale;
+    transpose(block);
+#pragma GCC unroll 16
+    for (int c = 0; c < lanes; c++) store(to + c * ld, block[c]);
+}
+inline void transpose_block(const float* from, int64_t stride, int64_t rows, int64_t columns, float scale, float* to,
+                            int64_t ld) {
+    vf block[lanes];
+    for (int r = 0; r < lanes; r++)
+        block[r] =
+            r >= rows ? vf{} : (columns >= lanes ? load(from + r * stride) : load(from + r * stride, columns)) * scale;
+    transpose(block);
+    for (int c = 0; c < lanes && c < columns; c++) store(to + c * ld, block[c]);
+}
+
 // The transpose of n rows [n, width] times scale, in panels [width, panel]; zeros fill up the last vector of rows.
 inline void pack_transposed(const float* x, int64_t stride, int64_t n, int64_t width, float scale, float* panels) {
     for (int64_t i = 0; i < n; i += lanes) {
         float* to = panels + i / panel * panel * width + i % panel;
-        int64_t rows = n - i < lanes ? n - i : lanes;
-        for (int64_t d = 0; d < width; d += lanes) {
-            vf block[lanes];
-            int64_t columns = width - d < lanes ? width - d : lanes;
-            const float* from = x + i * stride + d;
-            for (int r = 0; r < lanes; r++)
-                block[r] = r >= rows          ? vf{}
-                           : columns == lanes ? load(from + r * stride)
-                                              : load(from + r * stride, columns);
-            transpose(block);
-            for (int c = 0; c < lanes; c++)
-                if (c < columns) store(to + (d + c) * panel, block[c] * scale);
-        }
+        const float* from = x + i * stride;
+        int64_t d = 0;
+        if (i + lanes <= n)
+            for (; d + lanes <= width; d += lanes) transpose_block(from + d, stride, scale, to + d * panel, panel);
+        for (; d < width; d += lanes) transpose_block(from + d, stride, n - i, width - d, scale, to + d * panel, panel);
     }
 }
 
 // x [n, width] as panels of columns: group after group of at most panel columns, each [n, columns of the group],
 // rounded up to whole vectors by zeros
 inline void pack_columns(const float* x, int64_t stride, int64_t n, int64_t width, float* groups) {
-    for (int64_t c = 0; c < width; c += panel) {
-        int64_t vectors =
-            (width - c + lanes - 1) / lanes < tile_vectors ? (width - c + lanes - 1) / lanes : tile_vectors;
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t v = 0; v < vectors; v++, groups += lanes) {
-                int64_t left = width - c - v * lanes;
-                const float* from = x + i * stride + c + v * lanes;
-                store(groups, left >= lanes ? load(from) : load(from, left));
-            }
+    int64_t c = 0;
+    for (; c + panel <= width; c += panel)
+        for (int64_t i = 0; i < n; i++, groups += panel)
+            for (int v = 0; v < tile_vectors; v++) store(groups + v * lanes, load(x + i * stride + c + v * lanes));
+    if (c + lanes < width) {
+        for (int64_t i = 0; i < n; i++, groups += panel) {
+            store(groups, load(x + i * stride + c));
+            store(groups + lanes, load(x + i * stride + c + lanes, width - c - lanes));
+        }
+    } else if (c + lanes == width) {
+        for (int64_t i = 0; i < n; i++, groups += lanes) store(groups, load(x + i * stride + c));
+    } else if (c < width) {
+        for (int64_t i = 0; i < n; i++, groups += lanes) store(groups, load(x + i * stride + c, width - c));
     }
 }
 
