@@ -58,14 +58,19 @@ class Forward {
         : head_(head), soon_(soon), padded_(round_up(head.width, lanes)), from_(head.mask.low(begin)) {
         keys_ = std::max<int64_t>(head.mask.high(end - 1) - from_, 0);
         int64_t rest = panel * (head.width + padded_ + 4) + 2 * key_block * panel;
-        float* free = scratch(Slot::attention, static_cast<size_t>(keys_ * padded_ + 128 + rest));
+        float* free = scratch(Slot::attention, static_cast<size_t>(2 * keys_ * padded_ + 128 + rest));
         auto take = [&free](int64_t n) { return std::exchange(free, free + round_up(n, 16)); };
         values_ = take(keys_ * padded_);
         q_ = take(panel * head.width), sum_ = take(panel * padded_);
         p_ = take(key_block * panel), factors_ = take(key_block * panel);
         alpha_ = take(panel), inverse_ = take(panel);
         pack_columns(head.v + from_ * head.v_stride, head.v_stride, keys_, head.width, values_);
-        k_ = {head.k, head.k_stride, 1};
+        k_ = {head.k + from_ * head.k_stride, head.k_stride, 1};
+        if (keys_ > 2 * panel) {
+            float* k = take(keys_ * padded_);
+            copy_rows(k_.p, head.k_stride, keys_, head.width, 1, k);
+            k_ = {k, padded_, 1};
+        }
     }
 
     void run(int64_t query, int64_t queries) {
@@ -101,7 +106,7 @@ class Forward {
             int64_t key = begin + tiles.begin(t);
             soon_.step();
             with_rows(tiles.begin(t + 1) - tiles.begin(t), [&]<int R>() {
-                Left k{k_.p + key * k_.row, k_.row, 1};
+                Left k{k_.p + (key - from_) * k_.row, k_.row, 1};
                 score_tile<R, V>(k, q_, head_.width, view, key, p_ + (key - begin) * panel, top);
             });
         }

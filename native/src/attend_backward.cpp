@@ -168,14 +168,17 @@ class Backward {
         for (int64_t i = 0; i < n; i += panel) {
             int64_t queries = std::min<int64_t>(panel, n - i);
             View view(head_.mask, query + i, queries);
+            int64_t from = 0, to = tiles.count;
+            while (from < to && key + tiles.begin(from + 1) <= view.begin) from++;
+            while (from < to && key + tiles.begin(to - 1) >= view.end) to--;
             if (head_.dropout.on()) {
                 Dropout dropout = head_.dropout;
                 dropout.row += static_cast<uint32_t>(h * tokens_);
-                dropout.factors<tile_vectors>(query + i, key, end, factors_ + i, block);
+                dropout.factors<tile_vectors>(query + i, key + tiles.begin(from), key + tiles.begin(to),
+                                              factors_ + tiles.begin(from) * block + i, block);
             }
-            for (int64_t t = 0; t < tiles.count; t++) {
+            for (int64_t t = from; t < to; t++) {
                 int64_t row = tiles.begin(t), rows = tiles.begin(t + 1) - row;
-                if (key + row >= view.end || key + row + rows <= view.begin) continue;
                 soon_.step();
                 Scores at{k_ + (key + row) * padded_,
                           v_ + (key + row) * padded_,

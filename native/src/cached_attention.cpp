@@ -9,7 +9,7 @@
 namespace cloze {
 namespace {
 
-constexpr int64_t few_tokens = 4, key_block = 256, column_vectors = 4;
+constexpr int64_t few_tokens = 4, key_block_floats = 8192, column_vectors = 4;
 
 CLOZE_INLINE vf load_left(const float* p, int64_t left) {
     return left >= lanes ? load(p) : load(p, left);
@@ -76,10 +76,14 @@ void weigh_row(const float* p, const float* v, int64_t stride, int64_t keys, int
 
 class Decoder {
   public:
-    explicit Decoder(const Decode& at) : at_(at), padded_(round_up(at.width, lanes)), queries_(at.tokens * at.heads) {
-        float* free = scratch(Slot::attention, static_cast<size_t>(queries_ * (2 * padded_ + 32) + key_block + 64));
+    explicit Decoder(const Decode& at)
+        : at_(at),
+          padded_(round_up(at.width, lanes)),
+          queries_(at.tokens * at.heads),
+          key_block_(round_up(std::clamp<int64_t>(key_block_floats / padded_, 32, 256), lanes)) {
+        float* free = scratch(Slot::attention, static_cast<size_t>(queries_ * (2 * padded_ + 32) + key_block_ + 64));
         auto take = [&free](int64_t n) { return std::exchange(free, free + round_up(n, 16)); };
-        q_ = take(queries_ * padded_), y_ = take(queries_ * padded_), p_ = take(key_block + lanes);
+        q_ = take(queries_ * padded_), y_ = take(queries_ * padded_), p_ = take(key_block_);
         top_ = take(queries_), sum_ = take(queries_);
     }
 
@@ -91,12 +95,14 @@ class Decoder {
         std::fill(top_, top_ + queries_, -infinity);
         std::fill(sum_, sum_ + queries_, 0.f);
         int64_t first = low(0), end = at_.start + at_.tokens;
-        for (int64_t key = first; key < end; key += key_block)
+        for (int64_t key = first; key < end; key += key_block_) {
+            fetch(key + key_block_, std::min(key + 2 * key_block_, end));
             for (int64_t query = 0; query < queries_; query++) {
                 int64_t i = query / at_.heads;
-                int64_t from = std::max(key, low(i)), to = std::min(key + key_block, at_.start + i + 1);
+                int64_t from = std::max(key, low(i)), to = std::min(key + key_block_, at_.start + i + 1);
                 if (from < to) attend_block(query, from, to);
             }
+        }
         for (int64_t query = 0; query < queries_; query++) finish(query);
     }
 
@@ -105,11 +111,20 @@ class Decoder {
         return at_.window > 0 ? std::max<int64_t>(at_.start + token - at_.window + 1, 0) : 0;
     }
 
+    // The next block meanwhile: its rows lie pages apart, where the processor does not look ahead by itself.
+    void fetch(int64_t from, int64_t to) {
+        soon_ = {};
+        soon_.add(at_.k + from * at_.cache_stride, at_.cache_stride, to - from, at_.width);
+        soon_.add(at_.v + from * at_.cache_stride, at_.cache_stride, to - from, at_.width);
+        soon_.spread(queries_ * (key_block_ / lanes));
+    }
+
     void attend_block(int64_t query, int64_t from, int64_t to) {
         const float* k = at_.k + from * at_.cache_stride;
         int64_t n = to - from;
         vf top = broadcast(top_[query]);
         for (int64_t j = 0; j < n; j += lanes, k += lanes * at_.cache_stride) {
+            soon_.step();
             vf s = dots(q_ + query * padded_, k, at_.cache_stride, std::min<int64_t>(n - j, lanes), at_.width);
             if (n - j < lanes) s = select(first(n - j), s, broadcast(-infinity));
             top = max(top, s);
@@ -134,7 +149,8 @@ class Decoder {
     }
 
     const Decode& at_;
-    int64_t padded_, queries_;
+    Prefetch soon_;
+    int64_t padded_, queries_, key_block_;
     float *q_, *y_, *p_, *top_, *sum_;
 };
 

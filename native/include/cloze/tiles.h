@@ -68,12 +68,13 @@ struct Tile {
     }
 };
 
-// The equal tiles that n rows are cut into: tile t holds the rows [begin(t), begin(t + 1)).
+// The tiles that n rows are cut into, equal to within a row: tile t holds the rows [begin(t), begin(t + 1)).
 struct Rows {
-    int64_t n, count;
+    int64_t count, each, more;
 
-    explicit Rows(int64_t rows) : n(rows), count((rows + tile_rows - 1) / tile_rows) {}
-    int64_t begin(int64_t t) const { return n * t / count; }
+    explicit Rows(int64_t n)
+        : count((n + tile_rows - 1) / tile_rows), each(count ? n / count : 0), more(n - each * count) {}
+    int64_t begin(int64_t t) const { return t * each + (t < more ? t : more); }
 };
 
 // f.template operator()<R>() with R = rows, for 1 <= rows <= tile_rows
