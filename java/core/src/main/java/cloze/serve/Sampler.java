@@ -26,7 +26,7 @@ final class Sampler {
             weights = new double[count];
             order = new long[count];
         }
-        boolean limited = sampling.topK() > 0 && sampling.topK() < count || sampling.topP() < 1;
+        boolean limited = (sampling.topK() > 0 && sampling.topK() < count) || sampling.topP() < 1;
         for (int i = 0; i < count; i++) {
             order[i] = limited ? key(logits[from + i], i) : i;
         }

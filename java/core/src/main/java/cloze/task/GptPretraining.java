@@ -143,7 +143,7 @@ public final class GptPretraining implements AutoCloseable {
                 options.size().context());
     }
 
-    /** The loop; it evaluates on the held-out text. @param hooks what else to do on the way */
+    /** The loop; it evaluates on the held-out text; hooks are what else to do on the way. */
     public Trainer trainer(TrainingHooks hooks) {
         return new Trainer(
                 backend,
