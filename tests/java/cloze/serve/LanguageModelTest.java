@@ -42,8 +42,7 @@ class LanguageModelTest {
 
     /** Weights far from the start, so that the distributions are far from uniform. */
     private LanguageModel model(Tokenizer tokenizer, int context, GptConfig.Style style) {
-        GptConfig config =
-                new GptConfig(tokenizer.vocabularySize(), context, 2, 16, Heads.of(2, 8), style, 0);
+        GptConfig config = new GptConfig(tokenizer.vocabularySize(), context, 2, 16, Heads.of(2, 8), style, 0);
         Parameters.Built<Gpt> built = Parameters.build(backend, scope, 3, p -> new Gpt(config, p));
         var random = new SplittableRandom(8);
         for (Tensor p : built.parameters().tensors()) {
@@ -95,7 +94,9 @@ class LanguageModelTest {
             Sampling sampling = Sampling.DEFAULT.withTokens(60);
             var streamed = new StringBuilder();
             model.generate("abc", sampling, streamed::append);
-            assertThat(streamed.toString()).isEqualTo(model.generate("abc", sampling)).hasSize(60);
+            assertThat(streamed.toString())
+                    .isEqualTo(model.generate("abc", sampling))
+                    .hasSize(60);
         }
     }
 
@@ -113,7 +114,8 @@ class LanguageModelTest {
     @Test
     void goes_on_when_the_context_is_full() {
         try (LanguageModel model = model(CharTokenizer.of("abcdefgh\n"), 16, GptConfig.Style.GPT2)) {
-            assertThat(model.generate("abcdefghabcdefghabcdefgh", Sampling.greedy(100))).hasSize(100);
+            assertThat(model.generate("abcdefghabcdefghabcdefgh", Sampling.greedy(100)))
+                    .hasSize(100);
         }
     }
 
@@ -123,8 +125,7 @@ class LanguageModelTest {
             Sampling sampling = Sampling.DEFAULT.withTokens(60).withTemperature(1);
             String whole = model.generate("a", sampling);
             String stop = whole.substring(10, 12);
-            assertThat(model.generate("a", sampling.withStop(stop)))
-                    .isEqualTo(whole.substring(0, whole.indexOf(stop)));
+            assertThat(model.generate("a", sampling.withStop(stop))).isEqualTo(whole.substring(0, whole.indexOf(stop)));
         }
     }
 
@@ -133,13 +134,14 @@ class LanguageModelTest {
         try (LanguageModel model = model(CharTokenizer.of("abcdefgh\n"), 32, GptConfig.Style.MODERN);
                 var executor = Executors.newFixedThreadPool(8)) {
             List<String> expected = IntStream.range(0, 32)
-                    .mapToObj(i -> model.generate("ab", Sampling.DEFAULT.withTokens(40).withSeed(i)))
+                    .mapToObj(i ->
+                            model.generate("ab", Sampling.DEFAULT.withTokens(40).withSeed(i)))
                     .toList();
             List<Future<String>> answers = new ArrayList<>();
             for (int i = 0; i < 32; i++) {
                 int seed = i;
-                answers.add(executor.submit(
-                        () -> model.generate("ab", Sampling.DEFAULT.withTokens(40).withSeed(seed))));
+                answers.add(executor.submit(() ->
+                        model.generate("ab", Sampling.DEFAULT.withTokens(40).withSeed(seed))));
             }
             for (int i = 0; i < 32; i++) {
                 assertThat(answers.get(i).get()).isEqualTo(expected.get(i));

@@ -83,7 +83,8 @@ class GptPretrainingTest {
     void trains_on_a_folder_with_bpe_that_it_learns() throws IOException {
         Path texts = Files.createDirectories(temporary.resolve("texts"));
         for (int i = 0; i < 3; i++) {
-            Files.writeString(texts.resolve(i + ".txt"), "It was the best of times, it was the worst of times.\n".repeat(60));
+            Files.writeString(
+                    texts.resolve(i + ".txt"), "It was the best of times, it was the worst of times.\n".repeat(60));
         }
         GptOptions options = small("bpe:300")
                 .withText(new GptOptions.Text(texts.toString(), "", "bpe:300", 0.2))

@@ -83,17 +83,16 @@ class InductionTest {
     void copies_the_first_half_where_n_grams_guess() throws IOException {
         try (Backend backend = Backends.open("cpu", BackendOptions.DEFAULT);
                 Scope scope = backend.memory().scope("test")) {
-            var config = new GptConfig(
-                    SYMBOLS + 1, TIME, 2, 64, Heads.of(4, 16), GptConfig.Style.MODERN, 0);
+            var config = new GptConfig(SYMBOLS + 1, TIME, 2, 64, Heads.of(4, 16), GptConfig.Style.MODERN, 0);
             Parameters.Built<Gpt> built = Parameters.build(backend, scope, 1, p -> new Gpt(config, p));
             int steps = 1200;
             var training = TrainingConfig.of(
                     steps, Muon.Config.of(AdamW.Config.gpt3(3e-3)), new Schedule.Linear(50, steps, 0.05));
-            new Trainer(backend, new Copy(built.model(), built.parameters()), training, TrainingHooks.NONE, null)
-                    .run();
+            new Trainer(backend, new Copy(built.model(), built.parameters()), training, TrainingHooks.NONE, null).run();
             double accuracy = accuracy(backend, built.model());
             double chance = 1.0 / SYMBOLS;
-            System.out.printf("induction: %.2f %% of the second half right, order-5 n-grams %.2f %%%n",
+            System.out.printf(
+                    "induction: %.2f %% of the second half right, order-5 n-grams %.2f %%%n",
                     100 * accuracy, 100 * ngramAccuracy());
             assertThat(accuracy).isGreaterThanOrEqualTo(0.99);
             assertThat(ngramAccuracy()).isLessThan(3 * chance);
@@ -124,7 +123,9 @@ class InductionTest {
     }
 
     private static double ngramAccuracy() {
-        int[] train = IntStream.range(0, 2000).flatMap(row -> Arrays.stream(text(row))).toArray();
+        int[] train = IntStream.range(0, 2000)
+                .flatMap(row -> Arrays.stream(text(row)))
+                .toArray();
         KneserNey model = KneserNey.train(train, 5, SYMBOLS + 1);
         int right = 0;
         int rows = 100;

@@ -31,8 +31,8 @@ import org.junit.jupiter.api.Test;
 class SoakTest {
     private static final Tokenizer TOKENIZER = CharTokenizer.of("abcdefgh\n");
 
-    private final GptConfig config = new GptConfig(
-            TOKENIZER.vocabularySize(), 16, 1, 16, Heads.of(2, 8), GptConfig.Style.MODERN, 0.1f);
+    private final GptConfig config =
+            new GptConfig(TOKENIZER.vocabularySize(), 16, 1, 16, Heads.of(2, 8), GptConfig.Style.MODERN, 0.1f);
 
     /** What the process keeps alive on the Java heap. */
     private static long heap() {
@@ -48,7 +48,8 @@ class SoakTest {
         try (Backend backend = Backends.open("cpu", BackendOptions.DEFAULT);
                 Scope scope = backend.memory().scope("test")) {
             Parameters.Built<Gpt> built = Parameters.build(backend, scope, 1, p -> new Gpt(config, p));
-            int[] text = new SplittableRandom(1).ints(5000, 0, config.vocabulary()).toArray();
+            int[] text =
+                    new SplittableRandom(1).ints(5000, 0, config.vocabulary()).toArray();
             var objective = new NextToken(built.model(), built.parameters(), Tokens.of(text), 2, 16, 1);
             List<long[]> seen = new ArrayList<>();
             TrainingHooks hooks = TrainingHooks.NONE.withListener(event -> {
@@ -58,8 +59,7 @@ class SoakTest {
                     });
                 }
             });
-            var training =
-                    TrainingConfig.of(10_000, AdamW.Config.gpt3(1e-3), new Schedule.Constant(0));
+            var training = TrainingConfig.of(10_000, AdamW.Config.gpt3(1e-3), new Schedule.Constant(0));
             new Trainer(backend, objective, training, hooks, null).run();
             assertThat(seen.get(1)[0]).as("mapped").isEqualTo(seen.get(0)[0]);
             assertThat(seen.get(1)[1]).as("used").isEqualTo(seen.get(0)[1]);
