@@ -4,6 +4,7 @@ import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Map;
 
 /** One device: its memory, its kernels, and the ways in and out. Thread-safe. */
 public interface Backend extends AutoCloseable {
@@ -36,6 +37,22 @@ public interface Backend extends AutoCloseable {
 
     /** Waits until all that was asked of the device is done. */
     void synchronize();
+
+    /** What was chosen by measuring, such as libraries for products, and must be repeated to give the same bits. */
+    default Map<String, String> choices() {
+        return Map.of();
+    }
+
+    /**
+     * Makes the choices that {@link #choices} gave.
+     *
+     * @throws BackendException if they need a library that is not here
+     */
+    default void repeat(Map<String, String> choices) {
+        if (!choices.isEmpty()) {
+            throw new BackendException("%s can not repeat the choices %s".formatted(name(), choices.keySet()));
+        }
+    }
 
     default float[] floats(Tensor tensor) {
         var values = new float[Math.toIntExact(tensor.shape().size())];

@@ -11,6 +11,7 @@ import cloze.model.GptFolder;
 import cloze.nn.Parameters;
 import cloze.serve.LanguageModel;
 import cloze.tensor.Scope;
+import cloze.train.ExtraState;
 import cloze.train.MemoryEstimate;
 import cloze.train.RunFolder;
 import cloze.train.Trainer;
@@ -145,12 +146,28 @@ public final class GptPretraining implements AutoCloseable {
 
     /** The loop; it evaluates on the held-out text; hooks are what else to do on the way. */
     public Trainer trainer(TrainingHooks hooks) {
+        TrainingHooks evaluated = hooks.evaluation() == null ? hooks.withEvaluation(heldOut()) : hooks;
         return new Trainer(
                 backend,
                 objective(built, data.train()),
                 options.training(),
-                hooks.evaluation() == null ? hooks.withEvaluation(heldOut()) : hooks,
+                evaluated.withExtraState(choices()),
                 folder);
+    }
+
+    /** What the backend chose by measuring, so that a run that goes on repeats it. */
+    private ExtraState choices() {
+        return new ExtraState() {
+            @Override
+            public Map<String, String> save() {
+                return backend.choices();
+            }
+
+            @Override
+            public void restore(Map<String, String> saved) {
+                backend.repeat(saved);
+            }
+        };
     }
 
     @Override

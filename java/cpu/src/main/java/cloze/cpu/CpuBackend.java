@@ -5,12 +5,14 @@ import cloze.backend.BackendOptions;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.Map;
 
 /** Runs every op with the kernels of {@code native/}. */
 final class CpuBackend implements Backend {
     private final NativeLibrary library;
     private final CpuKernels kernels;
     private final Pool memory;
+    private final Products products;
 
     CpuBackend(NativeLibrary library, BackendOptions options) {
         this.library = library;
@@ -18,6 +20,7 @@ final class CpuBackend implements Backend {
         library.setThreads(threads);
         kernels = new CpuKernels(library);
         memory = new Pool(library, options.memory());
+        products = Products.open(library);
     }
 
     @Override
@@ -27,7 +30,8 @@ final class CpuBackend implements Backend {
 
     @Override
     public String description() {
-        return "cpu: %s, %s kernels, %d threads".formatted(library.describeCpu(), library.level(), library.threads());
+        return "cpu: %s, %s kernels, %d threads, products by %s"
+                .formatted(library.describeCpu(), library.level(), library.threads(), products);
     }
 
     @Override
@@ -63,6 +67,16 @@ final class CpuBackend implements Backend {
     @Override
     public void synchronize() {
         // kernels return when they are done
+    }
+
+    @Override
+    public Map<String, String> choices() {
+        return products.choices();
+    }
+
+    @Override
+    public void repeat(Map<String, String> choices) {
+        products.repeat(choices);
     }
 
     @Override

@@ -97,19 +97,19 @@ final class NativeLibrary implements DeviceMemory {
                         "this build of cloze-cpu has no %s for %s: build it with build-scripts/native"
                                 .formatted(level.fileName(), System.getProperty("os.arch")));
             }
-            return unpack(level, resource.readAllBytes());
+            return unpack(level.fileName(), resource.readAllBytes());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    /** The file's name holds its digest, so that versions do not meet; it is renamed into place when complete. */
-    private static Path unpack(CpuLevel level, byte[] content) throws IOException {
+    /** The file's folder is its digest, so that versions do not meet; it is renamed into place when complete. */
+    static Path unpack(String name, byte[] content) throws IOException {
         Path folder = cacheFolder().resolve("native").resolve(digest(content));
-        Path file = folder.resolve(level.fileName());
+        Path file = folder.resolve(name);
         if (!Files.exists(file) || Files.size(file) != content.length) {
             Files.createDirectories(folder);
-            Path partial = Files.createTempFile(folder, level.fileName(), ".part");
+            Path partial = Files.createTempFile(folder, name, ".part");
             Files.write(partial, content);
             Files.move(partial, file, StandardCopyOption.ATOMIC_MOVE);
         }
@@ -162,11 +162,39 @@ final class NativeLibrary implements DeviceMemory {
         }
     }
 
-    void setThreads(int threads) {
+    /** Calls a function of one pointer that returns a number. */
+    long call(String symbol, MemorySegment text) {
         try {
-            bind("threads_set", null, ValueLayout.JAVA_LONG).invokeExact((long) threads);
+            return (long)
+                    bind(symbol, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS).invokeExact(text);
         } catch (Throwable e) {
-            throw new IllegalStateException("threads_set", e);
+            throw new IllegalStateException(symbol, e);
+        }
+    }
+
+    /** Calls a function that fills a buffer and returns a number. */
+    long call(String symbol, MemorySegment buffer, long capacity) {
+        try {
+            return (long) bind(symbol, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG)
+                    .invokeExact(buffer, capacity);
+        } catch (Throwable e) {
+            throw new IllegalStateException(symbol, e);
+        }
+    }
+
+    void tune(boolean on) {
+        setNumber("products_tune", on ? 1 : 0);
+    }
+
+    void setThreads(int threads) {
+        setNumber("threads_set", threads);
+    }
+
+    private void setNumber(String symbol, long value) {
+        try {
+            bind(symbol, null, ValueLayout.JAVA_LONG).invokeExact(value);
+        } catch (Throwable e) {
+            throw new IllegalStateException(symbol, e);
         }
     }
 
@@ -179,7 +207,7 @@ final class NativeLibrary implements DeviceMemory {
             MemorySegment text = arena.allocate(1024);
             bind("cpu_describe", null, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG)
                     .invokeExact(text, 1024L);
-            return text.getString(0);
+            return text.getString(0).strip().replace('\n', ' ');
         } catch (Throwable e) {
             throw new IllegalStateException("cpu_describe", e);
         }

@@ -1,0 +1,114 @@
+package cloze.cpu;
+
+import cloze.backend.BackendException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who computes matrix products: our own kernel, or for each shape the faster of it and oneDNN, by a short measurement
+ * when the shape is first seen. The system property {@code cloze.cpu.onednn} names {@code libdnnl.so.3}, or is
+ * {@code jar} to take it from {@code org.bytedeco:dnnl} on the class path; without it all products are our own, whose
+ * bits do not depend on a measurement.
+ */
+final class Products {
+    private static final String PROPERTY = "cloze.cpu.onednn";
+    private static final String CHOICES = "cpu.products";
+    private static final String FOLDER = "/org/bytedeco/dnnl/linux-x86_64/";
+
+    private final NativeLibrary library;
+    private final @Nullable Path oneDnn;
+
+    private Products(NativeLibrary library, @Nullable Path oneDnn) {
+        this.library = library;
+        this.oneDnn = oneDnn;
+    }
+
+    static Products open(NativeLibrary library) {
+        String asked = System.getProperty(PROPERTY);
+        Path file = asked == null ? null : locate(asked);
+        if (file != null) {
+            try (Arena arena = Arena.ofConfined()) {
+                if (library.call("onednn_open", arena.allocateFrom(file.toString())) != 1) {
+                    throw new BackendException("%s: %s is no oneDNN that can be loaded".formatted(PROPERTY, file));
+                }
+            }
+        }
+        library.tune(file != null);
+        return new Products(library, file);
+    }
+
+    private static Path locate(String asked) {
+        if (!asked.equals("jar")) {
+            Path file = Path.of(asked);
+            if (!Files.exists(file)) {
+                throw new BackendException("%s names %s, which does not exist".formatted(PROPERTY, file));
+            }
+            return file;
+        }
+        try {
+            Path openMp = unpack("libgomp.so.1");
+            Path file = unpack("libdnnl.so.3");
+            Path beside = file.resolveSibling("libgomp.so.1");
+            if (!Files.exists(beside)) {
+                Files.copy(openMp, beside); // the loader looks for it in the same folder
+            }
+            return file;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static Path unpack(String name) throws IOException {
+        try (InputStream resource = Products.class.getResourceAsStream(FOLDER + name)) {
+            if (resource == null) {
+                throw new BackendException(
+                        "%s is jar, but org.bytedeco:dnnl (linux-x86_64) is not on the class path".formatted(PROPERTY));
+            }
+            return NativeLibrary.unpack(name, resource.readAllBytes());
+        }
+    }
+
+    /** The library chosen for each shape so far; empty where there is no choice. */
+    Map<String, String> choices() {
+        if (oneDnn == null) {
+            return Map.of();
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            long bytes = library.call("product_choices_export", MemorySegment.NULL, 0);
+            MemorySegment text = arena.allocate(bytes + 1, ValueLayout.JAVA_LONG.byteAlignment());
+            library.call("product_choices_export", text, bytes + 1);
+            return Map.of(CHOICES, text.getString(0));
+        }
+    }
+
+    void repeat(Map<String, String> choices) {
+        String table = choices.get(CHOICES);
+        if (table == null || table.isEmpty()) {
+            return;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            long shapes = library.call("product_choices_import", arena.allocateFrom(table));
+            if (shapes == -2) {
+                throw new BackendException(
+                        "this run chose oneDNN for some products: start Java with -D%s=jar or its path to go on to the same bits"
+                                .formatted(PROPERTY));
+            }
+            if (shapes < 0) {
+                throw new BackendException("the choices of products are damaged: " + table);
+            }
+        }
+    }
+
+    @Override
+    public String toString() {
+        return oneDnn == null ? "own kernels" : "the faster of own kernels and " + oneDnn;
+    }
+}
