@@ -1,6 +1,8 @@
 package cloze.op;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
@@ -61,6 +63,17 @@ class MaskedSoftmaxTest extends OpContract {
             }
         }
         return List.of(Array64.of(scores.shape(), p));
+    }
+
+    @Test
+    void a_nan_in_a_score_that_is_hidden_stays_hidden() {
+        Array64 scores = Array64.zeros(2, 34);
+        scores.data()[5] = Double.NaN;
+        float[] p = run(softmax("NaN", scores, i -> i == 5 || i == 40 ? 0 : 1), 2, List.of(), List.of())
+                .results()
+                .getFirst();
+        assertThat(p[5]).isZero();
+        assertThat(p[6]).isEqualTo(p[67]).isCloseTo(1 / 33f, within(1e-7f));
     }
 
     @Test

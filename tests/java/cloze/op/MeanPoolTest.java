@@ -1,9 +1,11 @@
 package cloze.op;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.IntUnaryOperator;
@@ -51,6 +53,16 @@ class MeanPoolTest extends OpContract {
             }
         }
         return List.of(y);
+    }
+
+    @Test
+    void a_nan_in_a_token_that_is_not_kept_stays_hidden() {
+        Array64 x = Array64.zeros(2, 5, 33).map(_ -> 1);
+        Arrays.fill(x.data(), 33, 66, Double.NaN);
+        float[] y = run(pool("NaN", x, i -> i == 1 ? 0 : 1), 2, List.of(), List.of())
+                .results()
+                .getFirst();
+        assertThat(y).containsOnly(1);
     }
 
     @Test
