@@ -64,7 +64,7 @@ class LanguageModelTest {
             for (int code = 0; code < 4096; code++) {
                 var text = new StringBuilder();
                 for (int i = 0; i < 6; i++) {
-                    text.append(alphabet.charAt(code >> 2 * i & 3));
+                    text.append(alphabet.charAt((code >> (2 * i)) & 3));
                 }
                 sum += Math.exp(model.score(text.toString()).logProbability());
             }
