@@ -1,0 +1,83 @@
+package cloze.cli;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.util.Properties;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.IVersionProvider;
+
+/** The {@code cloze} command. Exits 0 if all went well, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C. */
+@Command(
+        name = "cloze",
+        versionProvider = Cloze.Version.class,
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "COMMAND",
+        description = "Trains and runs models that fill in what is hidden.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  cloze pretrain gpt --data book.txt --steps 1000 --run runs/book",
+            "  cloze generate --run runs/book --prompt \"Call me\"",
+            "  cloze doctor",
+            "",
+            "'cloze COMMAND --help' shows the options of a command."
+        },
+        subcommands = {
+            Pretrain.class,
+            Generate.class,
+            ScoreText.class,
+            Plan.class,
+            Tokenize.class,
+            Doctor.class,
+            HelpCommand.class
+        })
+public final class Cloze {
+    /** For picocli. */
+    public Cloze() {}
+
+    /** Runs the command and ends the process. */
+    public static void main(String[] args) {
+        System.setProperty("java.awt.headless", "true"); // plots are files
+        var out = new PrintWriter(System.out, true, System.out.charset());
+        var err = new PrintWriter(System.err, true, System.err.charset());
+        int code = run(out, err, args);
+        out.flush();
+        err.flush();
+        System.exit(code);
+    }
+
+    /** Runs the command. @return its exit code */
+    public static int run(PrintWriter out, PrintWriter err, String... args) {
+        return commandLine().setOut(out).setErr(err).execute(args);
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new Cloze())
+                .setUsageHelpAutoWidth(true)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler(Errors::wrongUsage)
+                .setExecutionExceptionHandler(Errors::failure);
+    }
+
+    static String version() {
+        try (InputStream file = Cloze.class.getResourceAsStream("version.properties")) {
+            var properties = new Properties();
+            if (file != null) {
+                properties.load(file);
+            }
+            return properties.getProperty("version", "unknown");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"cloze " + version()};
+        }
+    }
+}

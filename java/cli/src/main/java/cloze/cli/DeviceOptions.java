@@ -1,0 +1,66 @@
+package cloze.cli;
+
+import cloze.backend.Backend;
+import cloze.backend.BackendOptions;
+import cloze.backend.Backends;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Where and how to compute. */
+final class DeviceOptions {
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec command = CommandSpec.create(); // picocli sets it
+
+    @Option(
+            names = "--device",
+            paramLabel = "NAME",
+            defaultValue = "cpu",
+            description = "Device that computes; there is no fall-back to another (default: ${DEFAULT-VALUE}).")
+    private String device = "cpu";
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "0",
+            description =
+                    "Threads of the CPU, 0 for one a core (default: ${DEFAULT-VALUE}). Results do not depend on it.")
+    private int threads;
+
+    @Option(
+            names = "--memory",
+            paramLabel = "BYTES",
+            converter = Sizes.Bytes.class,
+            description = "Most memory that tensors may take, such as 8GiB (default: no limit).")
+    private long memory = Long.MAX_VALUE;
+
+    @Option(
+            names = "--precision",
+            paramLabel = "TYPE",
+            defaultValue = "f32",
+            description = "Type of weights and activations: f32 (default: ${DEFAULT-VALUE}).")
+    private String precision = "f32";
+
+    Backend open() {
+        if (threads < 0) {
+            throw wrong("--threads must be 0 (one a core) or more, but it is " + threads);
+        }
+        if (memory <= 0) {
+            throw wrong("--memory must be more than 0 bytes");
+        }
+        if (!precision.equals("f32")) {
+            throw wrong("--precision must be f32, the one type that the devices of this build compute in, but it is "
+                    + precision);
+        }
+        return Backends.open(device, new BackendOptions(threads, memory));
+    }
+
+    long memory() {
+        return memory;
+    }
+
+    private ParameterException wrong(String message) {
+        return new ParameterException(command.commandLine(), message);
+    }
+}

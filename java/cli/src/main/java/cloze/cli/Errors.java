@@ -1,0 +1,97 @@
+package cloze.cli;
+
+import java.io.FileNotFoundException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Says in one line what went wrong. */
+final class Errors {
+    static final String STACKTRACE = "--stacktrace";
+
+    private Errors() {}
+
+    /** Exit code 2. */
+    static int wrongUsage(ParameterException e, String[] args) {
+        CommandLine command = e.getCommandLine();
+        command.getErr().println("cloze: " + usageMessage(e, command));
+        command.getErr()
+                .println("'%s --help' shows what there is"
+                        .formatted(command.getCommandSpec().qualifiedName()));
+        return command.getCommandSpec().exitCodeOnInvalidInput();
+    }
+
+    private static String usageMessage(ParameterException e, CommandLine command) {
+        if (e instanceof UnmatchedArgumentException unmatched
+                && !unmatched.getUnmatched().isEmpty()) {
+            return unmatched(unmatched.getUnmatched().getFirst(), command);
+        }
+        String message = String.valueOf(e.getMessage());
+        if (message.equals("Missing required subcommand")) {
+            return "a command is missing";
+        }
+        boolean ours = !(e instanceof MissingParameterException) && !message.startsWith("Invalid value");
+        return ours ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+    }
+
+    private static String unmatched(String argument, CommandLine command) {
+        String name = argument.split("=", 2)[0];
+        CommandSpec spec = command.getCommandSpec();
+        if (name.startsWith("-")) {
+            Stream<String> options = spec.options().stream().flatMap(option -> Stream.of(option.names()));
+            return "there is no option %s%s".formatted(name, didYouMean(name, options.toList()));
+        }
+        List<String> commands = List.copyOf(spec.subcommands().keySet());
+        return commands.isEmpty()
+                ? "'%s' is one argument too many".formatted(argument)
+                : "there is no command '%s'%s".formatted(argument, didYouMean(argument, commands));
+    }
+
+    private static String didYouMean(String name, List<String> known) {
+        String nearest = Nearest.to(name, known);
+        return nearest == null ? "" : "; did you mean %s?".formatted(nearest);
+    }
+
+    /** Exit code 1; the whole story with {@code --stacktrace}. */
+    static int failure(Exception e, CommandLine command, ParseResult parsed) {
+        if (parsed.hasMatchedOption(STACKTRACE)) {
+            e.printStackTrace(command.getErr());
+        } else {
+            command.getErr().println("cloze: " + describe(e));
+        }
+        return command.getCommandSpec().exitCodeOnExecutionException();
+    }
+
+    static String describe(Exception e) {
+        String message = e.getMessage();
+        return switch (e) {
+            case NoSuchFileException _ -> message + " does not exist";
+            case AccessDeniedException _ -> message + " may not be read or written by this user";
+            case FileAlreadyExistsException _ -> message + " exists already";
+            case FileNotFoundException _ -> String.valueOf(message);
+            default -> unknown(e, message);
+        };
+    }
+
+    /** What is not meant for users needs the name of its kind. */
+    private static String unknown(Exception e, @Nullable String message) {
+        if (message == null || message.isBlank()) {
+            return "%s (--stacktrace shows where)".formatted(e.getClass().getSimpleName());
+        }
+        boolean bug = e instanceof NullPointerException
+                || e instanceof IndexOutOfBoundsException
+                || e instanceof ClassCastException;
+        String line = message.lines().findFirst().orElse("");
+        return bug ? "%s: %s (--stacktrace shows where)".formatted(e.getClass().getSimpleName(), line) : line;
+    }
+}

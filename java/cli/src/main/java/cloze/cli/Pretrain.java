@@ -1,0 +1,18 @@
+package cloze.cli;
+
+import picocli.CommandLine.Command;
+
+/** {@code cloze pretrain}. */
+@Command(
+        name = "pretrain",
+        description = "Trains a model from nothing.",
+        synopsisSubcommandLabel = "SYSTEM",
+        subcommands = PretrainGpt.class,
+        footerHeading = "%nExample:%n",
+        footer = "  cloze pretrain gpt --data book.txt --run runs/book")
+final class Pretrain extends Subcommand {
+    @Override
+    public Integer call() {
+        throw wrongUsage("pretrain needs a system: gpt");
+    }
+}

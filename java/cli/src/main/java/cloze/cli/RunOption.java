@@ -1,0 +1,18 @@
+package cloze.cli;
+
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+
+/** Which trained model. */
+final class RunOption {
+    @Option(
+            names = "--run",
+            paramLabel = "DIR",
+            required = true,
+            description = "Folder of a run, or of a model in the layout of Hugging Face.")
+    private Path folder = Path.of(".");
+
+    Path folder() {
+        return folder;
+    }
+}

@@ -1,0 +1,58 @@
+package cloze.cli;
+
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/** What every command has. */
+abstract class Subcommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec = CommandSpec.create(); // picocli sets it
+
+    @SuppressWarnings("UnusedVariable") // picocli asks its own parse result
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
+    private boolean help;
+
+    @SuppressWarnings("UnusedVariable") // as above
+    @Option(names = Errors.STACKTRACE, description = "If it fails, show where.")
+    private boolean stacktrace;
+
+    final PrintWriter out() {
+        return spec.commandLine().getOut();
+    }
+
+    final PrintWriter err() {
+        return spec.commandLine().getErr();
+    }
+
+    /** The names of the options that were given. */
+    final Stream<String> given() {
+        return spec.commandLine().getParseResult().matchedOptions().stream().map(OptionSpec::longestName);
+    }
+
+    final void printJson(Object value) {
+        JsonMapper mapper =
+                JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+        out().println(mapper.writeValueAsString(value));
+    }
+
+    /** To be thrown: a message and exit code 2. */
+    final ParameterException wrongUsage(String message) {
+        return new ParameterException(spec.commandLine(), message);
+    }
+
+    /** To be thrown where a library refuses a value that came from an option. */
+    final ParameterException wrongUsage(String option, RuntimeException e) {
+        return new ParameterException(spec.commandLine(), "%s: %s".formatted(option, e.getMessage()), e);
+    }
+}

@@ -1,0 +1,27 @@
+package cloze.cli;
+
+/** Text for a terminal. */
+final class Texts {
+    private Texts() {}
+
+    /** On one line, with what can not be seen written out. */
+    static String visible(String text) {
+        var out = new StringBuilder();
+        text.codePoints().forEach(c -> {
+            switch (c) {
+                case '\n' -> out.append("\\n");
+                case '\r' -> out.append("\\r");
+                case '\t' -> out.append("\\t");
+                case '\\' -> out.append("\\\\");
+                default -> {
+                    if (Character.isISOControl(c)) {
+                        out.append("\\x%02x".formatted(c));
+                    } else {
+                        out.appendCodePoint(c);
+                    }
+                }
+            }
+        });
+        return out.toString();
+    }
+}

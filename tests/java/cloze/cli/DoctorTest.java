@@ -1,0 +1,30 @@
+package cloze.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+final class DoctorTest {
+    @Test
+    void shows_what_is_there_and_what_is_missing() {
+        CommandLines.Ran ran = CommandLines.run("doctor");
+        assertThat(ran.exitCode()).isZero();
+        assertThat(ran.out())
+                .contains(
+                        "java", "processors", "total memory", "huge pages", "kernels", "cuda", "not part of this build")
+                .contains("cache", "missing");
+    }
+
+    @Test
+    void prints_the_same_as_json() {
+        CommandLines.Ran ran = CommandLines.run("doctor", "--json");
+        assertThat(ran.exitCode()).isZero();
+        JsonNode json = JsonMapper.builder().build().readTree(ran.out());
+        assertThat(json.path("java").path("version").asString()).matches("(2[5-9]|[3-9]\\d).*");
+        assertThat(json.path("machine").path("processors").asInt()).isPositive();
+        assertThat(json.path("devices").has("cpu")).isTrue();
+        assertThat(json.path("cpu kernels").path("level").asString()).isIn("baseline", "avx2", "avx512");
+    }
+}
