@@ -43,7 +43,8 @@ class SamplerTest {
         int most = topK == 0 ? logits.length : topK;
         double total = 0;
         for (int i = 0; i < most; i++) {
-            total += p[order[i]] = Math.exp(logits[order[i]] / temperature);
+            p[order[i]] = Math.exp(logits[order[i]] / temperature);
+            total += p[order[i]];
         }
         double sum = 0;
         double kept = 0;
