@@ -1,0 +1,3 @@
+/** What training steps and ops cost, beside official libtorch in the same run. */
+@org.jspecify.annotations.NullMarked
+package cloze.bench;
