@@ -20,6 +20,8 @@ import java.util.TreeMap;
  * @param healthy whether models can be trained here
  */
 record Diagnosis(Map<String, Object> facts, boolean healthy) {
+    private static final String ONEDNN = "cloze.cpu.onednn";
+
     static Diagnosis make() {
         var missing = new ArrayList<String>();
         var facts = new LinkedHashMap<String, Object>();
@@ -88,11 +90,11 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
         var kernels = new LinkedHashMap<String, Object>();
         kernels.put("level", CpuBackendProvider.level().toString());
         kernels.put("asked_for", System.getProperty("cloze.cpu.level", "the best that the machine has"));
-        boolean oneDnn =
-                ModuleLayer.boot().modules().stream().anyMatch(m -> m.getName().contains("dnnl"));
-        kernels.put("onednn", oneDnn ? "found" : "not found");
-        if (!oneDnn) {
-            missing.add("oneDNN, which is faster for some shapes: Maven's org.bytedeco:dnnl for this system");
+        String oneDnn = System.getProperty(ONEDNN);
+        kernels.put("onednn", oneDnn == null ? "not used" : oneDnn);
+        if (oneDnn == null) {
+            missing.add("oneDNN, the faster product for some shapes: CLOZE_JAVA_OPTIONS=-D%s=PATH names a libdnnl.so.3"
+                    .formatted(ONEDNN));
         }
         return kernels;
     }

@@ -143,6 +143,9 @@ final class GptFlags {
         if (tokens != null) {
             o = o.withSteps(Math.max(1, Math.ceilDiv(tokens, o.tokensPerStep())));
         }
+        if (evaluateEvery == null) {
+            o = o.withWatch(evaluatedFourTimes(o));
+        }
         o = o.withDescent(descent(o.descent()));
         return seed == null ? o : o.withSeed(seed);
     }
@@ -182,6 +185,14 @@ final class GptFlags {
                 or(checkpointEvery, usual.checkpointEvery()),
                 usual.outlierZ(),
                 or(patience, usual.patience()));
+    }
+
+    /** At least so often, also in a short run. */
+    private static GptOptions.Watch evaluatedFourTimes(GptOptions o) {
+        GptOptions.Watch watch = o.watch();
+        long every = Math.min(watch.evaluateEvery(), Math.ceilDiv(o.descent().steps(), 4));
+        return new GptOptions.Watch(
+                every, watch.sampleEvery(), watch.checkpointEvery(), watch.outlierZ(), watch.patience());
     }
 
     private static <T> T or(@Nullable T given, T usual) {

@@ -25,7 +25,7 @@ final class TrainingView implements TrainingListener, AutoCloseable {
     private long steps;
     private String unit = "units";
     private double loss = Double.NaN;
-    private long firstStep;
+    private long lastStep;
     private final long began = System.nanoTime();
     private double lastLine = Double.NEGATIVE_INFINITY;
 
@@ -53,7 +53,6 @@ final class TrainingView implements TrainingListener, AutoCloseable {
 
     private void start(TrainingEvent.Started started) {
         steps = started.steps();
-        firstStep = started.step();
         unit = started.unit();
         if (started.step() > 0) {
             line("going on from step " + started.step());
@@ -85,10 +84,16 @@ final class TrainingView implements TrainingListener, AutoCloseable {
         }
         double now = seconds();
         if (now - lastLine >= LINE_EVERY || step.step() == steps) {
+            line("step %d of %d: %s%s".formatted(step.step(), steps, numbers, left(now, step.step())));
             lastLine = now;
-            double left = now / (step.step() - firstStep) * (steps - step.step());
-            line("step %d of %d: %s, %s left".formatted(step.step(), steps, numbers, Sizes.duration(left)));
+            lastStep = step.step();
         }
+    }
+
+    /** From the speed since the last line: the first steps of a run are slow. */
+    private String left(double now, long step) {
+        double left = (now - lastLine) / (step - lastStep) * (steps - step);
+        return lastLine < 0 || step == steps ? "" : ", %s left".formatted(Sizes.duration(left));
     }
 
     private double seconds() {
