@@ -77,6 +77,15 @@ final class KneserNeyTest {
         assertThat(nats[2]).isCloseTo(entropy, within(0.05));
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 5, 8})
+    void the_shorter_model_is_the_one_trained_at_its_order(int order) {
+        var shorter = KneserNey.train(TEXT, 8, V).shorter(order);
+        assertThat(shorter.order()).isEqualTo(order);
+        assertThat(shorter.nats(markov(300, 8)))
+                .isEqualTo(KneserNey.train(TEXT, order, V).nats(markov(300, 8)));
+    }
+
     @Test
     void a_text_is_read_like_its_tokens_one_by_one() {
         var model = KneserNey.train(TEXT, 4, V);

@@ -8,7 +8,7 @@ import java.util.stream.IntStream;
  * An n-gram model with interpolated Kneser-Ney smoothing: the baseline that a language model has to beat on the same
  * tokens. One discount an order, D = n1 / (n1 + 2 n2); below the highest order an n-gram counts once for each different
  * token it was seen to follow; under the unigrams lies 1 / V. Immutable and thread-safe once trained; it takes about
- * 40 bytes of heap for each different n-gram.
+ * 60 bytes of heap for each different n-gram.
  *
  * <p>{@code p(w | u) = max(c(u w) - D, 0) / c(u .) + D kinds(u .) / c(u .) p(w | u without its first token)}
  *
@@ -19,16 +19,23 @@ public final class KneserNey {
     public static final int MAX_ORDER = 8;
 
     private final int vocabulary;
-    private final NgramLevel[] levels; // [order + 1], levels[k] holds the k-grams, levels[0] the empty one
+    private final int order;
+    private final NgramLevel[] levels; // levels[k] holds the k-grams, levels[0] the empty one; may reach beyond order
     private final double[] discounts; // [order + 1]
 
-    private KneserNey(int vocabulary, NgramLevel[] levels) {
+    private KneserNey(int vocabulary, int order, NgramLevel[] levels) {
         this.vocabulary = vocabulary;
+        this.order = order;
         this.levels = levels;
-        this.discounts = new double[levels.length];
-        for (int k = 1; k < levels.length; k++) {
-            discounts[k] = discount(levels[k].withCount(1), levels[k].withCount(2));
+        this.discounts = new double[order + 1];
+        for (int k = 1; k <= order; k++) {
+            discounts[k] = discount(counts(k, k).with(1), counts(k, k).with(2));
         }
+    }
+
+    /** How the k-grams are counted, or what follows shorter ones when they are k-grams. */
+    private NgramLevel.Counts counts(int k, int length) {
+        return k == order ? levels[length].occurrences : levels[length].continuations;
     }
 
     /** Without n-grams seen once the formula gives 0, and tokens never seen would be impossible: then 1/2. */
@@ -59,7 +66,7 @@ public final class KneserNey {
         Arrays.setAll(levels, k -> new NgramLevel());
         levels[0].findOrAdd(0, 0);
         count(levels, tokens.iterator(), vocabulary);
-        return new KneserNey(vocabulary, levels);
+        return new KneserNey(vocabulary, order, levels);
     }
 
     private static void count(NgramLevel[] levels, PrimitiveIterator.OfInt tokens, int vocabulary) {
@@ -71,21 +78,15 @@ public final class KneserNey {
             for (int k = 1; k <= Math.min(seen, order); k++) {
                 int size = levels[k].size();
                 now[k] = levels[k].findOrAdd(before[k - 1], token);
+                levels[k].occurrences.add(now[k], levels[k - 1].occurrences, before[k - 1]);
                 if (k > 1 && now[k] == size) { // new, so its suffix follows one more kind of token
-                    count(levels, k - 1, before[k - 2], now[k - 1]);
+                    levels[k - 1].continuations.add(now[k - 1], levels[k - 2].continuations, before[k - 2]);
                 }
-            }
-            if (seen >= order) {
-                count(levels, order, before[order - 1], now[order]);
             }
             int[] spare = before;
             before = now;
             now = spare;
         }
-    }
-
-    private static void count(NgramLevel[] levels, int k, int prefix, int ngram) {
-        levels[k - 1].countFollower(prefix, levels[k].count(ngram) == 1);
     }
 
     private static int[] emptyContext(int order) {
@@ -103,8 +104,17 @@ public final class KneserNey {
         return token;
     }
 
+    /** The model of a lower order that the same text gives; it takes no memory of its own. */
+    public KneserNey shorter(int lower) {
+        if (lower < 1 || lower > order) {
+            throw new IllegalArgumentException(
+                    "KneserNey: lower must be 1 to %d, but it is %d".formatted(order, lower));
+        }
+        return new KneserNey(vocabulary, lower, levels);
+    }
+
     public int order() {
-        return levels.length - 1;
+        return order;
     }
 
     public int vocabulary() {
@@ -113,13 +123,13 @@ public final class KneserNey {
 
     /** How many different n-grams of the highest order were seen. */
     public int size() {
-        return levels[order()].size();
+        return levels[order].size();
     }
 
     /** ln p(next | context); of the context the last {@code order - 1} tokens count, and it may be shorter. */
     public double logProbability(int[] context, int next) {
         var reader = reader();
-        for (int i = Math.max(0, context.length - order() + 1); i < context.length; i++) {
+        for (int i = Math.max(0, context.length - order + 1); i < context.length; i++) {
             reader.skip(context[i]);
         }
         return reader.next(next);
@@ -153,8 +163,8 @@ public final class KneserNey {
 
     /** Reads a text from front to back; one thread at a time. */
     public final class Reader {
-        private int[] suffixes = emptyContext(order());
-        private int[] longer = new int[order() + 1];
+        private int[] suffixes = emptyContext(order);
+        private int[] longer = new int[order + 1];
 
         private Reader() {}
 
@@ -162,14 +172,15 @@ public final class KneserNey {
         public double next(int token) {
             skip(token);
             double p = 1.0 / vocabulary;
-            for (int k = 1; k <= order(); k++) {
+            for (int k = 1; k <= order; k++) {
                 int context = longer[k - 1]; // skip() has swapped the two
-                int total = levels[k - 1].followersOf(context);
+                NgramLevel.Counts contexts = counts(k, k - 1);
+                int total = contexts.followersOf(context);
                 if (total == 0) {
                     break; // nor was any longer context seen
                 }
-                double kept = Math.max(levels[k].countOf(suffixes[k]) - discounts[k], 0);
-                p = (kept + discounts[k] * levels[k - 1].followerKindsOf(context) * p) / total;
+                double kept = Math.max(counts(k, k).of(suffixes[k]) - discounts[k], 0);
+                p = (kept + discounts[k] * contexts.followerKindsOf(context) * p) / total;
             }
             return Math.log(p);
         }
@@ -178,7 +189,7 @@ public final class KneserNey {
         public void skip(int token) {
             checked(token, vocabulary);
             longer[0] = 0;
-            for (int k = 1; k <= order(); k++) {
+            for (int k = 1; k <= order; k++) {
                 longer[k] = levels[k].find(suffixes[k - 1], token);
             }
             int[] old = suffixes;

@@ -14,9 +14,48 @@ final class NgramLevel {
     private int[] numbers = new int[1 << 10];
     private int size;
 
-    private int[] counts = new int[1 << 9];
-    private int[] followers = new int[1 << 9];
-    private int[] followerKinds = new int[1 << 9];
+    /** How often n-grams were counted, in all and followed by a token; one of these for each way of counting. */
+    static final class Counts {
+        private int[] counts = new int[1 << 9];
+        private int[] followers = new int[1 << 9];
+        private int[] followerKinds = new int[1 << 9];
+
+        private void grow(int capacity) {
+            counts = Arrays.copyOf(counts, capacity);
+            followers = Arrays.copyOf(followers, capacity);
+            followerKinds = Arrays.copyOf(followerKinds, capacity);
+        }
+
+        /** Counts one more of an n-gram that is {@code prefix}, counted in {@code below}, and a token. */
+        void add(int ngram, Counts below, int prefix) {
+            counts[ngram]++;
+            below.followers[prefix]++;
+            below.followerKinds[prefix] += counts[ngram] == 1 ? 1 : 0;
+        }
+
+        int of(int ngram) {
+            return ngram == NONE ? 0 : counts[ngram];
+        }
+
+        int followersOf(int ngram) {
+            return ngram == NONE ? 0 : followers[ngram];
+        }
+
+        int followerKindsOf(int ngram) {
+            return followerKinds[ngram];
+        }
+
+        /** How many n-grams have this count, which is more than 0. */
+        long with(int count) {
+            return Arrays.stream(counts).filter(c -> c == count).count();
+        }
+    }
+
+    /** How often n-grams occur: what counts in those of the highest order. */
+    final Counts occurrences = new Counts();
+
+    /** How many kinds of token come before n-grams: what counts in those of lower order. */
+    final Counts continuations = new Counts();
 
     NgramLevel() {
         Arrays.fill(numbers, NONE);
@@ -50,7 +89,7 @@ final class NgramLevel {
         }
         keys[slot] = key;
         numbers[slot] = size;
-        if (size == counts.length) {
+        if (size == keys.length / 2) {
             grow();
         }
         return size++;
@@ -70,44 +109,11 @@ final class NgramLevel {
                 numbers[slot] = oldNumbers[i];
             }
         }
-        counts = Arrays.copyOf(counts, capacity / 2);
-        followers = Arrays.copyOf(followers, capacity / 2);
-        followerKinds = Arrays.copyOf(followerKinds, capacity / 2);
+        occurrences.grow(capacity / 2);
+        continuations.grow(capacity / 2);
     }
 
     int size() {
         return size;
-    }
-
-    /** Counts one more of an n-gram. @return the count now */
-    int count(int ngram) {
-        return ++counts[ngram];
-    }
-
-    /** Counts one more token that follows an n-gram, {@code isNew} if it is the first of its kind. */
-    void countFollower(int ngram, boolean isNew) {
-        followers[ngram]++;
-        followerKinds[ngram] += isNew ? 1 : 0;
-    }
-
-    int countOf(int ngram) {
-        return ngram == NONE ? 0 : counts[ngram];
-    }
-
-    int followersOf(int ngram) {
-        return ngram == NONE ? 0 : followers[ngram];
-    }
-
-    int followerKindsOf(int ngram) {
-        return followerKinds[ngram];
-    }
-
-    /** How many n-grams have this count. */
-    long withCount(int count) {
-        long n = 0;
-        for (int i = 0; i < size; i++) {
-            n += counts[i] == count ? 1 : 0;
-        }
-        return n;
     }
 }

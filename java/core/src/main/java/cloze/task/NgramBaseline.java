@@ -33,8 +33,9 @@ public record NgramBaseline(List<Double> bitsPerByte) {
         int vocabulary = characters ? data.tokenizer().vocabularySize() : 256;
         double bytesPerSymbol = characters ? data.bytesPerToken() : 1;
         var results = new ArrayList<Double>();
+        KneserNey longest = KneserNey.train(train, KneserNey.MAX_ORDER, vocabulary);
         for (int order = 1; order <= KneserNey.MAX_ORDER; order++) {
-            double nats = KneserNey.train(train, order, vocabulary).nats(heldOut);
+            double nats = longest.shorter(order).nats(heldOut);
             results.add(nats / Math.log(2) / bytesPerSymbol);
         }
         return new NgramBaseline(results);
