@@ -1,5 +1,6 @@
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstdint>
 
 #include "cloze/export.h"
@@ -13,13 +14,23 @@ uintptr_t round_up(uintptr_t bytes) {
     return (bytes + huge - 1) & ~(huge - 1);
 }
 
+// Blocks that begin a power of two apart fall into the same cache sets: AdamW over four of them took six times as long
+// at 512 MiB (55.8 ms for 10.65 M parameters, 8.7 ms shifted). So they begin at 16 different places.
+constexpr uintptr_t shift = 195 * 64, places = 16;
+std::atomic<uintptr_t> blocks{0};
+
+uintptr_t mapped(int64_t bytes) {
+    return round_up(uintptr_t(bytes) + shift * places);
+}
+
 }  // namespace
 
-// 2 MiB aligned zero pages, huge where the system has them (LayerNorm over 8192 x 768: 13.2 -> 18.5 GB/s); null if
-// there is no memory. Maps 2 MiB more than asked and gives the ends back, since mmap aligns to 4 KiB only.
+// Zero pages, huge where the system has them (LayerNorm over 8192 x 768: 13.2 -> 18.5 GB/s), from a multiple of 64
+// bytes on; null if there is no memory. Maps 2 MiB more than needed and gives the ends back, since mmap aligns to 4
+// KiB.
 CLOZE_EXPORT void* memory_map(int64_t bytes) {
     if (bytes <= 0 || uint64_t(bytes) > UINTPTR_MAX / 2) return nullptr;
-    uintptr_t size = round_up(uintptr_t(bytes));
+    uintptr_t size = mapped(bytes);
     void* raw = mmap(nullptr, size + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (raw == MAP_FAILED) return nullptr;
     uintptr_t begin = uintptr_t(raw), aligned = round_up(begin);
@@ -28,11 +39,11 @@ CLOZE_EXPORT void* memory_map(int64_t bytes) {
 #ifdef MADV_HUGEPAGE
     madvise((void*)aligned, size, MADV_HUGEPAGE);
 #endif
-    return (void*)aligned;
+    return (void*)(aligned + blocks++ % places * shift);
 }
 
 CLOZE_EXPORT void memory_unmap(void* memory, int64_t bytes) {
-    if (memory) munmap(memory, round_up(uintptr_t(bytes)));
+    if (memory) munmap((void*)(uintptr_t(memory) & ~(huge - 1)), mapped(bytes));
 }
 
 namespace cloze {

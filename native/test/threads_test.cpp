@@ -91,10 +91,15 @@ TEST(blocks_cover_the_range_once) {
     }
 }
 
-TEST(mapped_memory_is_aligned_and_zero) {
+TEST(mapped_memory_is_aligned_zero_and_spread) {
+    auto first = static_cast<unsigned char*>(memory_map(4 << 20)),
+         second = static_cast<unsigned char*>(memory_map(4 << 20));
+    CHECK((reinterpret_cast<uintptr_t>(first) - reinterpret_cast<uintptr_t>(second)) % 4096 != 0);
+    memory_unmap(first, 4 << 20);
+    memory_unmap(second, 4 << 20);
     for (int64_t bytes : {int64_t{1}, int64_t{2} << 20, int64_t{5000000}}) {
         auto memory = static_cast<unsigned char*>(memory_map(bytes));
-        CHECK(memory && reinterpret_cast<uintptr_t>(memory) % (2 << 20) == 0);
+        CHECK(memory && reinterpret_cast<uintptr_t>(memory) % 64 == 0);
         CHECK(memory[0] == 0 && memory[bytes - 1] == 0);
         memory[bytes - 1] = 1;
         memory_unmap(memory, bytes);

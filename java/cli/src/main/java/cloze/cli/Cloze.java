@@ -29,6 +29,7 @@ import picocli.CommandLine.IVersionProvider;
             Pretrain.class,
             Generate.class,
             ScoreText.class,
+            Export.class,
             Plan.class,
             Tokenize.class,
             Doctor.class,

@@ -10,6 +10,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** {@code cloze plan}. */
 @Command(
@@ -17,16 +18,19 @@ import picocli.CommandLine.Option;
         description = "Computes what it takes to train a GPT: parameters, memory, operations, time.",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  cloze plan --preset gpt3-175b --tokens 300e9 --devices 1024 --peak 312e12 --utilisation 0.4",
+            "  cloze plan gpt3-175b --tokens 300e9 --gpus 1024 --peak 312e12 --utilisation 0.4",
             "  cloze plan --tokens 300e9"
         })
 final class Plan extends Subcommand {
-    @Option(
-            names = "--preset",
-            paramLabel = "NAME",
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "PRESET",
             completionCandidates = PresetNames.class,
             description = "One of ${COMPLETION-CANDIDATES}; without it, a table of all.")
     private @Nullable String preset;
+
+    @Option(names = "--preset", paramLabel = "NAME", description = "The same as an option.")
+    private @Nullable String presetOption;
 
     @Option(
             names = "--tokens",
@@ -37,7 +41,7 @@ final class Plan extends Subcommand {
     private long tokens;
 
     @Option(
-            names = "--devices",
+            names = "--gpus",
             paramLabel = "N",
             defaultValue = "1",
             description = "Devices that work in parallel (default: ${DEFAULT-VALUE}).")
@@ -63,6 +67,7 @@ final class Plan extends Subcommand {
     @Override
     public Integer call() {
         PrintWriter out = out();
+        preset = preset == null ? presetOption : preset;
         if (preset != null) {
             PresetNames.check(preset, this);
         }
@@ -90,17 +95,26 @@ final class Plan extends Subcommand {
         facts.put("context", plan.config().context());
         facts.put("parameters", plan.parameters());
         facts.put("tokens", tokens);
+        facts.put("flop_per_token", plan.flopPerToken());
         facts.put("flop_6nd", plan.flop());
         facts.put("petaflop_s_days_6nd", plan.flop() / 1e15 / 86_400);
         facts.put("flop_with_attention", plan.flopWithAttention());
         facts.put("days", plan.days(devices, peak, utilisation));
-        facts.put("training_f32_bytes", plan.singlePrecision().total());
-        facts.put("training_bf16_bytes", plan.mixedPrecision().total());
-        facts.put("key_value_cache_f32_bytes", plan.keyValueCache(4));
+        memory(facts, "f32", plan.singlePrecision(), plan.keyValueCache(Float.BYTES));
+        memory(facts, "bf16", plan.mixedPrecision(), plan.keyValueCache(Short.BYTES));
         facts.put("chinchilla_parameters", best.parameters());
         facts.put("chinchilla_tokens", best.tokens());
         facts.put("chinchilla_loss", best.loss());
         return facts;
+    }
+
+    private static void memory(Map<String, Object> facts, String type, GptPlan.Memory memory, long cache) {
+        facts.put("weights_" + type + "_bytes", memory.weights());
+        facts.put("gradients_" + type + "_bytes", memory.gradients());
+        facts.put("moments_" + type + "_bytes", memory.moments());
+        facts.put("master_" + type + "_bytes", memory.master());
+        facts.put("training_" + type + "_bytes", memory.total());
+        facts.put("key_value_cache_" + type + "_bytes", cache);
     }
 
     private void print(Map<String, Map<String, Object>> plans, PrintWriter out) {
