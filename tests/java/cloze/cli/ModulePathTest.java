@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The command as it is started: on the module path, with native access for one module and for no other. */
@@ -26,6 +27,16 @@ final class ModulePathTest {
     private record Ran(int exitCode, String text) {}
 
     private Ran run(String... args) throws IOException, InterruptedException {
+        Process process = start(args);
+        int exitCode = process.waitFor();
+        return new Ran(exitCode, output());
+    }
+
+    private String output() throws IOException {
+        return Files.readString(temporary.resolve("output"), StandardCharsets.UTF_8);
+    }
+
+    private Process start(String... args) throws IOException {
         String path = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
                 .filter(entry -> !ONLY_FOR_TESTS.matcher(entry).find())
                 .collect(Collectors.joining(File.pathSeparator));
@@ -38,13 +49,10 @@ final class ModulePathTest {
                 "-m",
                 "cloze.cli/cloze.cli.Cloze"));
         command.addAll(List.of(args));
-        File output = temporary.resolve("output").toFile();
-        Process process = new ProcessBuilder(command)
+        return new ProcessBuilder(command)
                 .redirectErrorStream(true)
-                .redirectOutput(output)
+                .redirectOutput(temporary.resolve("output").toFile())
                 .start();
-        int exitCode = process.waitFor();
-        return new Ran(exitCode, Files.readString(output.toPath(), StandardCharsets.UTF_8));
     }
 
     @Test
@@ -69,5 +77,21 @@ final class ModulePathTest {
     @Test
     void wrong_usage_exits_with_2() throws IOException, InterruptedException {
         assertThat(run("pretrain", "gpt", "--stps", "4").exitCode()).isEqualTo(2);
+    }
+
+    @Test
+    @Timeout(120)
+    void control_c_saves_a_checkpoint_and_exits_with_130() throws IOException, InterruptedException {
+        Path folder = temporary.resolve("run");
+        Process process = start("pretrain", "gpt", "--run", folder.toString(), "--steps", "100000", "--context", "16");
+        while (process.isAlive() && !output().contains("step 1 of")) {
+            Thread.sleep(20);
+        }
+        new ProcessBuilder("kill", "-INT", String.valueOf(process.pid()))
+                .start()
+                .waitFor();
+        assertThat(process.waitFor()).isEqualTo(130);
+        assertThat(output()).contains("saved", "--resume goes on from here");
+        assertThat(folder.resolve("model.safetensors")).isNotEmptyFile();
     }
 }

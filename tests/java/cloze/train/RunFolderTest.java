@@ -36,7 +36,7 @@ class RunFolderTest {
                 .isInstanceOf(RunException.class)
                 .hasMessage("%s already holds a run (metrics.jsonl): resume it with --resume, or choose another folder"
                                 .formatted(path)
-                        + " with --out");
+                        + " with --run");
         assertThat(Files.readString(path.resolve("metrics.jsonl"))).isEqualTo("{\"step\":1}\n");
         RunFolder.resume(path).close();
     }

@@ -124,7 +124,7 @@ final class PretrainGpt extends Subcommand {
             return;
         }
         var report = GptReport.of(training, MetricsLog.read(folder.metrics()), ended);
-        LossPlot.write(folder.path().resolve("loss.png"), folder.path().toString(), report.events(), report.levels());
+        plot(folder.path(), report);
         if (json) {
             printJson(report.facts());
         } else {
@@ -132,5 +132,17 @@ final class PretrainGpt extends Subcommand {
             out().printf("%s: the model, its checkpoints, metrics.jsonl, loss.png%n", folder.path());
         }
         out().flush();
+    }
+
+    /** A machine without fonts can train all the same; Java then throws one of these. */
+    private void plot(Path folder, GptReport report) throws IOException {
+        try {
+            LossPlot.write(folder.resolve("loss.png"), folder.toString(), report.events(), report.levels());
+        } catch (RuntimeException | LinkageError | InternalError e) {
+            err().printf(
+                            "loss.png is not written, for Java can not draw: install fontconfig and a font such as"
+                                    + " fonts-dejavu-core (%s)%n",
+                            e.getMessage());
+        }
     }
 }

@@ -47,7 +47,7 @@ public final class RunFolder implements AutoCloseable {
         if (found != null) {
             folder.close();
             throw new RunException(
-                    "%s already holds a run (%s): resume it with --resume, or choose another folder with --out"
+                    "%s already holds a run (%s): resume it with --resume, or choose another folder with --run"
                             .formatted(path, found.getFileName()));
         }
         return folder;
