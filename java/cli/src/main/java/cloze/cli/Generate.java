@@ -6,7 +6,9 @@ import cloze.serve.Sampling;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -67,6 +69,13 @@ final class Generate extends Subcommand {
     private List<String> stop = List.of();
 
     @Option(
+            names = "--batch",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Continue the text N times, computed together (default: ${DEFAULT-VALUE}).")
+    private int batch;
+
+    @Option(
             names = "--seed",
             paramLabel = "N",
             defaultValue = "1337",
@@ -76,19 +85,32 @@ final class Generate extends Subcommand {
     @Override
     public Integer call() throws IOException {
         Sampling sampling = sampling();
+        if (batch < 1) {
+            throw wrongUsage("--batch must be 1 or more, but it is " + batch);
+        }
         String beginning = prompt();
         PrintWriter out = out();
         try (Backend backend = device.open();
                 LanguageModel model = LanguageModel.load(run.folder(), backend)) {
-            out.print(beginning);
-            model.generate(beginning, sampling, text -> {
-                out.print(text);
-                out.flush();
-            });
+            if (batch == 1) {
+                stream(model, beginning, sampling);
+            } else {
+                List<String> texts = model.generate(Collections.nCopies(batch, beginning), sampling);
+                out.println(texts.stream().map(beginning::concat).collect(Collectors.joining("\n---\n")));
+            }
         }
-        out.println();
         out.flush();
         return 0;
+    }
+
+    private void stream(LanguageModel model, String beginning, Sampling sampling) {
+        PrintWriter out = out();
+        out.print(beginning);
+        model.generate(beginning, sampling, text -> {
+            out.print(text);
+            out.flush();
+        });
+        out.println();
     }
 
     private Sampling sampling() {
