@@ -70,9 +70,9 @@ final class Generate extends Subcommand {
 
     @Option(
             names = "--batch",
-            paramLabel = "N",
+            paramLabel = "B",
             defaultValue = "1",
-            description = "Continue the text N times, computed together (default: ${DEFAULT-VALUE}).")
+            description = "Continue the text B times, computed together (default: ${DEFAULT-VALUE}).")
     private int batch;
 
     @Option(
