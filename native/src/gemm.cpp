@@ -16,9 +16,9 @@ namespace {
 
 using namespace parts;
 
-// B 24 KB and A 9 KB a tile in the first cache; at 16 lanes 32 and 14 KB, for the 48 KB that AVX-512 machines mostly
-// have.
-constexpr int64_t k_block = lanes == 16 ? 256 : 384;
+// B 24 KB and A 9 KB a tile in the first cache. At 16 lanes 48 and 21 KB, which it can not hold: but C is passed over
+// once where k is 384, and shorter blocks were not faster (128 to 384 within 2 %).
+constexpr int64_t k_block = 384;
 constexpr int64_t row_block = 192;          // 288 KB of A in the second
 constexpr int64_t column_block = 384;       // 576 KB of B in the second, where B is the one packed by tasks
 constexpr int64_t shared_floats = 4 << 20;  // at most 16 MiB packed for all: then the next stretch of k
@@ -90,10 +90,22 @@ struct Plan {
     }
 
     void block(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t k, int64_t depth, const float* a,
-               const float* b) const {
+               const float* b, const Ahead& next) const {
         bool last = k + depth >= p.k;
         multiply({rows, columns, depth, a, b, k == 0 && p.bias ? p.bias + column : nullptr, p.c + row * p.ldc + column,
-                  p.ldc, p.add || k > 0, last && p.finish ? &p : nullptr, row, column});
+                  p.ldc, p.add || k > 0, last && p.finish ? &p : nullptr, row, column, next});
+    }
+
+    // What this thread packs after the block at k: the same rows or columns further along k, or those of its next task
+    // (a guess where there are several threads).
+    Ahead ahead(int64_t at, int64_t k, int64_t k_begin, int64_t k_end) const {
+        if (k >= k_end) at += chunk * (serial ? 1 : threads()), k = k_begin;
+        int64_t count = std::min(chunk, (share_b ? p.n : p.m) - at), depth = std::min(k_step, k_end - k);
+        if (count <= 0) return {};
+        bool across = share_b ? p.transpose_a : !p.transpose_b;
+        const float* from = share_b ? a_at(at, k) : b_at(k, at);
+        return {from, share_b ? p.lda : p.ldb, across ? depth : count, across ? count : depth,
+                share_b && p.prepared ? p.prepared + (from - p.a) : nullptr};
     }
 
     void own_rows(int64_t row, int64_t k_begin, int64_t k_end, float* mine) const {
@@ -102,7 +114,8 @@ struct Plan {
         do {
             int64_t depth = std::min(k_step, k_end - k);
             pack_rows(row, rows, k, depth, mine);
-            block(row, rows, 0, p.m, k, depth, mine, shared + (k - k_begin) * span);
+            block(row, rows, 0, p.m, k, depth, mine, shared + (k - k_begin) * span,
+                  ahead(row, k + depth, k_begin, k_end));
             k += depth;
         } while (k < k_end);
     }
@@ -116,7 +129,8 @@ struct Plan {
             pack_b(b_at(k, column), p.ldb, !p.transpose_b, columns, depth, mine);
             const float* a = shared + (k - k_begin) * span;
             for (int64_t row = 0; row < p.n; row += high)
-                block(row, std::min(high, p.n - row), column, columns, k, depth, a + row * depth, mine);
+                block(row, std::min(high, p.n - row), column, columns, k, depth, a + row * depth, mine,
+                      row == 0 ? ahead(column, k + depth, k_begin, k_end) : Ahead{});
             k += depth;
         } while (k < k_end);
     }

@@ -34,15 +34,21 @@ void pack_ragged(const float* x, int64_t ld, bool across, int64_t count, int wid
         for (int64_t i = 0; i < width; i++) out[p * width + i] = i < count ? x[p * step + i * next] : 0.f;
 }
 
-// Whole vectors are stored where width is not a multiple of the lanes: the surplus is overwritten by the next step, and
-// the last step of a panel is stored exactly, since another thread may own the next panel.
+// Panels side by side, row by row of x, so that memory is read in its own order. Whole vectors are stored where width
+// is not a multiple of the lanes: the surplus is overwritten by the next step, and the last step of a panel is stored
+// exactly, since another thread may own the next panel.
 template <int width>
-void pack_copy(const float* x, int64_t ld, int64_t k, float* out) {
+void pack_copy(const float* x, int64_t ld, int64_t panels, int64_t k, float* out) {
     constexpr bool whole = width % lanes == 0;
-    for (int64_t p = 0; p < k - !whole; p++)
+    int64_t p = 0;
+    for (; p < k - !whole; p++)
+        for (int64_t panel = 0; panel < panels; panel++)
 #pragma GCC unroll 4
-        for (int i = 0; i < width; i += lanes) store(out + p * width + i, load(x + p * ld + i));
-    if (!whole && k > 0) std::copy_n(x + (k - 1) * ld, width, out + (k - 1) * width);
+            for (int i = 0; i < width; i += lanes)
+                store(out + (panel * k + p) * width + i, load(x + p * ld + panel * width + i));
+    for (; p < k; p++)
+        for (int64_t panel = 0; panel < panels; panel++)
+            std::copy_n(x + p * ld + panel * width, width, out + (panel * k + p) * width);
 }
 
 template <int width>
@@ -66,15 +72,17 @@ void pack_transposed(const float* x, int64_t ld, int64_t k, float* out) {
 
 template <int width>
 void pack(const float* x, int64_t ld, bool across, int64_t count, int64_t k, float* out) {
-    for (int64_t i = 0; i < count; i += width, out += width * k) {
-        const float* from = x + i * (across ? 1 : ld);
-        if (count - i < width)
-            pack_ragged(from, ld, across, count - i, width, k, out);
-        else if (across)
-            pack_copy<width>(from, ld, k, out);
+    constexpr int64_t streams = 16;  // that are written at a time
+    int64_t whole = count / width;
+    for (int64_t i = 0, panels; i < whole; i += panels) {
+        panels = across ? std::min(streams, whole - i) : 1;
+        if (across)
+            pack_copy<width>(x + i * width, ld, panels, k, out + i * width * k);
         else
-            pack_transposed<width>(from, ld, k, out);
+            pack_transposed<width>(x + i * width * ld, ld, k, out + i * width * k);
     }
+    if (int64_t at = whole * width; at < count)
+        pack_ragged(x + at * (across ? 1 : ld), ld, across, count - at, width, k, out + at * k);
 }
 
 }  // namespace

@@ -18,18 +18,21 @@ void tile(int64_t k, const float* __restrict a, const float* __restrict b, const
 #pragma GCC unroll 4
         for (int j = 0; j < V; j++) sum[i][j] = load(start + j * lanes);
     }
-#pragma GCC unroll 4
-    for (int64_t p = 0; p < k; p++, a += tile_rows, b += tile_columns) {
+    auto step = [&](int64_t p) __attribute__((always_inline)) {
         vf x[V];
 #pragma GCC unroll 4
-        for (int j = 0; j < V; j++) x[j] = load(b + j * lanes);
+        for (int j = 0; j < V; j++) x[j] = load(b + p * tile_columns + j * lanes);
 #pragma GCC unroll 16
         for (int i = 0; i < M; i++) {
-            vf y = broadcast(a[i]);
+            vf y = broadcast(a[p * tile_rows + i]);
 #pragma GCC unroll 4
             for (int j = 0; j < V; j++) sum[i][j] += y * x[j];
         }
-    }
+    };
+    // Two steps from one pair of pointers: what else the loop does competes with the multiply-adds for their ports
+    // (AVX-512: 97 % of the peak, 91 % when the compiler unrolls a loop of single steps).
+    for (; k >= 2; k -= 2, a += 2 * tile_rows, b += 2 * tile_columns) step(0), step(1);
+    if (k > 0) step(0);
     int64_t rest = columns - (V - 1) * lanes;
 #pragma GCC unroll 16
     for (int i = 0; i < M; i++, c += ldc) {
@@ -69,16 +72,40 @@ Tile tile_for(int64_t rows, int64_t columns) {
     return (vectors == 2 ? table_2.of : table_1.of)[rows - 1];
 }
 
+// Lines of what is read next, into the second cache, a share at a time.
+class Fetch {
+    Ahead left_;
+    int64_t lines_, share_, line_ = 0;
+
+  public:
+    Fetch(const Ahead& next, int64_t shares)
+        : left_(next), lines_(ceil_div(next.floats, 16)), share_(ceil_div(next.rows * lines_, shares)) {}
+
+    void some() {
+        for (int64_t i = 0; i < share_ && left_.rows > 0; i++) {
+            __builtin_prefetch(left_.from + line_ * 16, 0, 2);
+            if (left_.beside) __builtin_prefetch(left_.beside + line_ * 16, 0, 2);
+            if (++line_ < lines_) continue;
+            line_ = 0, left_.rows--, left_.from += left_.ld;
+            if (left_.beside) left_.beside += left_.ld;
+        }
+    }
+};
+
 }  // namespace
 
-// A panel of B stays in the first cache while the panels of A pass by from the second.
+// A panel of B stays in the first cache while the panels of A pass by from the second. Every tile fetches its share of
+// what is packed next, so that packing does not wait for memory.
 void multiply(const Block& x) {
+    int64_t tiles = ceil_div(x.rows, tile_rows) * ceil_div(x.columns, tile_columns);
+    Fetch fetch(x.next, tiles);
     for (int64_t j = 0; j < x.columns; j += tile_columns) {
         int64_t columns = std::min<int64_t>(tile_columns, x.columns - j);
         float start[tile_columns] = {};
         if (x.start) std::copy_n(x.start + j, columns, start);
         for (int64_t i = 0; i < x.rows; i += tile_rows) {
             int64_t rows = std::min<int64_t>(tile_rows, x.rows - i);
+            fetch.some();
             tile_for(rows, columns)(x.k, x.a + i * x.k, x.b + j * x.k, start, x.c + i * x.ldc + j, x.ldc, columns,
                                     x.add);
             if (x.finish) x.finish->finish(x.finish->context, x.row + i, x.column + j, rows, columns);

@@ -92,7 +92,7 @@ CLOZE_EXPORT void mat_mul_backward(const float* x, const float* weight, const fl
                         [&](int64_t begin, int64_t end) { times_slope(&activated, begin, 0, end - begin, m); });
     if (with_dx) {
         Product product{n, k, m, dy, m, false, weight, k, false, dx, k, (accumulate & 1) != 0};
-        if (activation) product.prepare = times_slope, product.context = &activated;
+        if (activation) product.prepare = times_slope, product.context = &activated, product.prepared = pre;
         gemm(product);
     }
     bool with_dweight = dweight && m > 0 && k > 0;

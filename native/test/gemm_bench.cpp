@@ -30,15 +30,15 @@ double cpu_seconds() {
 
 // Independent multiply-adds in registers.
 double peak() {
-    constexpr int chains = lanes == 16 ? 24 : 12;
+    constexpr int chains = lanes == 16 ? 28 : 12;
     vf sum[chains], x = broadcast(1.0001f), y = broadcast(0.5f);
     for (int j = 0; j < chains; j++) sum[j] = broadcast(float(j));  // equal chains would be merged
     double begin = cpu_seconds();
     int64_t n = 1 << 20;
     for (int64_t i = 0; i < n; i++) {
         asm volatile("" : "+x"(x));
-#pragma GCC unroll 24
-        for (int j = 0; j < chains; j++) sum[j] = sum[j] * x + y;
+#pragma GCC unroll 28
+        for (int j = 0; j < chains; j++) sum[j] += x * y;
     }
     double seconds = cpu_seconds() - begin;
     vf total{};

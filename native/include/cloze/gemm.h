@@ -26,6 +26,7 @@ struct Product {
     void (*finish)(const void* context, int64_t row, int64_t column, int64_t rows, int64_t columns) = nullptr;
     void (*prepare)(const void* context, int64_t row, int64_t k, int64_t rows, int64_t depth) = nullptr;
     const void* context = nullptr;
+    const float* prepared = nullptr;  // what prepare reads, laid out as A: fetched in time
 };
 
 void gemm(const Product& product);         // on the pool

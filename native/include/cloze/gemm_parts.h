@@ -34,6 +34,13 @@ void pack_b(const float* b, int64_t ldb, bool across, int64_t columns, int64_t k
 // sums [rows] (+)= the sums along k of packed panels of A.
 void panel_sums(const float* panels, int64_t rows, int64_t k, float* sums, bool add);
 
+// What is read next: rows of contiguous floats, ld apart.
+struct Ahead {
+    const float* from = nullptr;
+    int64_t ld = 0, rows = 0, floats = 0;
+    const float* beside = nullptr;  // laid out alike
+};
+
 // C [rows, columns] (+)= A B over packed panels; starts from start (bias) if given; finish as in Product.
 struct Block {
     int64_t rows, columns, k;
@@ -45,6 +52,7 @@ struct Block {
     bool add;
     const Product* finish;  // null: not the last block of k
     int64_t row, column;    // of the first element, for finish
+    Ahead next = {};        // fetched into the second cache meanwhile
 };
 void multiply(const Block& block);
 
