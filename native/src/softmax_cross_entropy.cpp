@@ -35,6 +35,7 @@ struct CrossEntropy {
     double exponentials(float* x, int64_t n, float top) const {
         return double{sums<1>(n, [=, this](int64_t i, auto step, vf* sum) {
             __builtin_prefetch(x + i + chunk);
+            __builtin_prefetch(x + i + 2 * chunk, 0, 2);  // from memory: one chunk is too short for that
             vf e = step.mask(exp(step.load(x + i) - top));
             if (gradient) step.store(x + i, e);
             sum[0] += e;
