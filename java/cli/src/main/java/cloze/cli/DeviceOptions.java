@@ -38,9 +38,9 @@ final class DeviceOptions {
     @Option(
             names = "--precision",
             paramLabel = "TYPE",
-            defaultValue = "f32",
-            description = "Type of weights and activations: f32 (default: ${DEFAULT-VALUE}).")
-    private String precision = "f32";
+            defaultValue = "fp32",
+            description = "Type of weights and activations: fp32 (default: ${DEFAULT-VALUE}).")
+    private String precision = "fp32";
 
     Backend open() {
         if (threads < 0) {
@@ -49,8 +49,8 @@ final class DeviceOptions {
         if (memory <= 0) {
             throw wrong("--memory must be more than 0 bytes");
         }
-        if (!precision.equals("f32")) {
-            throw wrong("--precision must be f32, the one type that the devices of this build compute in, but it is "
+        if (!precision.equals("fp32")) {
+            throw wrong("--precision must be fp32, the one type that the devices of this build compute in, but it is "
                     + precision);
         }
         return Backends.open(device, new BackendOptions(threads, memory));
