@@ -13,7 +13,13 @@ final class DoctorTest {
         assertThat(ran.exitCode()).isZero();
         assertThat(ran.out())
                 .contains(
-                        "java", "processors", "total memory", "huge pages", "kernels", "cuda", "not part of this build")
+                        "java",
+                        "processors",
+                        "total memory",
+                        "huge pages",
+                        "kernels",
+                        "cuda",
+                        "cuda on host, compute capability 8.0")
                 .contains("cache", "missing");
     }
 

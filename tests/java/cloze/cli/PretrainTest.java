@@ -135,9 +135,12 @@ final class PretrainTest {
         assertThat(pretrain(temporary.resolve("b"), "--preset", "nanoo").err()).contains("did you mean nano?");
         assertThat(pretrain(temporary.resolve("c"), "--tokens", "100").exitCode())
                 .isEqualTo(2);
-        assertThat(pretrain(temporary.resolve("d"), "--precision", "bf16").exitCode())
+        assertThat(pretrain(temporary.resolve("d"), "--precision", "fp8").exitCode())
                 .isEqualTo(2);
-        assertThat(pretrain(temporary.resolve("e"), "--device", "cuda").exitCode())
+        CommandLines.Ran onCpu = pretrain(temporary.resolve("f"), "--precision", "bf16");
+        assertThat(onCpu.exitCode()).isEqualTo(1);
+        assertThat(onCpu.err()).contains("device cpu computes in fp32 alone, not in bf16");
+        assertThat(pretrain(temporary.resolve("e"), "--device", "tpu").exitCode())
                 .isEqualTo(1);
     }
 }

@@ -1,6 +1,7 @@
 package cloze.op;
 
 import cloze.backend.Backend;
+import cloze.backend.Precision;
 import cloze.tensor.DType;
 import cloze.tensor.Pool;
 import cloze.tensor.Scope;
@@ -32,6 +33,11 @@ public final class GuardedBackend implements Backend {
 
     public GuardedBackend(Backend inner) {
         this.inner = inner;
+    }
+
+    @Override
+    public Precision precision() {
+        return inner.precision();
     }
 
     @Override

@@ -3,6 +3,8 @@ package cloze.cli;
 import cloze.backend.Backend;
 import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
+import cloze.backend.Precision;
+import java.util.Arrays;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -17,7 +19,8 @@ final class DeviceOptions {
             names = "--device",
             paramLabel = "NAME",
             defaultValue = "cpu",
-            description = "Device that computes; there is no fall-back to another (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Device that computes, cpu or cuda; there is no fall-back to another (default: ${DEFAULT-VALUE}).")
     private String device = "cpu";
 
     @Option(
@@ -39,7 +42,9 @@ final class DeviceOptions {
             names = "--precision",
             paramLabel = "TYPE",
             defaultValue = "fp32",
-            description = "Type of weights and activations: fp32 (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Type of matrices and activations, fp32 or, on cuda, bf16 (default: ${DEFAULT-VALUE}); weights and "
+                            + "their gradients are fp32 in both.")
     private String precision = "fp32";
 
     Backend open() {
@@ -49,11 +54,11 @@ final class DeviceOptions {
         if (memory <= 0) {
             throw wrong("--memory must be more than 0 bytes");
         }
-        if (!precision.equals("fp32")) {
-            throw wrong("--precision must be fp32, the one type that the devices of this build compute in, but it is "
-                    + precision);
-        }
-        return Backends.open(device, new BackendOptions(threads, memory));
+        Precision type = Arrays.stream(Precision.values())
+                .filter(candidate -> candidate.toString().equals(precision))
+                .findFirst()
+                .orElseThrow(() -> wrong("--precision must be fp32 or bf16, but it is " + precision));
+        return Backends.open(device, new BackendOptions(threads, memory, type));
     }
 
     long memory() {

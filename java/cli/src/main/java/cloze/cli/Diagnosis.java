@@ -29,8 +29,7 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
         facts.put("java", java());
         facts.put("machine", machine(missing));
         Map<String, Object> devices = devices(missing);
-        boolean healthy = devices.values().stream().noneMatch(d -> d.toString().startsWith("unusable"));
-        devices.put("cuda", "not part of this build");
+        boolean healthy = devices.values().stream().anyMatch(d -> !d.toString().startsWith("unusable"));
         facts.put("devices", devices);
         facts.put("cpu kernels", kernels(healthy, missing));
         facts.put("cache", cache(missing));

@@ -106,8 +106,17 @@ public final class Gradients {
 
         private Targets() {}
 
-        /** Where to write the gradient of {@code tensor}; null if it needs none. */
+        /** Where to write the gradient of {@code tensor}, of its type; null if it needs none. */
         public @Nullable Tensor add(@Nullable Tensor tensor) {
+            return add(tensor, tensor == null ? DType.F32 : tensor.dtype());
+        }
+
+        /** Where to write the gradient of a parameter, f32 whatever the type of the parameter; null if it needs none. */
+        public @Nullable Tensor addParameter(@Nullable Tensor parameter) {
+            return add(parameter, DType.F32);
+        }
+
+        private @Nullable Tensor add(@Nullable Tensor tensor, DType dtype) {
             int bit = count++;
             if (tensor == null || !tensor.trainable()) {
                 return null;
@@ -121,7 +130,7 @@ public final class Gradients {
                 mask |= 1L << bit;
                 return own(tensor);
             }
-            Tensor buffer = allocate(tensor);
+            Tensor buffer = allocate(tensor, dtype);
             arrived.put(tensor, new Buffer(buffer));
             return buffer;
         }
@@ -160,7 +169,7 @@ public final class Gradients {
                 target = buffer.tensor;
                 Gradients.this.arrived.remove(s); // the terms take the buffer over
             } else {
-                target = allocate(s);
+                target = allocate(s, s.dtype());
             }
         }
 
@@ -218,7 +227,7 @@ public final class Gradients {
             throw new IllegalStateException("no gradient has reached " + tensor);
         }
         if (buffer.shares > 1) {
-            Tensor copy = allocate(tensor);
+            Tensor copy = allocate(tensor, buffer.tensor.dtype());
             backend.copy(buffer.tensor, copy);
             buffer.shares--;
             arrived.put(tensor, new Buffer(copy));
@@ -227,8 +236,8 @@ public final class Gradients {
         return buffer.tensor;
     }
 
-    private Tensor allocate(Tensor tensor) {
-        return scope.tensor("d" + tensor.name(), tensor.shape(), DType.F32);
+    private Tensor allocate(Tensor tensor, DType dtype) {
+        return scope.tensor("d" + tensor.name(), tensor.shape(), dtype);
     }
 
     /** Forgets the gradient of {@code tensor} and frees its buffer if no other tensor shares it. */

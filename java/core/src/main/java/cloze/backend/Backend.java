@@ -1,5 +1,6 @@
 package cloze.backend;
 
+import cloze.tensor.DType;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -54,9 +55,22 @@ public interface Backend extends AutoCloseable {
         }
     }
 
+    /** What models that are built here compute in. */
+    default Precision precision() {
+        return Precision.FP32;
+    }
+
     default float[] floats(Tensor tensor) {
         var values = new float[Math.toIntExact(tensor.shape().size())];
-        download(tensor, MemorySegment.ofArray(values));
+        if (tensor.dtype() == DType.BF16) {
+            var halves = new short[values.length];
+            download(tensor, MemorySegment.ofArray(halves));
+            for (int i = 0; i < values.length; i++) {
+                values[i] = Float.intBitsToFloat(halves[i] << 16);
+            }
+        } else {
+            download(tensor, MemorySegment.ofArray(values));
+        }
         return values;
     }
 

@@ -5,9 +5,10 @@ package cloze.backend;
  *
  * @param threads worker threads on the host, 0 for one a core
  * @param memory most bytes that tensors may take, {@link Long#MAX_VALUE} for no limit
+ * @param precision of the models that run on it
  */
-public record BackendOptions(int threads, long memory) {
-    public static final BackendOptions DEFAULT = new BackendOptions(0, Long.MAX_VALUE);
+public record BackendOptions(int threads, long memory, Precision precision) {
+    public static final BackendOptions DEFAULT = new BackendOptions(0, Long.MAX_VALUE, Precision.FP32);
 
     public BackendOptions {
         if (threads < 0) {
@@ -19,10 +20,14 @@ public record BackendOptions(int threads, long memory) {
     }
 
     public BackendOptions withThreads(int count) {
-        return new BackendOptions(count, memory);
+        return new BackendOptions(count, memory, precision);
     }
 
     public BackendOptions withMemory(long bytes) {
-        return new BackendOptions(threads, bytes);
+        return new BackendOptions(threads, bytes, precision);
+    }
+
+    public BackendOptions withPrecision(Precision other) {
+        return new BackendOptions(threads, memory, other);
     }
 }

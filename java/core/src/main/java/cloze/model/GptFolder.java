@@ -146,6 +146,7 @@ public final class GptFolder {
             for (Tensor parameter : built.parameters().tensors()) {
                 backend.upload(floats(host, parameter), parameter);
             }
+            built.parameters().refresh();
         }
         return built;
     }

@@ -32,14 +32,15 @@ public final class KeyValueCache {
      * @param width G K, of the keys of one token
      */
     public KeyValueCache(Backend backend, Scope scope, int layerCount, int batch, int capacity, int width) {
+        DType dtype = backend.precision().dtype();
         this.backend = backend;
         this.capacity = capacity;
         starts = scope.tensor("starts", new Shape(batch), DType.I32);
         lengths = new int[batch];
         var shape = new Shape(batch, capacity, width);
         for (int i = 0; i < layerCount; i++) {
-            Tensor keys = scope.tensor("keys." + i, shape, DType.F32);
-            Tensor values = scope.tensor("values." + i, shape, DType.F32);
+            Tensor keys = scope.tensor("keys." + i, shape, dtype);
+            Tensor values = scope.tensor("values." + i, shape, dtype);
             layers.add(new Layer(keys, values, starts));
         }
         backend.set(starts, lengths);

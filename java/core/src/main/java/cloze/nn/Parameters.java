@@ -20,13 +20,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The parameters of a model in one flat f32 buffer, by {@link Role}, each at a multiple of 64 bytes. Gradients, moments
- * and averages are buffers of the same layout, so that an optimiser step is a few kernels over long arrays.
+ * and averages are buffers of the same layout, so that an optimiser step is a few kernels over long arrays. A model that
+ * computes in bf16 is given copies of its matrices and tables, which {@link #refresh} makes anew from these.
  */
 public final class Parameters {
     /** Elements of the flat buffers' last axis; every parameter begins at a multiple of 16. */
     private static final int CHUNK = 64;
 
     private static final int ALIGNMENT = 16;
+
+    /** {@code parameters_narrow}: y = x, rounded to the nearest of y's type. */
+    public interface Narrow {
+        void call(Tensor x, Tensor y, long n);
+    }
 
     /** Elements {@code from} up to {@code from + count} of a flat buffer. */
     public record Range(long from, long count) {}
@@ -44,6 +50,8 @@ public final class Parameters {
     private final Map<Tensor, Long> places = new HashMap<>();
     private final Map<Tensor, Role> roles = new HashMap<>();
     private final Map<String, Tensor> byName = new LinkedHashMap<>();
+    private final Map<String, Tensor> given = new HashMap<>(); // to the model
+    private final @Nullable Tensor narrow;
     private @Nullable Tensor gradients;
     private @Nullable ParameterGradients accumulator;
 
@@ -64,12 +72,32 @@ public final class Parameters {
         }
         weights = scope.tensor("weights", new Shape(Math.toIntExact(Math.ceilDiv(end, CHUNK)), CHUNK), DType.F32);
         backend.zero(weights);
+        DType dtype = backend.precision().dtype();
+        narrow = dtype == DType.F32 ? null : scope.tensor("narrow weights", wide(), dtype);
         for (int i = 0; i < from.length; i++) {
             Declared d = declared.get(i);
             Tensor parameter = scope.slice(weights, from[i], d.name(), d.shape(), true);
             places.put(parameter, from[i]);
             roles.put(parameter, d.role());
             byName.put(d.name(), parameter);
+            given.put(
+                    d.name(),
+                    narrow == null || d.role() == Role.VECTOR
+                            ? parameter
+                            : scope.slice(narrow, from[i], d.name(), d.shape(), true));
+        }
+    }
+
+    /** Of the matrices and tables, which come first. */
+    private Shape wide() {
+        return new Shape(Math.toIntExact(Math.ceilDiv(range(Role.VECTOR).from(), CHUNK)), CHUNK);
+    }
+
+    /** Brings what the model computes with up to date, after {@link #weights} have changed. */
+    public void refresh() {
+        if (narrow != null) {
+            backend.kernel(Narrow.class)
+                    .call(weights, narrow, range(Role.VECTOR).from());
         }
     }
 
@@ -86,7 +114,8 @@ public final class Parameters {
             Declared d = declared.get(i);
             d.init().fill(backend, parameters.named(d.name()), seed, i);
         }
-        return new Built<>(model.apply((name, shape, role, init) -> parameters.named(name)), parameters);
+        parameters.refresh();
+        return new Built<>(model.apply((name, shape, role, init) -> parameters.given(name)), parameters);
     }
 
     /** Number of parameters of a model, without making it. */
@@ -155,7 +184,7 @@ public final class Parameters {
         if (accumulator == null) {
             var targets = new HashMap<Tensor, Tensor>();
             for (Tensor parameter : byName.values()) {
-                targets.put(parameter, slice(gradients(), parameter));
+                targets.put(given(parameter.name()), slice(gradients(), parameter));
             }
             accumulator = new ParameterGradients(backend, targets);
         }
@@ -210,6 +239,15 @@ public final class Parameters {
     /** Every parameter, in the order in which the model asked for them. */
     public List<Tensor> tensors() {
         return List.copyOf(byName.values());
+    }
+
+    /** What the model computes with under that name: the parameter, or its copy in bf16. */
+    private Tensor given(String name) {
+        Tensor tensor = given.get(name);
+        if (tensor == null) {
+            throw new IllegalArgumentException("no parameter is named " + name);
+        }
+        return tensor;
     }
 
     public Tensor named(String name) {

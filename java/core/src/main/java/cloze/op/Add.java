@@ -2,7 +2,6 @@ package cloze.op;
 
 import cloze.autograd.Gradients;
 import cloze.backend.Backend;
-import cloze.tensor.DType;
 import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import java.util.List;
@@ -24,7 +23,7 @@ public record Add(Tensor x, Tensor y) implements Op {
     }
 
     public Add {
-        Check.dtype("Add", "x", x, DType.F32);
+        Check.real("Add", "x", x);
         if (!x.shape().endsWith(y.shape())) {
             throw new ShapeException("Add", "y", "the last axes of " + x, y);
         }
@@ -37,7 +36,7 @@ public record Add(Tensor x, Tensor y) implements Op {
 
     @Override
     public List<Result> results(boolean training) {
-        return List.of(new Result("z", x.shape(), DType.F32));
+        return List.of(new Result("z", x.shape(), x.dtype()));
     }
 
     private long d() {

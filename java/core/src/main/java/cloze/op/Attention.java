@@ -61,7 +61,7 @@ public record Attention(Tensor qkv, Heads heads, AttentionMask mask, DropoutKey 
 
     public Attention {
         Check.rank("Attention", "qkv", qkv, 3, "[B, T, (H + 2 G) K]");
-        Check.dtype("Attention", "qkv", qkv, DType.F32);
+        Check.real("Attention", "qkv", qkv);
         int b = qkv.shape().extent(0);
         int t = qkv.shape().extent(1);
         Check.shape("Attention", "qkv", qkv, qkv, b, t, heads.fused());
@@ -84,7 +84,7 @@ public record Attention(Tensor qkv, Heads heads, AttentionMask mask, DropoutKey 
         int b = qkv.shape().extent(0);
         int t = qkv.shape().extent(1);
         return List.of(
-                new Result("y", new Shape(b, t, heads.inner()), DType.F32),
+                new Result("y", new Shape(b, t, heads.inner()), qkv.dtype()),
                 new Result("lse", new Shape(b, heads.queries(), t), DType.F32));
     }
 

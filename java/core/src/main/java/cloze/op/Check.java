@@ -28,6 +28,18 @@ final class Check {
         }
     }
 
+    /** An activation: f32 or bf16. */
+    static void real(String op, String argument, @Nullable Tensor tensor) {
+        if (tensor != null && tensor.dtype() == DType.I32) {
+            throw new ShapeException(op, argument, "of type f32 or bf16", tensor.toString());
+        }
+    }
+
+    /** Of the same type as {@code like}. */
+    static void same(String op, String argument, @Nullable Tensor tensor, Tensor like) {
+        dtype(op, argument, tensor, like.dtype());
+    }
+
     static void that(boolean holds, String op, String argument, String expected, Object actual) {
         if (!holds) {
             throw new ShapeException(op, argument, expected, String.valueOf(actual));

@@ -2,7 +2,6 @@ package cloze.op;
 
 import cloze.autograd.Gradients;
 import cloze.backend.Backend;
-import cloze.tensor.DType;
 import cloze.tensor.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -22,7 +21,7 @@ public record Dropout(Tensor x, DropoutKey key) implements Op {
     }
 
     public Dropout {
-        Check.dtype("Dropout", "x", x, DType.F32);
+        Check.real("Dropout", "x", x);
     }
 
     @Override
@@ -32,7 +31,7 @@ public record Dropout(Tensor x, DropoutKey key) implements Op {
 
     @Override
     public List<Result> results(boolean training) {
-        return List.of(new Result("y", x.shape(), DType.F32));
+        return List.of(new Result("y", x.shape(), x.dtype()));
     }
 
     @Override

@@ -79,7 +79,7 @@ public record Embedding(
     public List<Result> results(boolean training) {
         int d = table.shape().extent(1);
         return List.of(
-                new Result("y", new Shape(ids.shape().extent(0), ids.shape().extent(1), d), DType.F32));
+                new Result("y", new Shape(ids.shape().extent(0), ids.shape().extent(1), d), table.dtype()));
     }
 
     private long extent(int axis) {
@@ -114,8 +114,8 @@ public record Embedding(
                         ids,
                         starts,
                         g.of(r.getFirst()),
-                        to.add(table),
-                        to.add(positions),
+                        to.addParameter(table),
+                        to.addParameter(positions),
                         extent(0),
                         extent(1),
                         table.shape().extent(0),

@@ -25,7 +25,7 @@ public record GatherTokens(Tensor x, Tensor ids) implements Op {
 
     public GatherTokens {
         Check.rank("GatherTokens", "x", x, 3, "[B, N, D]");
-        Check.dtype("GatherTokens", "x", x, DType.F32);
+        Check.real("GatherTokens", "x", x);
         Check.rank("GatherTokens", "ids", ids, 2, "[B, M]");
         Check.shape(
                 "GatherTokens", "ids", ids, x, x.shape().extent(0), ids.shape().extent(1));
@@ -41,7 +41,7 @@ public record GatherTokens(Tensor x, Tensor ids) implements Op {
     public List<Result> results(boolean training) {
         var shape = new Shape(
                 ids.shape().extent(0), ids.shape().extent(1), x.shape().extent(2));
-        return List.of(new Result("y", shape, DType.F32));
+        return List.of(new Result("y", shape, x.dtype()));
     }
 
     @Override

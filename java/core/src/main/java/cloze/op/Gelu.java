@@ -2,7 +2,6 @@ package cloze.op;
 
 import cloze.autograd.Gradients;
 import cloze.backend.Backend;
-import cloze.tensor.DType;
 import cloze.tensor.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +24,7 @@ public record Gelu(Tensor x, Activation form) implements Op {
     }
 
     public Gelu {
-        Check.dtype("Gelu", "x", x, DType.F32);
+        Check.real("Gelu", "x", x);
         Check.that(
                 form == Activation.GELU_ERF || form == Activation.GELU_TANH,
                 "Gelu",
@@ -41,7 +40,7 @@ public record Gelu(Tensor x, Activation form) implements Op {
 
     @Override
     public List<Result> results(boolean training) {
-        return List.of(new Result("y", x.shape(), DType.F32));
+        return List.of(new Result("y", x.shape(), x.dtype()));
     }
 
     @Override

@@ -60,7 +60,7 @@ public record LayerNorm(
     }
 
     public LayerNorm {
-        Check.dtype("LayerNorm", "x", x, DType.F32);
+        Check.real("LayerNorm", "x", x);
         int d = x.shape().extent(-1);
         if (weight.shape().rank() != 1 || weight.shape().extent(0) != d) {
             throw new ShapeException("LayerNorm", "weight", "[%d], the last axis of %s".formatted(d, x), weight);
@@ -93,9 +93,9 @@ public record LayerNorm(
     @Override
     public List<Result> results(boolean training) {
         var results = new ArrayList<Result>();
-        results.add(new Result("y", x.shape(), DType.F32));
+        results.add(new Result("y", x.shape(), x.dtype()));
         if (residual != null) {
-            results.add(new Result("sum", x.shape(), DType.F32));
+            results.add(new Result("sum", x.shape(), x.dtype()));
         }
         results.add(new Result("mean", x.shape().dropLast(), DType.F32));
         results.add(new Result("rstd", x.shape().dropLast(), DType.F32));

@@ -24,7 +24,7 @@ public record MaskedSoftmax(Tensor scores, Tensor mask) implements Op {
     }
 
     public MaskedSoftmax {
-        Check.dtype("MaskedSoftmax", "scores", scores, DType.F32);
+        Check.real("MaskedSoftmax", "scores", scores);
         Check.dtype("MaskedSoftmax", "mask", mask, DType.I32);
         if (!mask.shape().equals(scores.shape())) {
             throw new ShapeException("MaskedSoftmax", "mask", scores.shape() + ", the shape of " + scores, mask);
@@ -38,7 +38,7 @@ public record MaskedSoftmax(Tensor scores, Tensor mask) implements Op {
 
     @Override
     public List<Result> results(boolean training) {
-        return List.of(new Result("p", scores.shape(), DType.F32));
+        return List.of(new Result("p", scores.shape(), scores.dtype()));
     }
 
     @Override

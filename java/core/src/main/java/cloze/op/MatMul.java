@@ -2,7 +2,6 @@ package cloze.op;
 
 import cloze.autograd.Gradients;
 import cloze.backend.Backend;
-import cloze.tensor.DType;
 import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
@@ -49,7 +48,7 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
     }
 
     public MatMul {
-        Check.dtype("MatMul", "x", x, DType.F32);
+        Check.real("MatMul", "x", x);
         if (weight.shape().rank() != 2 || weight.shape().extent(1) != x.shape().extent(-1)) {
             throw new ShapeException(
                     "MatMul", "weight", "[M, %d] to fit %s".formatted(x.shape().extent(-1), x), weight);
@@ -65,9 +64,9 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
     @Override
     public List<Result> results(boolean training) {
         var results = new ArrayList<Result>();
-        results.add(new Result("y", x.shape().withLast(weight.shape().extent(0)), DType.F32));
+        results.add(new Result("y", x.shape().withLast(weight.shape().extent(0)), x.dtype()));
         if (training && activation != Activation.NONE) {
-            results.add(new Result("pre", x.shape().withLast(weight.shape().extent(0)), DType.F32));
+            results.add(new Result("pre", x.shape().withLast(weight.shape().extent(0)), x.dtype()));
         }
         return results;
     }
@@ -103,8 +102,8 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
                         pre(r),
                         dy,
                         to.add(x),
-                        to.add(weight),
-                        to.add(bias),
+                        to.addParameter(weight),
+                        to.addParameter(bias),
                         x.shape().rows(),
                         weight.shape().extent(1),
                         weight.shape().extent(0),

@@ -25,7 +25,7 @@ public record MeanPool(Tensor x, @Nullable Tensor keep) implements Op {
 
     public MeanPool {
         Check.rank("MeanPool", "x", x, 3, "[B, T, D]");
-        Check.dtype("MeanPool", "x", x, DType.F32);
+        Check.real("MeanPool", "x", x);
         Check.shape("MeanPool", "keep", keep, x, x.shape().extent(0), x.shape().extent(1));
         Check.dtype("MeanPool", "keep", keep, DType.I32);
     }
@@ -37,7 +37,7 @@ public record MeanPool(Tensor x, @Nullable Tensor keep) implements Op {
 
     @Override
     public List<Result> results(boolean training) {
-        return List.of(new Result("y", new Shape(x.shape().extent(0), x.shape().extent(2)), DType.F32));
+        return List.of(new Result("y", new Shape(x.shape().extent(0), x.shape().extent(2)), x.dtype()));
     }
 
     @Override

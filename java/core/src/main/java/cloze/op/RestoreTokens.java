@@ -37,7 +37,7 @@ public record RestoreTokens(Tensor x, Tensor maskToken, Tensor idsRestore) imple
 
     public RestoreTokens {
         Check.rank("RestoreTokens", "x", x, 3, "[B, M, D]");
-        Check.dtype("RestoreTokens", "x", x, DType.F32);
+        Check.real("RestoreTokens", "x", x);
         Check.shape("RestoreTokens", "maskToken", maskToken, x, x.shape().extent(2));
         Check.rank("RestoreTokens", "idsRestore", idsRestore, 2, "[B, N]");
         Check.shape(
@@ -59,7 +59,7 @@ public record RestoreTokens(Tensor x, Tensor maskToken, Tensor idsRestore) imple
     public List<Result> results(boolean training) {
         var shape = new Shape(
                 x.shape().extent(0), idsRestore.shape().extent(1), x.shape().extent(2));
-        return List.of(new Result("y", shape, DType.F32));
+        return List.of(new Result("y", shape, x.dtype()));
     }
 
     @Override

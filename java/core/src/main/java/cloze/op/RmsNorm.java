@@ -48,7 +48,7 @@ public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor weight, float 
     }
 
     public RmsNorm {
-        Check.dtype("RmsNorm", "x", x, DType.F32);
+        Check.real("RmsNorm", "x", x);
         int d = x.shape().extent(-1);
         if (weight.shape().rank() != 1 || weight.shape().extent(0) != d) {
             throw new ShapeException("RmsNorm", "weight", "[%d], the last axis of %s".formatted(d, x), weight);
@@ -68,9 +68,9 @@ public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor weight, float 
 
     @Override
     public List<Result> results(boolean training) {
-        var y = new Result("y", x.shape(), DType.F32);
+        var y = new Result("y", x.shape(), x.dtype());
         var rstd = new Result("rstd", x.shape().dropLast(), DType.F32);
-        return residual == null ? List.of(y, rstd) : List.of(y, new Result("sum", x.shape(), DType.F32), rstd);
+        return residual == null ? List.of(y, rstd) : List.of(y, new Result("sum", x.shape(), x.dtype()), rstd);
     }
 
     @Override

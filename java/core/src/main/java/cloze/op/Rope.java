@@ -45,7 +45,7 @@ public record Rope(Tensor qkv, Heads heads, @Nullable Tensor starts, float theta
 
     public Rope {
         Check.rank("Rope", "qkv", qkv, 3, "[B, T, (H + 2 G) K]");
-        Check.dtype("Rope", "qkv", qkv, DType.F32);
+        Check.real("Rope", "qkv", qkv);
         Check.shape("Rope", "qkv", qkv, qkv, qkv.shape().extent(0), qkv.shape().extent(1), heads.fused());
         Check.that(heads.width() % 2 == 0, "Rope", "head width", "even", heads.width());
         Check.shape("Rope", "starts", starts, qkv, qkv.shape().extent(0));
@@ -59,7 +59,7 @@ public record Rope(Tensor qkv, Heads heads, @Nullable Tensor starts, float theta
 
     @Override
     public List<Result> results(boolean training) {
-        return List.of(new Result("y", qkv.shape(), DType.F32));
+        return List.of(new Result("y", qkv.shape(), qkv.dtype()));
     }
 
     @Override

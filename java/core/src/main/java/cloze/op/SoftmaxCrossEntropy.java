@@ -41,7 +41,7 @@ public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int ignoreIndex
     }
 
     public SoftmaxCrossEntropy {
-        Check.dtype("SoftmaxCrossEntropy", "logits", logits, DType.F32);
+        Check.real("SoftmaxCrossEntropy", "logits", logits);
         Check.dtype("SoftmaxCrossEntropy", "targets", targets, DType.I32);
         if (targets.shape().size() != logits.shape().rows()) {
             throw new ShapeException("SoftmaxCrossEntropy", "targets", "one for each row of " + logits, targets);

@@ -2,7 +2,6 @@ package cloze.op;
 
 import cloze.autograd.Gradients;
 import cloze.backend.Backend;
-import cloze.tensor.DType;
 import cloze.tensor.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +22,7 @@ public record SwiGlu(Tensor x) implements Op {
     }
 
     public SwiGlu {
-        Check.dtype("SwiGlu", "x", x, DType.F32);
+        Check.real("SwiGlu", "x", x);
         Check.that(x.shape().extent(-1) % 2 == 0, "SwiGlu", "x", "[..., 2 F]", x);
     }
 
@@ -34,7 +33,7 @@ public record SwiGlu(Tensor x) implements Op {
 
     @Override
     public List<Result> results(boolean training) {
-        return List.of(new Result("y", x.shape().withLast(x.shape().extent(-1) / 2), DType.F32));
+        return List.of(new Result("y", x.shape().withLast(x.shape().extent(-1) / 2), x.dtype()));
     }
 
     @Override

@@ -46,10 +46,12 @@ public final class Ema {
             Tensor kept = scope.tensor("weights", weights.shape(), DType.F32);
             backend.copy(weights, kept);
             backend.copy(average, weights);
+            parameters.refresh();
             try {
                 work.run();
             } finally {
                 backend.copy(kept, weights);
+                parameters.refresh();
             }
         }
     }

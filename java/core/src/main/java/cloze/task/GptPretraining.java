@@ -124,7 +124,10 @@ public final class GptPretraining implements AutoCloseable {
 
     /** What a step takes, found without running it. */
     public MemoryEstimate memory() {
-        return MemoryEstimate.of((device, owner) -> objective(build(device, owner), data.train()), options.training());
+        return MemoryEstimate.of(
+                (device, owner) -> objective(build(device, owner), data.train()),
+                options.training(),
+                backend.precision());
     }
 
     private NextToken objective(Parameters.Built<Gpt> model, Tokens tokens) {

@@ -1,6 +1,7 @@
 package cloze.train;
 
 import cloze.backend.Backend;
+import cloze.backend.Precision;
 import cloze.optim.Ema;
 import cloze.tensor.OutOfMemoryException;
 import cloze.tensor.Scope;
@@ -23,7 +24,11 @@ public record MemoryEstimate(long weights, long gradients, long optimizer, long 
     }
 
     public static MemoryEstimate of(Model model, TrainingConfig config) {
-        try (var backend = new ShapeBackend();
+        return of(model, config, Precision.FP32);
+    }
+
+    public static MemoryEstimate of(Model model, TrainingConfig config, Precision precision) {
+        try (var backend = new ShapeBackend(precision);
                 Scope lasting = backend.memory().scope("model")) {
             var step = new TrainingStep(backend, lasting, model.on(backend, lasting), config);
             step.update(0, step.accumulate(0));

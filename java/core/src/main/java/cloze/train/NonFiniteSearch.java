@@ -78,7 +78,8 @@ final class NonFiniteSearch {
 
     /** The first value that is not finite, with its place, or null. */
     private @Nullable String nonFinite(Tensor tensor) {
-        if (tensor.dtype() != DType.F32 || Double.isFinite(GradientNorm.of(backend, tensor))) {
+        boolean sums = tensor.dtype() == DType.F32; // in one kernel; others are looked through
+        if (tensor.dtype() == DType.I32 || (sums && Double.isFinite(GradientNorm.of(backend, tensor)))) {
             return null;
         }
         float[] values = backend.floats(tensor);

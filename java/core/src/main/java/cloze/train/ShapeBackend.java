@@ -1,6 +1,7 @@
 package cloze.train;
 
 import cloze.backend.Backend;
+import cloze.backend.Precision;
 import cloze.tensor.DeviceMemory;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
@@ -37,6 +38,16 @@ final class ShapeBackend implements Backend {
 
     private final Pool memory = new Pool(new Addresses(), Long.MAX_VALUE);
     private final Map<Class<?>, Object> kernels = new ConcurrentHashMap<>();
+    private final Precision precision;
+
+    ShapeBackend(Precision precision) {
+        this.precision = precision;
+    }
+
+    @Override
+    public Precision precision() {
+        return precision;
+    }
 
     @Override
     public String name() {

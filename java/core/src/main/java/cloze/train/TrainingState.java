@@ -108,6 +108,7 @@ final class TrainingState {
         if (ema != null) {
             restoreAll(checkpoint.state(), weights("weights/"));
         }
+        step.parameters().refresh();
         restoreAll(checkpoint.state(), step.optimizer().state());
         step.optimizer().resumeAt(checkpoint.whole("updates"));
         losses.restore(checkpoint.whole("losses.count"), window(checkpoint.state(), "losses"));

@@ -84,6 +84,7 @@ final class TrainingStep {
         double clip =
                 GradientNorm.clip(outcome.gradientNorm(), config.optimization().clip());
         optimizer.step(rateFactor(step), clip / config.microBatches());
+        parameters.refresh();
         if (ema != null) {
             ema.update();
         }

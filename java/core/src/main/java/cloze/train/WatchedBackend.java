@@ -1,6 +1,7 @@
 package cloze.train;
 
 import cloze.backend.Backend;
+import cloze.backend.Precision;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -27,6 +28,11 @@ final class WatchedBackend implements Backend {
     WatchedBackend(Backend backend, Watcher watcher) {
         this.backend = backend;
         this.watcher = watcher;
+    }
+
+    @Override
+    public Precision precision() {
+        return backend.precision();
     }
 
     @Override

@@ -1,7 +1,9 @@
 package cloze.cpu;
 
 import cloze.backend.Backend;
+import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
+import cloze.backend.Precision;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -16,6 +18,9 @@ final class CpuBackend implements Backend {
 
     CpuBackend(NativeLibrary library, BackendOptions options) {
         this.library = library;
+        if (options.precision() != Precision.FP32) {
+            throw new BackendException("device cpu computes in fp32 alone, not in " + options.precision());
+        }
         int threads = options.threads() == 0 ? Runtime.getRuntime().availableProcessors() : options.threads();
         library.setThreads(threads);
         kernels = new CpuKernels(library);

@@ -1,0 +1,401 @@
+// A stand-in libcuda.so.1 for machines without a GPU: device memory is host memory, streams run at once, and a module
+// is a shared library of kernels that run on fibers. It checks what a driver would check (bounds of copies, extents of
+// launches, contexts) and answers with CUDA's numbers. CLOZE_CUDA_SEED orders the threads, see fibers.h;
+// cloze_host_seed() changes it. A fault of a kernel goes to the error stream and is answered with 719.
+
+#include <dlfcn.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "fibers.h"
+
+namespace {
+
+enum Result : int {
+    success = 0,
+    invalid_value = 1,
+    out_of_memory = 2,
+    invalid_device = 101,
+    invalid_image = 200,
+    invalid_context = 201,
+    not_found = 500,
+    launch_failed = 719,
+    capture_unsupported = 900
+};
+
+using Pointer = uint64_t;
+using Launch = void(void** arguments, const dim3* grid, const dim3* block, size_t shared, unsigned seed,
+                    std::string* fault);
+
+struct Function {
+    Launch* launch;
+    std::string name;
+    std::vector<int> sizes;  // bytes of the parameters
+    size_t most_shared = 48 << 10;
+};
+
+struct Module {
+    void* library;
+    std::map<std::string, std::unique_ptr<Function>> functions;
+};
+
+struct Graph {
+    std::vector<std::function<int()>> work;
+};
+
+struct Stream {
+    Graph* capture = nullptr;
+};
+
+std::mutex lock;
+std::map<Pointer, size_t> allocations;
+std::atomic<uint64_t> launches{0};
+std::atomic<unsigned> seed{[] {
+    const char* text = std::getenv("CLOZE_CUDA_SEED");
+    return text ? unsigned(std::strtoul(text, nullptr, 10)) : 0u;
+}()};
+thread_local void* context = nullptr;
+Stream legacy;
+
+constexpr size_t memory = size_t{8} << 30;
+size_t used = 0;
+
+bool inside(Pointer p, size_t bytes) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto next = allocations.upper_bound(p);
+    if (next == allocations.begin()) return false;
+    auto& [begin, size] = *--next;
+    return p - begin <= size && bytes <= size - (p - begin);
+}
+
+// Now, or when the graph that the stream captures is launched.
+int enqueue(void* stream, std::function<int()> work) {
+    auto& to = stream ? *static_cast<Stream*>(stream) : legacy;
+    if (!to.capture) return work();
+    to.capture->work.push_back(std::move(work));
+    return success;
+}
+
+// Each image once. The file has a name of its own, since dlopen takes a library of the same name for the same library.
+void* open(const std::string& image) {
+    static std::map<std::string, void*> libraries;
+    std::lock_guard<std::mutex> guard(lock);
+    void*& library = libraries[image];
+    if (library) return library;
+    char name[] = "/tmp/cloze-kernels-XXXXXX";
+    int file = mkstemp(name);
+    if (file < 0) return std::perror(name), nullptr;
+    if (write(file, image.data(), image.size()) == ssize_t(image.size())) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!library) std::fprintf(stderr, "%s\n", dlerror());
+    close(file);
+    unlink(name);
+    return library;
+}
+
+int run(const Function& function, void** arguments, dim3 grid, dim3 block, size_t shared) {
+    launches++;
+    std::string fault;
+    function.launch(arguments, &grid, &block, shared, seed, &fault);
+    if (fault.empty()) return success;
+    std::fprintf(stderr, "%s: %s\n", function.name.c_str(), fault.c_str());
+    return launch_failed;
+}
+
+}  // namespace
+
+extern "C" {
+
+int cuInit(unsigned) {
+    return success;
+}
+int cuDriverGetVersion(int* version) {
+    return *version = 13000, success;
+}
+int cuDeviceGetCount(int* count) {
+    return *count = 1, success;
+}
+int cuDeviceGet(int* device, int ordinal) {
+    return *device = 0, ordinal == 0 ? success : invalid_device;
+}
+int cuDeviceGetName(char* name, int length, int) {
+    return std::snprintf(name, size_t(length), "cuda on host"), success;
+}
+int cuDeviceTotalMem_v2(size_t* bytes, int) {
+    return *bytes = memory, success;
+}
+int cuMemGetInfo_v2(size_t* free, size_t* total) {
+    return *free = memory - used, *total = memory, success;
+}
+int cuDeviceGetAttribute(int* value, int attribute, int) {
+    switch (attribute) {
+        case 1:  // threads of a block
+            *value = 1024;
+            break;
+        case 8:  // shared memory of a block
+            *value = 48 << 10;
+            break;
+        case 10:  // lanes of a warp
+            *value = 32;
+            break;
+        case 16:  // multiprocessors
+            *value = 4;
+            break;
+        case 75:  // compute capability
+            *value = 8;
+            break;
+        case 97:  // shared memory of a block that asks for it
+            *value = 163 << 10;
+            break;
+        default:
+            *value = 0;
+    }
+    return success;
+}
+
+int cuDevicePrimaryCtxRetain(void** to, int) {
+    return *to = &legacy, success;
+}
+int cuDevicePrimaryCtxRelease_v2(int) {
+    return success;
+}
+int cuCtxCreate_v2(void** to, unsigned, int) {
+    return *to = context = &legacy, success;
+}
+int cuCtxDestroy_v2(void*) {
+    return context = nullptr, success;
+}
+int cuCtxSetCurrent(void* to) {
+    return context = to, success;
+}
+int cuCtxGetCurrent(void** to) {
+    return *to = context, success;
+}
+int cuCtxSynchronize() {
+    return context ? success : invalid_context;
+}
+
+// New memory holds NaN, as a device's holds what was there before.
+int cuMemAlloc_v2(Pointer* p, size_t bytes) {
+    if (!context) return invalid_context;
+    if (!bytes) return invalid_value;
+    void* block = nullptr;
+    if (bytes > memory - used || posix_memalign(&block, 256, bytes)) return out_of_memory;
+    std::memset(block, 0xff, bytes);
+    std::lock_guard<std::mutex> guard(lock);
+    used += bytes;
+    allocations[*p = Pointer(block)] = bytes;
+    return success;
+}
+int cuMemFree_v2(Pointer p) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto found = allocations.find(p);
+    if (found == allocations.end()) return invalid_value;
+    used -= found->second;
+    allocations.erase(found);
+    std::free(reinterpret_cast<void*>(p));
+    return success;
+}
+int cuMemAllocHost_v2(void** p, size_t bytes) {
+    return posix_memalign(p, 4096, bytes) ? out_of_memory : success;
+}
+int cuMemFreeHost(void* p) {
+    return std::free(p), success;
+}
+
+int cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, void* stream) {
+    if (!inside(to, bytes)) return invalid_value;
+    return enqueue(stream, [=] { return std::memcpy(reinterpret_cast<void*>(to), from, bytes), int(success); });
+}
+int cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, void* stream) {
+    if (!inside(from, bytes)) return invalid_value;
+    return enqueue(stream, [=] { return std::memcpy(to, reinterpret_cast<void*>(from), bytes), int(success); });
+}
+int cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, void* stream) {
+    if (!inside(to, bytes) || !inside(from, bytes)) return invalid_value;
+    return enqueue(stream, [=] {
+        return std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes), int(success);
+    });
+}
+int cuMemsetD8Async(Pointer to, unsigned char value, size_t bytes, void* stream) {
+    if (!inside(to, bytes)) return invalid_value;
+    return enqueue(stream, [=] { return std::memset(reinterpret_cast<void*>(to), value, bytes), int(success); });
+}
+int cuMemcpyHtoD_v2(Pointer to, const void* from, size_t bytes) {
+    return cuMemcpyHtoDAsync_v2(to, from, bytes, nullptr);
+}
+int cuMemcpyDtoH_v2(void* to, Pointer from, size_t bytes) {
+    return cuMemcpyDtoHAsync_v2(to, from, bytes, nullptr);
+}
+int cuMemcpyDtoD_v2(Pointer to, Pointer from, size_t bytes) {
+    return cuMemcpyDtoDAsync_v2(to, from, bytes, nullptr);
+}
+int cuMemsetD8_v2(Pointer to, unsigned char value, size_t bytes) {
+    return cuMemsetD8Async(to, value, bytes, nullptr);
+}
+
+int cuStreamCreate(void** stream, unsigned) {
+    return *stream = new Stream, success;
+}
+int cuStreamDestroy_v2(void* stream) {
+    return delete static_cast<Stream*>(stream), success;
+}
+int cuStreamSynchronize(void* stream) {
+    return stream && static_cast<Stream*>(stream)->capture ? capture_unsupported : success;
+}
+int cuStreamWaitEvent(void*, void*, unsigned) {
+    return success;
+}
+int cuEventCreate(void** event, unsigned) {
+    return *event = new timespec{}, success;
+}
+int cuEventDestroy_v2(void* event) {
+    return delete static_cast<timespec*>(event), success;
+}
+int cuEventRecord(void* event, void* stream) {
+    return enqueue(stream, [=] { return clock_gettime(CLOCK_MONOTONIC, static_cast<timespec*>(event)), int(success); });
+}
+int cuEventSynchronize(void*) {
+    return success;
+}
+int cuEventElapsedTime(float* milliseconds, void* begin, void* end) {
+    auto &a = *static_cast<timespec*>(begin), &b = *static_cast<timespec*>(end);
+    *milliseconds = float(double(b.tv_sec - a.tv_sec) * 1e3 + double(b.tv_nsec - a.tv_nsec) * 1e-6);
+    return success;
+}
+
+int cuStreamBeginCapture_v2(void* stream, int) {
+    if (!stream || static_cast<Stream*>(stream)->capture) return invalid_value;
+    return static_cast<Stream*>(stream)->capture = new Graph, success;
+}
+int cuStreamEndCapture(void* stream, void** graph) {
+    auto& from = *static_cast<Stream*>(stream);
+    if (!from.capture) return invalid_value;
+    *graph = from.capture;
+    return from.capture = nullptr, success;
+}
+int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
+    return *executable = new Graph(*static_cast<Graph*>(graph)), success;
+}
+int cuGraphLaunch(void* executable, void*) {
+    for (auto& work : static_cast<Graph*>(executable)->work)
+        if (int result = work()) return result;
+    return success;
+}
+int cuGraphDestroy(void* graph) {
+    return delete static_cast<Graph*>(graph), success;
+}
+int cuGraphExecDestroy(void* executable) {
+    return cuGraphDestroy(executable);
+}
+
+// The image is an ELF file for x86-64 whose end is told by its table of sections.
+int cuModuleLoadData(void** module, const void* image) {
+    auto bytes = static_cast<const unsigned char*>(image);
+    auto field = [&]<class T>(size_t at, T) {
+        T value;
+        return std::memcpy(&value, bytes + at, sizeof value), value;
+    };
+    if (std::memcmp(bytes, "\177ELF", 4) || field(18, uint16_t{}) != 62) return invalid_image;
+    size_t size = field(40, uint64_t{}) + size_t{field(58, uint16_t{})} * field(60, uint16_t{});
+    void* library = open(std::string(reinterpret_cast<const char*>(bytes), size));
+    if (!library) return invalid_image;
+    return *module = new Module{library, {}}, success;
+}
+int cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) {
+    return cuModuleLoadData(module, image);
+}
+int cuModuleUnload(void* module) {
+    return delete static_cast<Module*>(module), success;
+}
+int cuModuleGetFunction(void** function, void* module, const char* name) {
+    auto& from = *static_cast<Module*>(module);
+    std::lock_guard<std::mutex> guard(lock);
+    auto& place = from.functions[name];
+    if (!place) {
+        auto launch = reinterpret_cast<Launch*>(dlsym(from.library, (std::string("cloze_host_") + name).c_str()));
+        auto sizes = reinterpret_cast<void (*)(std::vector<int>*)>(
+            dlsym(from.library, (std::string("cloze_sizes_") + name).c_str()));
+        if (!launch || !sizes) return from.functions.erase(name), not_found;
+        place.reset(new Function{launch, name, {}});
+        sizes(&place->sizes);
+    }
+    return *function = place.get(), success;
+}
+int cuFuncSetAttribute(void* function, int attribute, int value) {
+    if (attribute != 8) return success;  // dynamic shared memory
+    if (value > 163 << 10) return invalid_value;
+    return static_cast<Function*>(function)->most_shared = size_t(value), success;
+}
+int cuFuncGetAttribute(int* value, int, void*) {
+    return *value = 0, success;
+}
+
+int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                   unsigned shared, void* stream, void** arguments, void** extra) {
+    auto& kernel = *static_cast<Function*>(function);
+    if (!context) return invalid_context;
+    uint64_t threads = uint64_t{bx} * by * bz;
+    if (extra || !gx || !gy || !gz || gx > 2147483647u || gy > 65535 || gz > 65535 || threads == 0 || threads > 1024 ||
+        shared > kernel.most_shared)
+        return invalid_value;
+    auto& to = stream ? *static_cast<Stream*>(stream) : legacy;
+    if (!to.capture) return run(kernel, arguments, {gx, gy, gz}, {bx, by, bz}, shared);
+    // A graph keeps the arguments as they are now.
+    std::vector<uint64_t> values(kernel.sizes.size());
+    for (size_t i = 0; i < values.size(); i++) std::memcpy(&values[i], arguments[i], size_t(kernel.sizes[i]));
+    to.capture->work.push_back([=, &kernel]() mutable {
+        std::vector<void*> slots;
+        for (auto& value : values) slots.push_back(&value);
+        return run(kernel, slots.data(), {gx, gy, gz}, {bx, by, bz}, shared);
+    });
+    return success;
+}
+
+int cuGetErrorName(int error, const char** name) {
+    switch (error) {
+        case success:
+            return *name = "CUDA_SUCCESS", success;
+        case invalid_value:
+            return *name = "CUDA_ERROR_INVALID_VALUE", success;
+        case out_of_memory:
+            return *name = "CUDA_ERROR_OUT_OF_MEMORY", success;
+        case invalid_device:
+            return *name = "CUDA_ERROR_INVALID_DEVICE", success;
+        case invalid_image:
+            return *name = "CUDA_ERROR_INVALID_IMAGE", success;
+        case invalid_context:
+            return *name = "CUDA_ERROR_INVALID_CONTEXT", success;
+        case not_found:
+            return *name = "CUDA_ERROR_NOT_FOUND", success;
+        case launch_failed:
+            return *name = "CUDA_ERROR_LAUNCH_FAILED", success;
+        case capture_unsupported:
+            return *name = "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", success;
+        default:
+            return *name = nullptr, invalid_value;
+    }
+}
+int cuGetErrorString(int error, const char** text) {
+    return cuGetErrorName(error, text);
+}
+
+void cloze_host_seed(unsigned to) {
+    seed = to;
+}
+uint64_t cloze_host_launches() {
+    return launches;
+}
+
+}  // extern "C"

@@ -1,0 +1,111 @@
+#include "cloze/gemm.cuh"
+
+// gradient, weight, momentum [n, m]; scratch [3 n m + 2 r r], r = min(n, m): u and v [n, m], s and t [r, r].
+// Newton-Schulz drives the singular values of the step towards 1: with S = X X^T (X^T X where n > m), X becomes
+// a X + (b S + c S S) X, five times, from u to v and back: so that the last is in v.
+
+using namespace cloze;
+
+#if !defined(CLOZE_BF16)
+namespace {
+
+constexpr float a = 3.4445f, b = -4.7750f, c = 2.0315f;
+
+struct Buffers {
+    int64_t n, m, r, k;
+    bool tall;
+    float *u, *v, *s, *t;
+
+    CLOZE_DEVICE Buffers(float* scratch, int64_t n, int64_t m)
+        : n(n),
+          m(m),
+          r(n < m ? n : m),
+          k(n < m ? m : n),
+          tall(n > m),
+          u(scratch),
+          v(u + n * m),
+          s(v + n * m),
+          t(s + r * r) {}
+};
+
+// s = x x^T, or x^T x
+CLOZE_DEVICE void gram(const Buffers& at, const float* x) {
+    Operand<float> side = at.tall ? Operand<float>{x, 1, at.m} : Operand<float>{x, at.m, 1};
+    gemm<float>(at.r, at.r, at.k, side, side, [&](int64_t i, int64_t j, float sum) { at.s[i * at.r + j] = sum; });
+}
+
+// y = t x, or x t
+CLOZE_DEVICE void turn(const Buffers& at, const float* x, float* y) {
+    Operand<float> left = at.tall ? Operand<float>{x, at.m, 1} : Operand<float>{at.t, at.n, 1};
+    Operand<float> right = at.tall ? Operand<float>{at.t, 1, at.m} : Operand<float>{x, 1, at.m};
+    gemm<float>(at.n, at.m, at.r, left, right, [&](int64_t i, int64_t j, float sum) { y[i * at.m + j] = sum; });
+}
+
+}  // namespace
+
+CLOZE_KERNEL(muon_step, const float* gradient, float*, float* momentum, float* scratch, int64_t n, int64_t m, float,
+             float beta, float, float gradient_scale) {
+    each(n * m, false, [&](int64_t i, auto) {
+        float g = gradient[i] * gradient_scale;
+        momentum[i] = beta * momentum[i] + g;
+        scratch[i] = g + beta * momentum[i];
+    });
+}
+
+// One block: the norm of u into the first place of v. A hidden matrix has a few million elements.
+CLOZE_KERNEL(muon_step_norm, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float, float,
+             float) {
+    __shared__ double sums[32];
+    double total = 0;
+    for (int64_t i = threadIdx.x; i < n * m; i += blockDim.x) total += double(scratch[i]) * double(scratch[i]);
+    total = block_sum(total, sums);
+    if (threadIdx.x == 0) scratch[n * m] = float(1 / (sqrt(total) + 1e-7));
+}
+
+CLOZE_KERNEL(muon_step_unit, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float, float,
+             float) {
+    float unit = scratch[n * m];
+    each(n * m, false, [&](int64_t i, auto) { scratch[i] *= unit; });
+}
+
+CLOZE_KERNEL(muon_step_gram_even, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float,
+             float, float) {
+    Buffers at(scratch, n, m);
+    gram(at, at.u);
+}
+
+CLOZE_KERNEL(muon_step_gram_odd, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float,
+             float, float) {
+    Buffers at(scratch, n, m);
+    gram(at, at.v);
+}
+
+// t = a I + b S + c S S
+CLOZE_KERNEL(muon_step_polynomial, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float,
+             float, float) {
+    Buffers at(scratch, n, m);
+    gemm<float>(at.r, at.r, at.r, {at.s, at.r, 1}, {at.s, at.r, 1}, [&](int64_t i, int64_t j, float sum) {
+        at.t[i * at.r + j] = b * at.s[i * at.r + j] + c * sum + (i == j ? a : 0.f);
+    });
+}
+
+CLOZE_KERNEL(muon_step_turn_even, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float,
+             float, float) {
+    Buffers at(scratch, n, m);
+    turn(at, at.u, at.v);
+}
+
+CLOZE_KERNEL(muon_step_turn_odd, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float,
+             float, float) {
+    Buffers at(scratch, n, m);
+    turn(at, at.v, at.u);
+}
+
+CLOZE_KERNEL(muon_step_update, const float*, float* weight, float*, float* scratch, int64_t n, int64_t m, float lr,
+             float, float decay, float) {
+    Buffers at(scratch, n, m);
+    double stretch = sqrt(n > m ? double(n) / double(m) : 1.0);
+    float keep = 1 - lr * decay, rate = lr * float(stretch);
+    each(n * m, false, [&](int64_t i, auto) { weight[i] = weight[i] * keep - rate * at.v[i]; });
+}
+#endif

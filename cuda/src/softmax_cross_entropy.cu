@@ -1,0 +1,93 @@
+#include "cloze/device.cuh"
+
+// logits [n, v], targets int32 [n], loss [1], row_loss [n] in nats; the mean is over rows with target != ignore_index
+// row_loss = (1 - ls) (-log p[target]) + ls mean_j(-log p[j]);  dlogits = (p - (1 - ls) onehot - ls / v) / counted
+//
+// A block a row: the largest logit and the sum of exponentials in one pass (the sum is rescaled where the largest
+// grows), the gradient in place in another. bf16 moves 2 bytes a logit without gradient, 6 with it.
+
+using namespace cloze;
+
+namespace {
+
+// Every block counts for itself: n numbers from the second cache are less than another launch.
+CLOZE_DEVICE float rows_counted(const int32_t* targets, int64_t n, int64_t ignore_index, float* shared) {
+    float counted = 0;  // exact to 2^24 rows a thread
+    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) counted += targets[i] != ignore_index;
+    return block_sum(counted, shared);
+}
+
+}  // namespace
+
+CLOZE_KERNEL(softmax_cross_entropy_forward, real* logits, const int32_t* targets, float*, float* row_loss, int64_t n,
+             int64_t v, int64_t ignore_index, float label_smoothing, int64_t gradient) {
+    __shared__ float shared[32];
+    int64_t row = blockIdx.x;
+    real* x = logits + row * v;
+    int32_t target = targets[row];
+    bool whole = aligned(logits) && v % pack == 0;
+    if (target == ignore_index) {
+        if (threadIdx.x == 0) row_loss[row] = 0;
+        if (gradient)
+            each_thread(v, whole, [&](int64_t i, auto step) {
+                step.store(x + i, step.load(x + i).map([](float) { return 0.f; }));
+            });
+        return;
+    }
+    float counted = gradient ? rows_counted(targets, n, ignore_index, shared) : 1.f;
+    float top = -INFINITY, sum = 0, logit_sum = 0;
+    each_thread(v, whole, [&](int64_t i, auto step) {
+        auto value = step.load(x + i);
+#pragma unroll
+        for (int j = 0; j < decltype(step)::width; j++) {
+            float logit = value.at[j];
+            logit_sum += logit;
+            if (logit > top) {
+                sum = sum * expf(top - logit) + 1.f;
+                top = logit;
+            } else {
+                sum += logit == -INFINITY ? 0.f : expf(logit - top);
+            }
+        }
+    });
+    float most = block_max(top, shared), base = most == -INFINITY ? 0.f : most;
+    float total = block_sum(top == -INFINITY ? sum : sum * expf(top - base), shared);
+    if (label_smoothing != 0.f) logit_sum = block_sum(logit_sum, shared);
+    bool inside = target >= 0 && target < v;
+    if (threadIdx.x == 0) {
+        float chosen = inside ? widen(x[target]) : NAN, log_sum = logf(total) + base;
+        float loss = (1.f - label_smoothing) * (log_sum - chosen);
+        if (label_smoothing != 0.f) loss += label_smoothing * (log_sum - logit_sum / float(v));
+        row_loss[row] = loss;
+    }
+    __syncthreads();  // x[target] has been read
+    if (!gradient) return;
+    float scale = 1.f / counted, factor = scale / total, floor = label_smoothing / float(v) * scale;
+    each_thread(v, whole, [&](int64_t i, auto step) {
+        auto value = step.load(x + i);
+#pragma unroll
+        for (int j = 0; j < decltype(step)::width; j++) {
+            float p = expf(value.at[j] - base) * factor - floor;
+            value.at[j] = i + j == target ? p - (1.f - label_smoothing) * scale : p;
+        }
+        step.store(x + i, value);
+    });
+}
+
+// One block: the rows' losses in a fixed order, in double.
+CLOZE_KERNEL(softmax_cross_entropy_forward_mean, real*, const int32_t* targets, float* loss, float* row_loss, int64_t n,
+             int64_t, int64_t ignore_index, float, int64_t) {
+    __shared__ double sums[32];
+    double total = 0, counted = 0;
+    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) total += row_loss[i], counted += targets[i] != ignore_index;
+    total = block_sum(total, sums);
+    counted = block_sum(counted, sums);
+    if (threadIdx.x == 0) loss[0] = counted > 0 ? float(total / counted) : 0.f;
+}
+
+CLOZE_KERNEL(softmax_cross_entropy_backward, const float* dloss, real* dlogits, int64_t n, int64_t v) {
+    float factor = dloss[0];
+    if (factor == 1.f) return;
+    each(n * v, aligned(dlogits),
+         [&](int64_t i, auto step) { step.store(dlogits + i, step.load(dlogits + i) * factor); });
+}

@@ -1,0 +1,42 @@
+package cloze.cuda;
+
+import cloze.backend.Backend;
+import cloze.backend.BackendException;
+import cloze.backend.BackendOptions;
+import cloze.backend.BackendProvider;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Offers the first GPU that the CUDA driver knows. The system property {@code cloze.cuda.driver} names another driver
+ * library, {@code cloze.cuda.kernels} a module to take instead of the kernels in the jar.
+ */
+public final class CudaBackendProvider implements BackendProvider {
+    /** For {@link java.util.ServiceLoader}. */
+    public CudaBackendProvider() {}
+
+    @Override
+    public String name() {
+        return "cuda";
+    }
+
+    @Override
+    public @Nullable String unavailable() {
+        try {
+            Driver driver = Driver.load();
+            KernelImages.open(driver).check();
+            return null;
+        } catch (BackendException e) {
+            return e.getMessage();
+        }
+    }
+
+    @Override
+    public Backend open(BackendOptions options) {
+        return new CudaBackend(Driver.load(), options);
+    }
+
+    @Override
+    public String toString() {
+        return name();
+    }
+}

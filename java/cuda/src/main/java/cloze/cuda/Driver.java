@@ -1,0 +1,211 @@
+package cloze.cuda;
+
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+
+import cloze.backend.BackendException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import jcuda.CudaException;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The CUDA driver and its first device, loaded for the life of the process. What happens once goes through JCuda; what
+ * happens at every launch goes to the same library through the foreign function interface, which takes some twenty
+ * nanoseconds where JCuda takes microseconds.
+ */
+@SuppressWarnings("restricted") // foreign functions are what this class is for
+final class Driver {
+    private static final FunctionDescriptor LAUNCH = FunctionDescriptor.of(
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_LONG, // function
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_INT, // shared memory
+            ValueLayout.JAVA_LONG, // stream
+            ValueLayout.JAVA_LONG, // arguments
+            ValueLayout.JAVA_LONG);
+
+    private static @Nullable Driver loaded;
+
+    /** A context whose address the fast way can use. */
+    private static final class Context extends CUcontext {
+        long address() {
+            return getNativePointer();
+        }
+    }
+
+    private final String library;
+    private final SymbolLookup symbols;
+    private final MethodHandle launch;
+    private final MethodHandle setContext;
+    private final Context context = new Context();
+    private final CUdevice device = new CUdevice();
+    private final String deviceName;
+
+    private Driver(String library) {
+        this.library = library;
+        if (!library.equals("libcuda.so.1")) {
+            Path file = Path.of(library).toAbsolutePath();
+            if (!Files.exists(file)) {
+                throw new BackendException("cloze.cuda.driver=%s, but there is no such file".formatted(library));
+            }
+            System.load(file.toString()); // what JCuda needs by the name libcuda.so.1 is then there
+        }
+        try {
+            symbols = SymbolLookup.libraryLookup(library, Arena.global());
+            JCudaDriver.setExceptionsEnabled(true);
+        } catch (IllegalArgumentException | UnsatisfiedLinkError e) {
+            throw new BackendException(
+                    "the NVIDIA driver is not installed: %s can not be loaded".formatted(library), e);
+        }
+        launch = bind("cuLaunchKernel", LAUNCH);
+        setContext = bind("cuCtxSetCurrent", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
+        try {
+            JCudaDriver.cuInit(0);
+            JCudaDriver.cuDeviceGet(device, 0);
+            JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+        } catch (CudaException e) {
+            throw new BackendException("the NVIDIA driver finds no usable GPU: " + e.getMessage(), e);
+        }
+        var name = new byte[256];
+        JCudaDriver.cuDeviceGetName(name, name.length, device);
+        deviceName = new String(name, 0, end(name), java.nio.charset.StandardCharsets.UTF_8);
+    }
+
+    static synchronized Driver load() {
+        if (loaded == null) {
+            loaded = new Driver(System.getProperty("cloze.cuda.driver", "libcuda.so.1"));
+        }
+        return loaded;
+    }
+
+    private static int end(byte[] text) {
+        for (int i = 0; i < text.length; i++) {
+            if (text[i] == 0) {
+                return i;
+            }
+        }
+        return text.length;
+    }
+
+    private MethodHandle bind(String symbol, FunctionDescriptor descriptor) {
+        MemorySegment address =
+                symbols.find(symbol).orElseThrow(() -> new BackendException("%s has no %s".formatted(library, symbol)));
+        return Linker.nativeLinker().downcallHandle(address, descriptor);
+    }
+
+    /** Calls a function of the driver library that is not CUDA's, if it is there: the stand-in has some. */
+    @Nullable
+    MethodHandle find(String symbol, @Nullable MemoryLayout result, MemoryLayout... parameters) {
+        var descriptor =
+                result == null ? FunctionDescriptor.ofVoid(parameters) : FunctionDescriptor.of(result, parameters);
+        return symbols.find(symbol)
+                .map(address -> Linker.nativeLinker().downcallHandle(address, descriptor))
+                .orElse(null);
+    }
+
+    /** Contexts belong to threads of the operating system: every way into CUDA begins with this. */
+    void enter() {
+        try {
+            check("cuCtxSetCurrent", (int) setContext.invokeExact(context.address()));
+        } catch (BackendException e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new IllegalStateException("cuCtxSetCurrent", e);
+        }
+    }
+
+    /** @return CUDA's number, 0 for success */
+    int launch(long function, Extent extent, long stream, long arguments) {
+        try {
+            return (int) launch.invokeExact(
+                    function,
+                    extent.blocksX(),
+                    extent.blocksY(),
+                    1,
+                    extent.threadsX(),
+                    extent.threadsY(),
+                    1,
+                    extent.sharedBytes(),
+                    stream,
+                    arguments,
+                    0L);
+        } catch (Throwable e) {
+            throw new IllegalStateException("cuLaunchKernel", e);
+        }
+    }
+
+    static void check(String what, int result) {
+        if (result != 0) {
+            throw new BackendException("%s: %s".formatted(what, errorName(result)));
+        }
+    }
+
+    /** For example CUDA_ERROR_LAUNCH_FAILED (719). */
+    static String errorName(int result) {
+        var name = new String[1];
+        try {
+            JCudaDriver.cuGetErrorName(result, name);
+        } catch (CudaException e) {
+            return "CUDA error " + result;
+        }
+        return "%s (%d)".formatted(name[0], result);
+    }
+
+    private int attribute(int attribute) {
+        var value = new int[1];
+        JCudaDriver.cuDeviceGetAttribute(value, attribute, device);
+        return value[0];
+    }
+
+    String deviceName() {
+        return deviceName;
+    }
+
+    /** For example 90 for sm_90. */
+    int capability() {
+        return 10 * attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+                + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+    }
+
+    /** Most shared memory that a block may ask for, bytes. */
+    int sharedBytes() {
+        return attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+    }
+
+    String library() {
+        return library;
+    }
+
+    @Override
+    public String toString() {
+        var version = new int[1];
+        JCudaDriver.cuDriverGetVersion(version);
+        return "%s, compute capability %s, driver for CUDA %d.%d"
+                .formatted(
+                        deviceName,
+                        String.join(
+                                ".",
+                                Arrays.asList(Integer.toString(capability()).split(""))),
+                        version[0] / 1000,
+                        version[0] % 1000 / 10);
+    }
+}

@@ -1,0 +1,118 @@
+package cloze.cuda;
+
+import cloze.backend.BackendException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import jcuda.CudaException;
+import jcuda.driver.CUfunction;
+import jcuda.driver.CUfunction_attribute;
+import jcuda.driver.CUmodule;
+import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The compiled kernels: one image a source of {@code cuda/src} and storage type, with code for every architecture, or
+ * the one module that {@code cloze.cuda.kernels} names. Loaded when first needed.
+ */
+final class KernelImages implements AutoCloseable {
+    /** A function whose address the fast way can use. */
+    static final class Kernel extends CUfunction {
+        long address() {
+            return getNativePointer();
+        }
+
+        void allowShared(int bytes) {
+            JCudaDriver.cuFuncSetAttribute(
+                    this, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
+        }
+    }
+
+    private final Driver driver;
+    private final @Nullable Path file;
+    private final Map<String, CUmodule> modules = new ConcurrentHashMap<>();
+
+    private KernelImages(Driver driver, @Nullable Path file) {
+        this.driver = driver;
+        this.file = file;
+    }
+
+    static KernelImages open(Driver driver) {
+        String kernels = System.getProperty("cloze.cuda.kernels");
+        return new KernelImages(driver, kernels == null ? null : Path.of(kernels));
+    }
+
+    /** @throws BackendException if there are no kernels */
+    void check() {
+        if (file != null ? !Files.exists(file) : KernelImages.class.getResource("kernels/manifest.json") == null) {
+            throw new BackendException(
+                    file != null
+                            ? "cloze.cuda.kernels=%s, but there is no such file".formatted(file)
+                            : "this build has no CUDA kernels: build them with build-scripts/cuda, which needs nvcc");
+        }
+    }
+
+    /**
+     * A function of the image of {@code source}.
+     *
+     * @return null if the image has none of that name
+     */
+    @Nullable
+    Kernel find(String source, String symbol) {
+        driver.enter();
+        CUmodule module = modules.computeIfAbsent(file == null ? source : "", this::load);
+        var kernel = new Kernel();
+        try {
+            JCudaDriver.cuModuleGetFunction(kernel, module, symbol);
+            return kernel;
+        } catch (CudaException _) {
+            return null; // CUDA_ERROR_NOT_FOUND
+        }
+    }
+
+    private CUmodule load(String source) {
+        byte[] image = file == null ? resource(source + ".fatbin") : read(file);
+        var module = new CUmodule();
+        try {
+            JCudaDriver.cuModuleLoadData(module, image);
+        } catch (CudaException e) {
+            throw new BackendException(
+                    "the kernels of %s do not load on %s: %s".formatted(source, driver, e.getMessage()), e);
+        }
+        return module;
+    }
+
+    private static byte[] resource(String name) {
+        try (InputStream in = KernelImages.class.getResourceAsStream("kernels/" + name)) {
+            if (in == null) {
+                throw new BackendException("this build has no kernels/%s: run build-scripts/cuda".formatted(name));
+            }
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] read(Path file) {
+        try {
+            return Files.readAllBytes(file);
+        } catch (IOException e) {
+            throw new BackendException("%s can not be read: %s".formatted(file, e.getMessage()), e);
+        }
+    }
+
+    @Override
+    public void close() {
+        modules.values().forEach(JCudaDriver::cuModuleUnload);
+        modules.clear();
+    }
+
+    @Override
+    public String toString() {
+        return file == null ? "kernels of this build" : file.toString();
+    }
+}

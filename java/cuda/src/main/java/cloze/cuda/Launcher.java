@@ -1,0 +1,142 @@
+package cloze.cuda;
+
+import cloze.backend.BackendException;
+import cloze.backend.MissingKernelException;
+import cloze.tensor.DType;
+import cloze.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/** Launches one kernel: the stages of its plan one after another, with the same arguments. */
+final class Launcher {
+    private final Driver driver;
+    private final KernelImages images;
+    private final CudaQueue queue;
+    private final String source;
+    private final String symbol;
+    private final List<String> names;
+    private final Launches.Plan plan;
+    private final Map<String, List<KernelImages.Kernel>> variants = new ConcurrentHashMap<>();
+    private int shared = 48 << 10; // what a kernel may take without being asked
+
+    Launcher(
+            Driver driver,
+            KernelImages images,
+            CudaQueue queue,
+            String source,
+            String symbol,
+            List<String> names,
+            Launches.Plan plan) {
+        this.driver = driver;
+        this.images = images;
+        this.queue = queue;
+        this.source = source;
+        this.symbol = symbol;
+        this.names = names;
+        this.plan = plan;
+    }
+
+    /** @throws MissingKernelException if a function of the plan is missing */
+    void require() {
+        variants.computeIfAbsent("", this::functions);
+    }
+
+    private List<KernelImages.Kernel> functions(String storage) {
+        var functions = new ArrayList<KernelImages.Kernel>();
+        for (Stage stage : plan.stages()) {
+            String name = symbol + stage.suffix() + storage;
+            KernelImages.Kernel kernel = images.find(source + storage, name);
+            if (kernel == null) {
+                throw new MissingKernelException("cuda", name, images.toString());
+            }
+            functions.add(kernel);
+        }
+        return functions;
+    }
+
+    @SuppressWarnings("unused") // called through CudaKernels.CALL
+    void call(Object[] arguments) {
+        var sizes = new Sizes(names, arguments);
+        List<KernelImages.Kernel> functions = variants.computeIfAbsent(storage(arguments), this::functions);
+        synchronized (queue) { // the stages share scratch, and follow one another in the stream
+            driver.enter();
+            MemorySegment slots = queue.slots();
+            int count = fill(slots, arguments);
+            if (plan.scratch() != null) {
+                slots.setAtIndex(
+                        ValueLayout.JAVA_LONG,
+                        count,
+                        queue.scratch(plan.scratch().apply(sizes)));
+            }
+            for (int i = 0; i < functions.size(); i++) {
+                Stage stage = plan.stages().get(i);
+                Extent extent = stage.extent().apply(sizes);
+                if (!extent.isEmpty()) {
+                    launch(functions, i, extent, arguments);
+                }
+            }
+        }
+    }
+
+    private void launch(List<KernelImages.Kernel> functions, int stage, Extent extent, Object[] arguments) {
+        if (extent.sharedBytes() > shared) {
+            if (extent.sharedBytes() > driver.sharedBytes()) {
+                throw new BackendException("%s needs %d bytes of shared memory a block, but %s has %d: %s"
+                        .formatted(
+                                symbol,
+                                extent.sharedBytes(),
+                                driver.deviceName(),
+                                driver.sharedBytes(),
+                                describe(arguments)));
+            }
+            shared = extent.sharedBytes();
+            functions.forEach(kernel -> kernel.allowShared(shared));
+        }
+        int result = driver.launch(functions.get(stage).address(), extent, queue.stream(), queue.pointers());
+        if (result != 0) {
+            throw new BackendException("%s%s: %s, launched with %s: %s"
+                    .formatted(
+                            symbol,
+                            plan.stages().get(stage).suffix(),
+                            Driver.errorName(result),
+                            extent,
+                            describe(arguments)));
+        }
+    }
+
+    private static String storage(Object[] arguments) {
+        for (Object argument : arguments) {
+            if (argument instanceof Tensor tensor && tensor.dtype() == DType.BF16) {
+                return "_bf16";
+            }
+        }
+        return "";
+    }
+
+    private static int fill(MemorySegment slots, Object[] arguments) {
+        for (int i = 0; i < arguments.length; i++) {
+            switch (arguments[i]) {
+                case null -> slots.setAtIndex(ValueLayout.JAVA_LONG, i, 0);
+                case Tensor tensor ->
+                    slots.setAtIndex(ValueLayout.JAVA_LONG, i, tensor.memory().address());
+                case Long number -> slots.setAtIndex(ValueLayout.JAVA_LONG, i, number);
+                case Float number -> slots.set(ValueLayout.JAVA_FLOAT, 8L * i, number);
+                default -> throw new IllegalArgumentException("argument " + arguments[i]);
+            }
+        }
+        return arguments.length;
+    }
+
+    private String describe(@Nullable Object[] arguments) {
+        var text = new ArrayList<String>();
+        for (int i = 0; i < arguments.length; i++) {
+            text.add(names.get(i) + " = " + arguments[i]);
+        }
+        return String.join(", ", text);
+    }
+}

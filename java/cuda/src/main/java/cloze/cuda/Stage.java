@@ -1,0 +1,53 @@
+package cloze.cuda;
+
+import java.util.function.Function;
+
+/**
+ * One launch of a kernel.
+ *
+ * @param suffix of the function's name, empty for the first or only launch
+ */
+record Stage(String suffix, Function<Sizes, Extent> extent) {
+    private static final int THREADS = 256;
+    private static final int MOST_BLOCKS = 4096;
+    private static final int GEMM_SIDE = 128;
+
+    /** A grid that strides over so many elements, four at a time. */
+    static Function<Sizes, Extent> elements(String... factors) {
+        return sizes ->
+                Extent.blocks(Math.min(Math.ceilDiv(sizes.product(factors), 4L * THREADS), MOST_BLOCKS), THREADS);
+    }
+
+    /** A warp a row. */
+    static Function<Sizes, Extent> rows(String... factors) {
+        return sizes -> Extent.blocks(Math.ceilDiv(sizes.product(factors), THREADS / 32), THREADS);
+    }
+
+    /** A block a row. */
+    static Function<Sizes, Extent> blocks(String... factors) {
+        return sizes -> Extent.blocks(sizes.product(factors), THREADS);
+    }
+
+    /** One block. */
+    static Function<Sizes, Extent> one() {
+        return _ -> Extent.blocks(1, THREADS);
+    }
+
+    /** Sums over so many rows of d columns, a chunk of rows a block, see {@code columns.cuh}. */
+    static Function<Sizes, Extent> columns(Function<Sizes, Long> rows, String d) {
+        return sizes -> new Extent(
+                Math.toIntExact(Math.ceilDiv(sizes.of(d), 32)), Math.toIntExact(chunks(rows.apply(sizes))), 32, 8, 0);
+    }
+
+    /** As {@code column_chunks} in {@code columns.cuh}. */
+    static long chunks(long rows) {
+        return Math.min(Math.ceilDiv(rows, 64), 64);
+    }
+
+    /** Tiles of a product [n, m], see {@code gemm.cuh}. */
+    static Function<Sizes, Extent> tiles(Function<Sizes, Long> n, Function<Sizes, Long> m) {
+        return sizes -> Extent.blocks(
+                Math.multiplyExact(Math.ceilDiv(n.apply(sizes), GEMM_SIDE), Math.ceilDiv(m.apply(sizes), GEMM_SIDE)),
+                THREADS);
+    }
+}
