@@ -48,6 +48,7 @@ final class Case {
     private double terms = Tolerance.SMALLEST;
     private double step = STEP;
     private int values = 1;
+    private int constant = -1;
     private @Nullable List<Array64> expected;
     private final List<List<Slope>> slopes = new ArrayList<>();
 
@@ -66,6 +67,12 @@ final class Case {
         this.op = op;
         this.reference = reference;
         this.reduction = reduction;
+    }
+
+    /** An input without a gradient, though it is real. */
+    Case constant(int input) {
+        constant = input;
+        return this;
     }
 
     /** How much the function magnifies relative errors of its inputs. */
@@ -96,7 +103,8 @@ final class Case {
         return new Case(label, reduction, otherInputs, op, reference)
                 .condition(condition)
                 .terms(terms)
-                .values(values);
+                .values(values)
+                .constant(constant);
     }
 
     List<Array64> inputs() {
@@ -118,7 +126,7 @@ final class Case {
     /** The inputs that can have a gradient. */
     List<Integer> trainable() {
         return IntStream.range(0, inputs.size())
-                .filter(i -> inputs.get(i).dtype() == DType.F32)
+                .filter(i -> inputs.get(i).dtype() == DType.F32 && i != constant)
                 .boxed()
                 .toList();
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import cloze.autograd.Gradients;
 import cloze.backend.Backend;
 import cloze.nn.Init;
+import cloze.nn.RandomMask;
 import cloze.optim.AdamW;
 import cloze.optim.Ema;
 import cloze.optim.GradientNorm;
@@ -20,8 +21,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Each device has each kernel that an op or another owner declares, and each op has a test class. */
 class EveryKernelTest {
     /** What is not an op but declares kernels. */
-    private static final List<Class<?>> OWNERS =
-            List.of(Gradients.class, AdamW.class, Muon.class, Ema.class, GradientNorm.class, Init.class);
+    private static final List<Class<?>> OWNERS = List.of(
+            Gradients.class, AdamW.class, Muon.class, Ema.class, GradientNorm.class, Init.class, RandomMask.class);
 
     static List<Class<?>> ops() {
         return Arrays.asList(Op.class.getPermittedSubclasses());

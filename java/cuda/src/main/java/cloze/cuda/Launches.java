@@ -11,6 +11,7 @@ import static cloze.cuda.Stage.tiles;
 import cloze.autograd.Gradients;
 import cloze.nn.Init;
 import cloze.nn.Parameters;
+import cloze.nn.RandomMask;
 import cloze.op.Add;
 import cloze.op.Attention;
 import cloze.op.CachedAttention;
@@ -19,9 +20,11 @@ import cloze.op.Embedding;
 import cloze.op.GatherTokens;
 import cloze.op.Gelu;
 import cloze.op.LayerNorm;
+import cloze.op.MaskedMse;
 import cloze.op.MaskedSoftmax;
 import cloze.op.MatMul;
 import cloze.op.MeanPool;
+import cloze.op.Patchify;
 import cloze.op.RestoreTokens;
 import cloze.op.RmsNorm;
 import cloze.op.Rope;
@@ -104,6 +107,12 @@ final class Launches {
         PLANS.put(GatherTokens.Backward.class, first(rows("b", "n")));
         PLANS.put(RestoreTokens.Forward.class, first(elements("b", "n", "d")));
         PLANS.put(RestoreTokens.Backward.class, withColumns(elements("b", "n", "d"), s -> s.product("b", "n"), "d", 1));
+        PLANS.put(Patchify.Forward.class, first(elements("b", "h", "w", "c")));
+        PLANS.put(Patchify.Backward.class, first(elements("b", "h", "w", "c")));
+        PLANS.put(RandomMask.Draw.class, first(blocks("b")));
+        PLANS.put(MaskedMse.Forward.class, first(rows("n")).then("mean", one()));
+        PLANS.put(
+                MaskedMse.Backward.class, first(one()).then("input", rows("n")).scratch(_ -> (long) FLOAT));
         PLANS.put(MeanPool.Forward.class, first(elements("b", "d")));
         PLANS.put(MeanPool.Backward.class, first(elements("b", "d")));
 

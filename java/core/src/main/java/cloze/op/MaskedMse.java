@@ -1,0 +1,88 @@
+package cloze.op;
+
+import cloze.autograd.Gradients;
+import cloze.backend.Backend;
+import cloze.tensor.DType;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Mean squared error over the hidden patches alone: with {@code e[i] = mean over D of (x[i] - target[i])^2} the loss is
+ * {@code sum(mask e) / sum(mask)}, 0 where nothing is hidden. Results: the loss, and e of every patch.
+ *
+ * @param x [B, N, D], what was predicted
+ * @param target [B, N, D]
+ * @param mask [B, N] i32, 1 is hidden
+ * @param normalize whether each target patch is brought to mean 0 and variance 1 first:
+ *     {@code (t - mean) / sqrt(var + 1e-6)}, the variance unbiased
+ * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, section 3 and table 1d</a>
+ */
+public record MaskedMse(Tensor x, Tensor target, Tensor mask, boolean normalize) implements Op {
+    public interface Forward {
+        void call(Tensor x, Tensor target, Tensor mask, Tensor loss, Tensor rowLoss, long n, long d, long normalize);
+    }
+
+    public interface Backward {
+        void call(
+                Tensor x,
+                Tensor target,
+                Tensor mask,
+                Tensor dloss,
+                @Nullable Tensor dx,
+                long n,
+                long d,
+                long normalize,
+                long accumulate);
+    }
+
+    public MaskedMse {
+        Check.rank("MaskedMse", "x", x, 3, "[B, N, D]");
+        Check.real("MaskedMse", "x", x);
+        Check.shape("MaskedMse", "target", target, x, x.shape().extents());
+        Check.same("MaskedMse", "target", target, x);
+        Check.shape("MaskedMse", "mask", mask, x, x.shape().extent(0), x.shape().extent(1));
+        Check.dtype("MaskedMse", "mask", mask, DType.I32);
+    }
+
+    @Override
+    public List<Tensor> inputs() {
+        return List.of(x);
+    }
+
+    @Override
+    public List<Result> results(boolean training) {
+        return List.of(new Result("loss", new Shape(1), DType.F32), new Result("rowLoss", mask.shape(), DType.F32));
+    }
+
+    @Override
+    public void forward(Backend backend, List<Tensor> r, boolean training) {
+        backend.kernel(Forward.class)
+                .call(
+                        x,
+                        target,
+                        mask,
+                        r.getFirst(),
+                        r.get(1),
+                        x.shape().rows(),
+                        x.shape().extent(2),
+                        normalize ? 1 : 0);
+    }
+
+    @Override
+    public void backward(Backend backend, List<Tensor> r, Gradients g) {
+        Gradients.Targets to = g.targets();
+        backend.kernel(Backward.class)
+                .call(
+                        x,
+                        target,
+                        mask,
+                        g.of(r.getFirst()),
+                        to.add(x),
+                        x.shape().rows(),
+                        x.shape().extent(2),
+                        normalize ? 1 : 0,
+                        to.accumulate());
+    }
+}
