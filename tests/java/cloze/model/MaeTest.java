@@ -1,0 +1,214 @@
+package cloze.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import cloze.autograd.Tape;
+import cloze.backend.Backend;
+import cloze.backend.BackendOptions;
+import cloze.backend.Backends;
+import cloze.backend.Precision;
+import cloze.nn.Parameters;
+import cloze.nn.RandomMask;
+import cloze.op.MaskedMse;
+import cloze.optim.AdamW;
+import cloze.optim.Schedule;
+import cloze.tensor.Scope;
+import cloze.tensor.Tensor;
+import cloze.train.Objective;
+import cloze.train.Trainer;
+import cloze.train.TrainingConfig;
+import cloze.train.TrainingEvent;
+import cloze.train.TrainingHooks;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class MaeTest {
+    private static final int BATCH = 4;
+
+    private static final MaeConfig SMALL = MaeConfig.preset("vit-tiny-32")
+            .withImage(16, 3, 4)
+            .withEncoder(new MaeConfig.Stack(2, 32, 2))
+            .withDecoder(new MaeConfig.Stack(1, 16, 2));
+
+    /** Made for this test: waves of a random direction and colour, so that a patch can be told from its neighbours. */
+    private static float[] waves(MaeConfig config, int images, long seed) {
+        var random = new SplittableRandom(seed);
+        int side = config.image();
+        var pixels = new float[images * side * side * config.channels()];
+        int at = 0;
+        for (int image = 0; image < images; image++) {
+            double across = random.nextDouble(-0.5, 0.5);
+            double down = random.nextDouble(-0.5, 0.5);
+            double phase = random.nextDouble(6);
+            for (int i = 0; i < side * side; i++) {
+                int row = i / side;
+                int column = i % side;
+                for (int c = 0; c < config.channels(); c++) {
+                    pixels[at++] = (float) Math.sin(across * column + down * row + phase + c);
+                }
+            }
+        }
+        return pixels;
+    }
+
+    private interface Use {
+        void with(Backend backend, Tape tape, Mae mae);
+    }
+
+    private static void use(MaeConfig config, Use use) {
+        try (Backend backend = Backends.open("cpu", BackendOptions.DEFAULT);
+                Scope scope = backend.memory().scope("test")) {
+            Mae mae =
+                    Parameters.build(backend, scope, 1, p -> new Mae(config, p)).model();
+            use.with(backend, Tape.inference(backend, scope), mae);
+        }
+    }
+
+    /**
+     * As the paper's code, which has 111,907,840 for ViT-Base and 329,541,888 for ViT-Large, less its two tables of fixed
+     * positions, 197 rows each, which we do not store.
+     */
+    @ParameterizedTest
+    @CsvSource({"vit-base, 111907840, 768", "vit-large, 329541888, 1024"})
+    void has_the_paper_s_parameters(String preset, long published, int width) {
+        long count = Parameters.count(p -> new Mae(MaeConfig.preset(preset), p));
+        assertThat(count).isEqualTo(published - 197L * (width + 512));
+    }
+
+    @Test
+    void encoder_sees_a_quarter_of_the_tokens() {
+        use(SMALL, (_, tape, mae) -> {
+            Tensor patches = mae.patches(tape, waves(SMALL, BATCH, 1));
+            Tensor latent =
+                    mae.encode(tape, patches, mae.mask(tape, BATCH, 2, 3).idsKeep());
+            assertThat(latent.shape().extents()).containsExactly(BATCH, 1 + SMALL.patches() / 4, 32);
+            System.out.printf(
+                    "mae: the encoder takes %d of %d tokens, %.2f of the work%n",
+                    1 + SMALL.kept(), 1 + SMALL.patches(), (1.0 + SMALL.kept()) / (1 + SMALL.patches()));
+        });
+    }
+
+    @Test
+    void hidden_pixels_change_no_prediction_and_seen_ones_no_target() {
+        use(SMALL, (backend, tape, mae) -> {
+            RandomMask mask = mae.mask(tape, BATCH, 2, 3);
+            int[] hidden = backend.ints(mask.mask());
+            Tensor patches = mae.patches(tape, waves(SMALL, BATCH, 1));
+            float[] values = backend.floats(patches);
+            Tensor otherHidden = mae.patches(tape, waves(SMALL, BATCH, 1));
+            Tensor otherSeen = mae.patches(tape, waves(SMALL, BATCH, 1));
+            backend.set(otherHidden, changed(values, hidden, 1));
+            backend.set(otherSeen, changed(values, hidden, 0));
+            Tensor predicted = mae.predict(tape, patches, mask);
+            assertThat(backend.floats(mae.predict(tape, otherHidden, mask))).isEqualTo(backend.floats(predicted));
+            assertThat(backend.floats(mae.predict(tape, otherSeen, mask))).isNotEqualTo(backend.floats(predicted));
+            assertThat(loss(backend, tape, predicted, otherSeen, mask))
+                    .isEqualTo(loss(backend, tape, predicted, patches, mask));
+            assertThat(loss(backend, tape, predicted, otherHidden, mask))
+                    .isNotEqualTo(loss(backend, tape, predicted, patches, mask));
+        });
+    }
+
+    private static float loss(Backend backend, Tape tape, Tensor predicted, Tensor target, RandomMask mask) {
+        return backend.scalar(tape.applyAll(new MaskedMse(predicted, target, mask.mask(), false))
+                .getFirst());
+    }
+
+    private static float[] changed(float[] patches, int[] hidden, int which) {
+        float[] other = patches.clone();
+        int n = patches.length / hidden.length;
+        for (int i = 0; i < other.length; i++) {
+            if (hidden[i / n] == which) {
+                other[i] += i % 5 - 1.5f;
+            }
+        }
+        return other;
+    }
+
+    @Test
+    void features_are_a_row_an_image_whatever_the_batch() {
+        use(SMALL, (backend, tape, mae) -> {
+            float[] two = backend.floats(mae.features(tape, mae.patches(tape, waves(SMALL, 2, 1))));
+            float[] one = backend.floats(mae.features(tape, mae.patches(tape, waves(SMALL, 1, 1))));
+            assertThat(two).hasSize(2 * 32);
+            for (int i = 0; i < one.length; i++) {
+                assertThat(two[i]).isCloseTo(one[i], within(1e-5f));
+            }
+        });
+    }
+
+    @Test
+    void sizes_that_do_not_fit_are_refused() {
+        assertThatThrownBy(() -> SMALL.withImage(28, 1, 5))
+                .hasMessage("MaeConfig: images of 28 x 28 pixels can not be cut into patches of 5 x 5");
+        assertThatThrownBy(() -> SMALL.withRatio(0.96))
+                .hasMessage("the ratio of hidden patches must be in [0, 0.95], but it is 0.96");
+        assertThatThrownBy(() -> MaeConfig.preset("vit-giant"))
+                .hasMessageContaining("no preset 'vit-giant'; there is: vit-tiny-32");
+    }
+
+    private record Waves(Mae mae, Parameters parameters) implements Objective {
+        @Override
+        public Tensor loss(Tape tape, long microBatch) {
+            Tensor patches = mae.patches(tape, waves(SMALL, BATCH, microBatch % 8));
+            return mae.losses(tape, patches, mae.mask(tape, BATCH, 7, microBatch))
+                    .getFirst();
+        }
+
+        @Override
+        public long unitsPerMicroBatch() {
+            return BATCH;
+        }
+
+        @Override
+        public String unit() {
+            return "images";
+        }
+    }
+
+    private static List<Double> train(String device, Precision precision, int steps) throws IOException {
+        var losses = new ArrayList<Double>();
+        try (Backend backend = Backends.open(device, BackendOptions.DEFAULT.withPrecision(precision));
+                Scope scope = backend.memory().scope("test")) {
+            Parameters.Built<Mae> built = Parameters.build(backend, scope, 1, p -> new Mae(SMALL, p));
+            var training = TrainingConfig.of(steps, AdamW.Config.gpt3(2e-3), new Schedule.Cosine(steps / 10, steps, 0));
+            TrainingHooks hooks = TrainingHooks.NONE.withListener(event -> {
+                if (event instanceof TrainingEvent.Step step) {
+                    losses.add(step.loss());
+                }
+            });
+            new Trainer(backend, new Waves(built.model(), built.parameters()), training, hooks, null).run();
+        }
+        return losses;
+    }
+
+    /** Predicting nothing costs 47/48, the mean square of a normalised patch of 4 x 4 x 3. */
+    @Test
+    void learns_to_fill_in() throws IOException {
+        List<Double> losses = train("cpu", Precision.FP32, 4000);
+        double last = losses.subList(3900, 4000).stream()
+                .mapToDouble(Double::doubleValue)
+                .average()
+                .orElseThrow();
+        assertThat(losses.getFirst()).isGreaterThan(47.0 / 48);
+        assertThat(last).isLessThan(0.5);
+    }
+
+    @Test
+    void learns_the_same_on_cuda_and_nearly_so_in_bf16() throws IOException {
+        List<Double> expected = train("cpu", Precision.FP32, 10);
+        List<Double> cuda = train("cuda", Precision.FP32, 10);
+        List<Double> bf16 = train("cuda", Precision.BF16, 10);
+        for (int i = 0; i < expected.size(); i++) {
+            assertThat(cuda.get(i)).isCloseTo(expected.get(i), within(2e-4));
+            assertThat(bf16.get(i)).isCloseTo(expected.get(i), within(0.03));
+        }
+    }
+}
