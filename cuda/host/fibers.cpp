@@ -8,6 +8,10 @@
 #include <cstring>
 #include <numeric>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace cloze::host {
 namespace {
 
@@ -145,6 +149,9 @@ void Block::start() {
     std::fill(std::begin(waiting_), std::end(waiting_), 0);
     std::memset(shared_, 0xff, shared_bytes_);  // floats: not a number
     if (seed_) shuffle();
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(stacks_, size_t(count_) * stack_bytes);  // frames that were left, not returned from
+#endif
     for (int i = 0; i < count_; i++) {
         auto top = reinterpret_cast<void**>(stacks_ + (size_t(i) + 1) * stack_bytes);
         *--top = nullptr;
