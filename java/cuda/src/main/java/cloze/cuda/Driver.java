@@ -59,6 +59,7 @@ final class Driver {
     private final Context context = new Context();
     private final CUdevice device = new CUdevice();
     private final String deviceName;
+    private final int sharedBytes;
 
     private Driver(String library) {
         this.library = library;
@@ -87,6 +88,7 @@ final class Driver {
         }
         var name = new byte[256];
         JCudaDriver.cuDeviceGetName(name, name.length, device);
+        sharedBytes = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
         deviceName = new String(name, 0, end(name), java.nio.charset.StandardCharsets.UTF_8);
     }
 
@@ -188,7 +190,7 @@ final class Driver {
 
     /** Most shared memory that a block may ask for, bytes. */
     int sharedBytes() {
-        return attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+        return sharedBytes;
     }
 
     String library() {

@@ -22,13 +22,19 @@ import org.jspecify.annotations.Nullable;
 final class KernelImages implements AutoCloseable {
     /** A function whose address the fast way can use. */
     static final class Kernel extends CUfunction {
+        private int shared = 48 << 10; // what a kernel may take without being asked
+
         long address() {
             return getNativePointer();
         }
 
+        /** Lets blocks take so much dynamic shared memory. */
         void allowShared(int bytes) {
-            JCudaDriver.cuFuncSetAttribute(
-                    this, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
+            if (bytes > shared) {
+                JCudaDriver.cuFuncSetAttribute(
+                        this, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
+                shared = bytes;
+            }
         }
     }
 

@@ -22,7 +22,6 @@ final class Launcher {
     private final List<String> names;
     private final Launches.Plan plan;
     private final Map<String, List<KernelImages.Kernel>> variants = new ConcurrentHashMap<>();
-    private int shared = 48 << 10; // what a kernel may take without being asked
 
     Launcher(
             Driver driver,
@@ -84,19 +83,16 @@ final class Launcher {
     }
 
     private void launch(List<KernelImages.Kernel> functions, int stage, Extent extent, Object[] arguments) {
-        if (extent.sharedBytes() > shared) {
-            if (extent.sharedBytes() > driver.sharedBytes()) {
-                throw new BackendException("%s needs %d bytes of shared memory a block, but %s has %d: %s"
-                        .formatted(
-                                symbol,
-                                extent.sharedBytes(),
-                                driver.deviceName(),
-                                driver.sharedBytes(),
-                                describe(arguments)));
-            }
-            shared = extent.sharedBytes();
-            functions.forEach(kernel -> kernel.allowShared(shared));
+        if (extent.sharedBytes() > driver.sharedBytes()) {
+            throw new BackendException("%s needs %d bytes of shared memory a block, but %s has %d: %s"
+                    .formatted(
+                            symbol,
+                            extent.sharedBytes(),
+                            driver.deviceName(),
+                            driver.sharedBytes(),
+                            describe(arguments)));
         }
+        functions.get(stage).allowShared(extent.sharedBytes());
         int result = driver.launch(functions.get(stage).address(), extent, queue.stream(), queue.pointers());
         if (result != 0) {
             throw new BackendException("%s%s: %s, launched with %s: %s"
