@@ -170,12 +170,6 @@ int cuDevicePrimaryCtxRetain(void** to, int) {
 int cuDevicePrimaryCtxRelease_v2(int) {
     return success;
 }
-int cuCtxCreate_v2(void** to, unsigned, int) {
-    return *to = context = &legacy, success;
-}
-int cuCtxDestroy_v2(void*) {
-    return context = nullptr, success;
-}
 int cuCtxSetCurrent(void* to) {
     return context = to, success;
 }
@@ -232,19 +226,6 @@ int cuMemsetD8Async(Pointer to, unsigned char value, size_t bytes, void* stream)
     if (!inside(to, bytes)) return invalid_value;
     return enqueue(stream, [=] { return std::memset(reinterpret_cast<void*>(to), value, bytes), int(success); });
 }
-int cuMemcpyHtoD_v2(Pointer to, const void* from, size_t bytes) {
-    return cuMemcpyHtoDAsync_v2(to, from, bytes, nullptr);
-}
-int cuMemcpyDtoH_v2(void* to, Pointer from, size_t bytes) {
-    return cuMemcpyDtoHAsync_v2(to, from, bytes, nullptr);
-}
-int cuMemcpyDtoD_v2(Pointer to, Pointer from, size_t bytes) {
-    return cuMemcpyDtoDAsync_v2(to, from, bytes, nullptr);
-}
-int cuMemsetD8_v2(Pointer to, unsigned char value, size_t bytes) {
-    return cuMemsetD8Async(to, value, bytes, nullptr);
-}
-
 int cuStreamCreate(void** stream, unsigned) {
     return *stream = new Stream, success;
 }
