@@ -8,11 +8,11 @@ import cloze.backend.BackendException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -89,7 +89,7 @@ final class Driver {
         var name = new byte[256];
         JCudaDriver.cuDeviceGetName(name, name.length, device);
         sharedBytes = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-        deviceName = new String(name, 0, end(name), java.nio.charset.StandardCharsets.UTF_8);
+        deviceName = new String(name, 0, end(name), StandardCharsets.UTF_8);
     }
 
     static synchronized Driver load() {
@@ -112,16 +112,6 @@ final class Driver {
         MemorySegment address =
                 symbols.find(symbol).orElseThrow(() -> new BackendException("%s has no %s".formatted(library, symbol)));
         return Linker.nativeLinker().downcallHandle(address, descriptor);
-    }
-
-    /** Calls a function of the driver library that is not CUDA's, if it is there: the stand-in has some. */
-    @Nullable
-    MethodHandle find(String symbol, @Nullable MemoryLayout result, MemoryLayout... parameters) {
-        var descriptor =
-                result == null ? FunctionDescriptor.ofVoid(parameters) : FunctionDescriptor.of(result, parameters);
-        return symbols.find(symbol)
-                .map(address -> Linker.nativeLinker().downcallHandle(address, descriptor))
-                .orElse(null);
     }
 
     /** Contexts belong to threads of the operating system: every way into CUDA begins with this. */
@@ -191,10 +181,6 @@ final class Driver {
     /** Most shared memory that a block may ask for, bytes. */
     int sharedBytes() {
         return sharedBytes;
-    }
-
-    String library() {
-        return library;
     }
 
     @Override
