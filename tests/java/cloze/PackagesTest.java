@@ -22,7 +22,8 @@ class PackagesTest {
             List.of("train"),
             List.of("optim"),
             List.of("nn"),
-            List.of("data", "eval", "checkpoint"),
+            List.of("eval", "image"),
+            List.of("data", "checkpoint"),
             List.of("autograd", "op"),
             List.of("backend"),
             List.of("tensor"));

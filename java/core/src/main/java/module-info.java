@@ -11,6 +11,7 @@ module cloze.core {
     exports cloze.checkpoint;
     exports cloze.data;
     exports cloze.eval;
+    exports cloze.image;
     exports cloze.model;
     exports cloze.nn;
     exports cloze.op;
@@ -22,4 +23,6 @@ module cloze.core {
 
     uses cloze.backend.BackendProvider;
     uses cloze.data.TextFormat;
+    uses cloze.image.ImageArchive;
+    uses cloze.image.ImageCodec;
 }

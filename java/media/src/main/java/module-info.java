@@ -1,12 +1,23 @@
+import cloze.media.ImageIoCodec;
 import cloze.media.ParquetFormat;
+import cloze.media.ParquetImages;
+import cloze.media.TarImages;
 
-/** Readers with heavy dependencies, as service providers of cloze.data. */
+/** Readers with heavy dependencies, as service providers of cloze.data and cloze.image. */
 @org.jspecify.annotations.NullMarked
 module cloze.media {
     requires cloze.core;
     requires dev.hardwood.core;
+    requires java.desktop;
+    requires metadata.extractor;
+    requires org.apache.commons.compress;
     requires static org.jspecify;
 
     provides cloze.data.TextFormat with
             ParquetFormat;
+    provides cloze.image.ImageArchive with
+            ParquetImages,
+            TarImages;
+    provides cloze.image.ImageCodec with
+            ImageIoCodec;
 }

@@ -6,16 +6,16 @@ package cloze.data;
  *
  * @see "Black and Rogaway 2002, Ciphers with Arbitrary Finite Domains, method 2 (cycle walking)"
  */
-record Permutation(long size, long key) {
+public record Permutation(long size, long key) {
     private static final int ROUNDS = 6;
 
-    Permutation {
+    public Permutation {
         if (size < 1) {
             throw new IllegalArgumentException("Permutation: size must be at least 1, but is " + size);
         }
     }
 
-    long at(long index) {
+    public long at(long index) {
         int half = (64 - Long.numberOfLeadingZeros(Math.max(1, size - 1)) + 1) / 2;
         long value = index;
         do {
@@ -38,7 +38,7 @@ record Permutation(long size, long key) {
     }
 
     /** SplitMix64's finisher: a bijection of 64 bits. */
-    static long mix(long value) {
+    public static long mix(long value) {
         long z = value + 0x9E3779B97F4A7C15L;
         z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
         z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;

@@ -1,0 +1,146 @@
+package cloze.image;
+
+import cloze.data.DataException;
+import cloze.data.Permutation;
+import java.io.IOException;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Training batches of images: an epoch visits every image once, in an order that the seed and the epoch give. What a batch
+ * holds depends on (seed, index) alone, whatever the number of threads, which makes resuming exact. While one batch is
+ * worked on, the next are read and augmented on other threads. In the place of an image that can not be read comes the next
+ * one of the epoch.
+ */
+public final class ImageBatches implements AutoCloseable {
+    private static final int HOPELESS = 1000; // images in a row that can not be read
+
+    private final ImageSet images;
+    private final Augmentation augmentation;
+    private final int batch;
+    private final long seed;
+    private final Unreadable unreadable;
+    private final int ahead;
+    private final ExecutorService threads;
+    private final Map<Long, Future<ImageBatch>> pending = new TreeMap<>();
+
+    /**
+     * Begins to read when the first batch is asked for.
+     *
+     * @param batch B
+     * @param seed of order and augmentation
+     * @param threads that read ahead, a batch each
+     */
+    public ImageBatches(
+            ImageSet images, Augmentation augmentation, int batch, long seed, int threads, Unreadable unreadable) {
+        if (batch < 1 || threads < 1 || images.count() < 1) {
+            throw new IllegalArgumentException(
+                    "ImageBatches: batch, threads and images must be 1 or more, but are %d, %d and %d"
+                            .formatted(batch, threads, images.count()));
+        }
+        this.images = images;
+        this.augmentation = augmentation;
+        this.batch = batch;
+        this.seed = seed;
+        this.unreadable = unreadable;
+        ahead = threads + 1;
+        this.threads = Executors.newFixedThreadPool(
+                threads, Thread.ofPlatform().daemon().name("images-", 0).factory());
+    }
+
+    public ImageSet images() {
+        return images;
+    }
+
+    public Augmentation augmentation() {
+        return augmentation;
+    }
+
+    /** B */
+    public int batch() {
+        return batch;
+    }
+
+    /**
+     * Waits for batch {@code index} and has the next ones made. For one thread at a time.
+     *
+     * @throws IOException if images can not be read and none may be left out, or too many in a row
+     */
+    public ImageBatch at(long index) throws IOException {
+        forget(index);
+        Future<ImageBatch> first = pending.remove(index);
+        if (first == null) {
+            first = threads.submit(() -> make(index));
+        }
+        for (long i = index + 1; i <= index + ahead; i++) {
+            pending.computeIfAbsent(i, wanted -> threads.submit(() -> make(wanted)));
+        }
+        try {
+            return first.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException because) {
+                throw because;
+            }
+            throw new IllegalStateException("batch %d can not be made".formatted(index), e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while waiting for batch " + index, e);
+        }
+    }
+
+    /** Batches that are no longer wanted, where the run has jumped. */
+    private void forget(long index) {
+        for (var each = pending.entrySet().iterator(); each.hasNext(); ) {
+            var entry = each.next();
+            if (entry.getKey() < index || entry.getKey() > index + ahead) {
+                entry.getValue().cancel(false);
+                each.remove();
+            }
+        }
+    }
+
+    private ImageBatch make(long index) throws IOException {
+        float[] pixels = new float[Math.multiplyExact(batch, augmentation.size())];
+        int[] labels = new int[batch];
+        for (int b = 0; b < batch; b++) {
+            long sample = index * batch + b;
+            int image = read(sample, pixels, b * augmentation.size());
+            labels[b] = images.label(image);
+        }
+        return new ImageBatch(pixels, labels);
+    }
+
+    /** The image that comes as sample {@code sample}, counted over all epochs. */
+    private int read(long sample, float[] to, int at) throws IOException {
+        int n = images.count();
+        long epoch = sample / n;
+        long key = Permutation.mix(seed ^ Permutation.mix(epoch));
+        var order = new Permutation(n, key);
+        for (int next = 0; next < Math.min(n, HOPELESS); next++) {
+            int image = (int) order.at((sample + next) % n);
+            try {
+                augmentation.apply(images.read(image), Permutation.mix(key + sample), to, at);
+                return image;
+            } catch (IOException e) {
+                unreadable.add(image, images.name(image), e);
+            }
+        }
+        throw new DataException("%d images in a row can not be read, the last %s"
+                .formatted(Math.min(n, HOPELESS), images.name((int) order.at(sample % n))));
+    }
+
+    @Override
+    public void close() {
+        threads.shutdownNow();
+        try {
+            threads.awaitTermination(1, TimeUnit.MINUTES);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,146 @@
+package cloze.image;
+
+import cloze.data.DataException;
+import cloze.data.Permutation;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Images to learn from and images held out.
+ *
+ * @param train to learn from
+ * @param heldOut never learnt from
+ */
+public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseable {
+    /** Clothes in grey, 28 x 28: the default. */
+    public static final String FASHION_MNIST = "fashion-mnist";
+
+    /** Things and animals in colour, 32 x 32. */
+    public static final String CIFAR_10 = "cifar-10";
+
+    private static final List<String> FASHION = List.of(
+            "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot");
+    private static final List<String> DIGITS =
+            IntStream.range(0, 10).mapToObj(Integer::toString).toList();
+    private static final List<String> CIFAR =
+            List.of("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck");
+    private static final List<String> HELD_OUT = List.of("val", "valid", "validation", "test");
+    private static final long SPLIT = 0x5b1a7; // the same images are held out in every run
+
+    /**
+     * Opens what a user names.
+     *
+     * @param data a folder of images (sub-folders are classes; of {@code train} and {@code val} or {@code test} the second is
+     *     held out), a list of files ({@code .txt}, {@code .tsv}), IDX images, an archive that {@link ImageArchive} reads, or
+     *     the name of an installed set
+     * @param cache folder of what was installed ({@code data/NAME})
+     * @param heldOut share that is held out where the data do not say which
+     */
+    public static ImageData open(String data, Path cache, double heldOut) throws IOException {
+        Path path = Path.of(data);
+        if (!Files.exists(path)) {
+            Path installed = cache.resolve("data").resolve(data);
+            if (!Files.exists(installed)) {
+                throw new DataException(
+                        "no images '%1$s': it is no file or folder, and not installed (build-scripts/data %1$s installs it if it is one of the named sets)"
+                                .formatted(data));
+            }
+            path = installed;
+        }
+        ImageData known = known(path);
+        if (known != null) {
+            return known;
+        }
+        Path train = path.resolve("train");
+        if (Files.isDirectory(train)) {
+            for (String name : HELD_OUT) {
+                if (Files.isDirectory(path.resolve(name))) {
+                    return new ImageData(set(train), set(path.resolve(name)));
+                }
+            }
+        }
+        return split(set(path), heldOut);
+    }
+
+    /** A folder of one of the sets that build-scripts/data installs. */
+    private static @Nullable ImageData known(Path folder) throws IOException {
+        if (Files.exists(folder.resolve("train-images-idx3-ubyte.gz"))) {
+            return new ImageData(idx(folder, "train"), idx(folder, "t10k"));
+        }
+        if (Files.exists(folder.resolve("data_batch_1.png"))) {
+            List<Path> batches = IntStream.rangeClosed(1, 5)
+                    .mapToObj(i -> folder.resolve("data_batch_%d.png".formatted(i)))
+                    .toList();
+            return new ImageData(
+                    cifar(batches, folder.resolve("train_lables.json")),
+                    cifar(List.of(folder.resolve("test_batch.png")), folder.resolve("test_lables.json")));
+        }
+        return null;
+    }
+
+    private static ImageSet idx(Path folder, String part) throws IOException {
+        List<String> classes = folder.endsWith(FASHION_MNIST) ? FASHION : DIGITS; // MNIST has files of the same names
+        return IdxImages.read(
+                folder.resolve(part + "-images-idx3-ubyte.gz"),
+                folder.resolve(part + "-labels-idx1-ubyte.gz"),
+                classes);
+    }
+
+    private static ImageSet cifar(List<Path> files, Path labels) throws IOException {
+        return PackedImages.read(files, labels, 32, CIFAR, ImageCodec.installed());
+    }
+
+    /** All images of a folder, a list, or an archive. */
+    public static ImageSet set(Path path) throws IOException {
+        if (Files.isDirectory(path)) {
+            return ImageFiles.folder(path, ImageCodec.installed());
+        }
+        for (ImageArchive archive : ServiceLoader.load(ImageArchive.class)) {
+            if (archive.reads(path)) {
+                return archive.open(path, ImageCodec.installed());
+            }
+        }
+        return switch (ImageCodec.ending(path)) {
+            case "txt", "tsv" -> ImageFiles.list(path, ImageCodec.installed());
+            case "gz", "idx", "idx3-ubyte" -> IdxImages.read(path);
+            default ->
+                throw new DataException(
+                        path,
+                        "name",
+                        "a folder of images, a list of files (.txt, .tsv), IDX (.gz, .idx), or an archive (.tar, .parquet)",
+                        "a file of another kind");
+        };
+    }
+
+    private static ImageData split(ImageSet all, double share) throws IOException {
+        int n = all.count();
+        int held = (int) Math.round(n * share);
+        if (held < 1 || held >= n) {
+            throw new DataException(
+                    "%d images are too few to learn from some and hold out %s of them".formatted(n, share));
+        }
+        var order = new Permutation(n, SPLIT);
+        List<Integer> shuffled = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            shuffled.add((int) order.at(i));
+        }
+        List<Integer> test = shuffled.subList(0, held);
+        List<Integer> train = shuffled.subList(held, n);
+        test.sort(Comparator.naturalOrder());
+        train.sort(Comparator.naturalOrder());
+        return new ImageData(all.subset(train), all.subset(test));
+    }
+
+    @Override
+    public void close() throws IOException {
+        train.close();
+        heldOut.close();
+    }
+}

@@ -1,0 +1,92 @@
+package cloze.media;
+
+import cloze.data.DataException;
+import cloze.image.ImageCodec;
+import cloze.image.Picture;
+import com.drew.imaging.ImageMetadataReader;
+import com.drew.imaging.ImageProcessingException;
+import com.drew.metadata.Directory;
+import com.drew.metadata.exif.ExifDirectoryBase;
+import com.drew.metadata.exif.ExifIFD0Directory;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.Set;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.stream.ImageInputStream;
+import javax.imageio.stream.MemoryCacheImageInputStream;
+
+/**
+ * JPEG (also CMYK and grey), PNG, WebP, TIFF, GIF (its first image) and BMP, through ImageIO and the plug-ins of
+ * TwelveMonkeys; upright by their EXIF orientation, on white where they are transparent.
+ */
+public final class ImageIoCodec implements ImageCodec {
+    private static final Set<String> ENDINGS = Set.of("jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "gif", "bmp");
+
+    @Override
+    public boolean reads(String name) {
+        return ENDINGS.contains(ImageCodec.ending(Path.of(name)));
+    }
+
+    @Override
+    public Picture decode(String name, byte[] encoded) throws IOException {
+        try {
+            return PictureSamples.of(read(name, encoded)).oriented(orientation(encoded));
+        } catch (DataException e) {
+            throw e;
+        } catch (IOException | RuntimeException | StackOverflowError e) {
+            throw broken(name, e); // readers of hostile files throw what comes
+        } catch (OutOfMemoryError e) {
+            throw broken(name, e); // a size that is declared once more inside
+        }
+    }
+
+    private static DataException broken(String name, Throwable because) {
+        String reason = because.getMessage() == null ? because.toString() : because.getMessage();
+        return new DataException("%s: expected an image that can be decoded: %s".formatted(name, reason), because);
+    }
+
+    private static BufferedImage read(String name, byte[] encoded) throws IOException {
+        try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(encoded))) {
+            Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
+            if (!readers.hasNext()) {
+                throw new DataException(name, "byte 0", "JPEG, PNG, WebP, TIFF, GIF or BMP", start(encoded));
+            }
+            ImageReader reader = readers.next();
+            try {
+                reader.setInput(in, true, true);
+                long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
+                if (pixels > LARGEST) {
+                    String size = "%d x %d".formatted(reader.getWidth(0), reader.getHeight(0));
+                    throw new DataException(name, "header", "at most %d pixels".formatted(LARGEST), size);
+                }
+                return reader.read(0);
+            } finally {
+                reader.dispose();
+            }
+        }
+    }
+
+    private static String start(byte[] encoded) {
+        var hex = new StringBuilder();
+        for (int i = 0; i < Math.min(8, encoded.length); i++) {
+            hex.append("%02x ".formatted(encoded[i] & 0xFF));
+        }
+        return encoded.length == 0 ? "an empty file" : hex.toString().strip();
+    }
+
+    /** 1 to 8; 1 where nothing is said. */
+    private static int orientation(byte[] encoded) {
+        try {
+            var metadata = ImageMetadataReader.readMetadata(new ByteArrayInputStream(encoded), encoded.length);
+            Directory exif = metadata.getFirstDirectoryOfType(ExifIFD0Directory.class);
+            Integer said = exif == null ? null : exif.getInteger(ExifDirectoryBase.TAG_ORIENTATION);
+            return said == null ? 1 : said;
+        } catch (ImageProcessingException | IOException | RuntimeException e) {
+            return 1; // the picture itself could be read
+        }
+    }
+}

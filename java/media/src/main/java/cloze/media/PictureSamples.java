@@ -1,0 +1,83 @@
+package cloze.media;
+
+import cloze.image.Picture;
+import java.awt.Transparency;
+import java.awt.color.ColorSpace;
+import java.awt.image.BufferedImage;
+import java.awt.image.DataBuffer;
+import java.awt.image.DataBufferByte;
+import java.awt.image.Raster;
+
+/** The samples of an image that ImageIO has read. */
+final class PictureSamples {
+    private PictureSamples() {}
+
+    static Picture of(BufferedImage image) {
+        if (image.getType() == BufferedImage.TYPE_3BYTE_BGR) {
+            return bgr(image);
+        }
+        boolean grey = image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_GRAY;
+        return grey && image.getColorModel().getTransparency() == Transparency.OPAQUE ? grey(image) : rgb(image);
+    }
+
+    private static Picture bgr(BufferedImage image) {
+        byte[] from = ((DataBufferByte) image.getRaster().getDataBuffer()).getData();
+        int pixels = image.getHeight() * image.getWidth();
+        byte[] to = new byte[3 * pixels];
+        if (from.length != to.length) {
+            return rgb(image); // a part of a larger one
+        }
+        for (int i = 0; i < to.length; i += 3) {
+            to[i] = from[i + 2];
+            to[i + 1] = from[i + 1];
+            to[i + 2] = from[i];
+        }
+        return new Picture(image.getHeight(), image.getWidth(), 3, to);
+    }
+
+    /** The samples as they are stored: Java's grey is linear, and its conversion would make them lighter. */
+    private static Picture grey(BufferedImage image) {
+        Raster raster = image.getRaster();
+        int w = image.getWidth();
+        byte[] to = new byte[image.getHeight() * w];
+        int[] row = new int[w];
+        int bits = image.getColorModel().getComponentSize(0);
+        boolean floats = raster.getTransferType() == DataBuffer.TYPE_FLOAT;
+        for (int y = 0; y < image.getHeight(); y++) {
+            raster.getSamples(0, y, w, 1, 0, row);
+            for (int x = 0; x < w; x++) {
+                int value = floats ? Math.round(255 * raster.getSampleFloat(x, y, 0)) : toByte(row[x], bits);
+                to[y * w + x] = (byte) Math.clamp(value, 0, 255);
+            }
+        }
+        return new Picture(image.getHeight(), w, 1, to);
+    }
+
+    private static int toByte(int sample, int bits) {
+        if (bits == 8) {
+            return sample;
+        }
+        return bits > 8 ? sample >>> (bits - 8) : sample * 255 / ((1 << bits) - 1);
+    }
+
+    private static Picture rgb(BufferedImage image) {
+        int w = image.getWidth();
+        byte[] to = new byte[3 * image.getHeight() * w];
+        int[] row = new int[w];
+        for (int y = 0; y < image.getHeight(); y++) {
+            image.getRGB(0, y, w, 1, row, 0, w);
+            for (int x = 0; x < w; x++) {
+                int at = 3 * (y * w + x);
+                to[at] = onWhite(row[x] >> 16, row[x] >>> 24);
+                to[at + 1] = onWhite(row[x] >> 8, row[x] >>> 24);
+                to[at + 2] = onWhite(row[x], row[x] >>> 24);
+            }
+        }
+        return new Picture(image.getHeight(), w, 3, to);
+    }
+
+    private static byte onWhite(int sample, int alpha) {
+        int value = sample & 0xFF;
+        return (byte) (alpha == 255 ? value : (value * alpha + 255 * (255 - alpha) + 127) / 255);
+    }
+}
