@@ -147,7 +147,7 @@ class MaeTest {
     @Test
     void sizes_that_do_not_fit_are_refused() {
         assertThatThrownBy(() -> SMALL.withImage(28, 1, 5))
-                .hasMessage("MaeConfig: images of 28 x 28 pixels can not be cut into patches of 5 x 5");
+                .hasMessage("VitConfig: images of 28 x 28 pixels can not be cut into patches of 5 x 5");
         assertThatThrownBy(() -> SMALL.withRatio(0.96))
                 .hasMessage("the ratio of hidden patches must be in [0, 0.95], but it is 0.96");
         assertThatThrownBy(() -> MaeConfig.preset("vit-giant"))

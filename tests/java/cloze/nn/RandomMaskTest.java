@@ -78,6 +78,19 @@ class RandomMaskTest {
         assertThat(masks).allMatch(masks.getFirst()::equals);
     }
 
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("devices")
+    void given_numbers_keep_the_smallest_of_each_image(Device device) {
+        try (Backend backend = device.open(2);
+                Scope scope = backend.memory().scope("test")) {
+            float[] noise = {0.5f, 0.25f, 0.75f, 0.25f, 0.9f, 0.1f, 0.3f, 0.2f};
+            var made = new Drawn(backend, RandomMask.of(Tape.inference(backend, scope), noise, 4, 2, 1));
+            assertThat(made.keep).containsExactly(1, 3, 1, 3);
+            assertThat(made.restore).containsExactly(0, 3, 1, 4, 2, 0, 4, 1, 3, 2);
+            assertThat(made.mask).containsExactly(1, 0, 1, 0, 1, 0, 1, 0);
+        }
+    }
+
     @Test
     void keeps_every_patch_as_often_as_another() {
         int images = 4000;

@@ -1,6 +1,7 @@
 package cloze.checkpoint;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -14,8 +15,8 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.NullNode;
 
-/** A foreign {@code config.json}, read key by key; what is wrong is said with its key. */
-record ConfigJson(Path file, JsonNode root) {
+/** A {@code config.json}, read key by key; what is wrong is said with its key. */
+public final class ConfigJson {
     static final String NAME = "config.json";
     static final JsonNode NONE = NullNode.getInstance();
     private static final long LONGEST = 1 << 20;
@@ -25,7 +26,20 @@ record ConfigJson(Path file, JsonNode root) {
             .enable(SerializationFeature.INDENT_OUTPUT)
             .build();
 
-    static ConfigJson read(Path path) throws IOException {
+    private final Path file;
+    private final JsonNode root;
+
+    private ConfigJson(Path file, JsonNode root) {
+        this.file = file;
+        this.root = root;
+    }
+
+    public Path file() {
+        return file;
+    }
+
+    /** Reads a file, or {@code config.json} of a folder. */
+    public static ConfigJson read(Path path) throws IOException {
         Path file = Files.isDirectory(path) ? path.resolve(NAME) : path;
         if (!Files.isRegularFile(file) || Files.size(file) > LONGEST) {
             String actual = Files.exists(file) ? "something else" : "missing";
@@ -50,7 +64,67 @@ record ConfigJson(Path file, JsonNode root) {
         return JSON.writeValueAsBytes(json);
     }
 
-    int whole(String key, int absent) throws CheckpointException {
+    /** Writes {@code config.json} into a folder, in the place of one that may be there. */
+    public static void write(Path folder, Map<String, Object> json) throws IOException {
+        ByteBuffer bytes = ByteBuffer.wrap(bytes(json));
+        DurableFiles.replace(folder.resolve(NAME), channel -> {
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+        });
+    }
+
+    /** The object under a key; an empty one if it is absent. */
+    public ConfigJson object(String key) throws CheckpointException {
+        JsonNode value = root.path(key);
+        if (missing(value)) {
+            return new ConfigJson(file, JSON.createObjectNode());
+        }
+        if (!value.isObject()) {
+            throw new CheckpointException(file, key, "an object", value.toString());
+        }
+        return new ConfigJson(file, value);
+    }
+
+    public boolean has(String key) {
+        return !missing(root.path(key));
+    }
+
+    private void require(String key) throws CheckpointException {
+        if (!has(key)) {
+            throw new CheckpointException(file, key, "given", "missing");
+        }
+    }
+
+    /** A number that must be there. */
+    public int whole(String key) throws CheckpointException {
+        require(key);
+        return whole(key, 0);
+    }
+
+    public String text(String key, String absent) throws CheckpointException {
+        JsonNode value = root.path(key);
+        if (missing(value)) {
+            return absent;
+        }
+        if (!value.isString()) {
+            throw new CheckpointException(file, key, "a text", value.toString());
+        }
+        return value.stringValue();
+    }
+
+    public boolean flag(String key, boolean absent) throws CheckpointException {
+        JsonNode value = root.path(key);
+        if (missing(value)) {
+            return absent;
+        }
+        if (!value.isBoolean()) {
+            throw new CheckpointException(file, key, "true or false", value.toString());
+        }
+        return value.booleanValue();
+    }
+
+    public int whole(String key, int absent) throws CheckpointException {
         JsonNode value = root.path(key);
         if (missing(value)) {
             return absent;
@@ -61,7 +135,7 @@ record ConfigJson(Path file, JsonNode root) {
         return value.intValue();
     }
 
-    double number(String key, double absent) throws CheckpointException {
+    public double number(String key, double absent) throws CheckpointException {
         JsonNode value = root.path(key);
         if (missing(value)) {
             return absent;
@@ -72,14 +146,14 @@ record ConfigJson(Path file, JsonNode root) {
         return value.doubleValue();
     }
 
-    void requireNumber(String key, double absent, double expected, String because) throws CheckpointException {
+    public void requireNumber(String key, double absent, double expected, String because) throws CheckpointException {
         double actual = number(key, absent);
         if (actual != expected) {
             throw new CheckpointException(file, key, expected + ", which is " + because, "" + actual);
         }
     }
 
-    void requireText(String key, String absent, List<String> known) throws CheckpointException {
+    public void requireText(String key, String absent, List<String> known) throws CheckpointException {
         JsonNode value = root.path(key);
         String actual = missing(value) ? absent : value.isString() ? value.stringValue() : value.toString();
         if (!known.contains(actual)) {
@@ -87,7 +161,7 @@ record ConfigJson(Path file, JsonNode root) {
         }
     }
 
-    void requireFlag(String key, boolean absent, boolean expected) throws CheckpointException {
+    public void requireFlag(String key, boolean absent, boolean expected) throws CheckpointException {
         JsonNode value = root.path(key);
         boolean same = missing(value) ? absent == expected : value.isBoolean() && value.booleanValue() == expected;
         if (!same) {

@@ -1,7 +1,6 @@
 package cloze.checkpoint;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -96,11 +95,6 @@ public record GptTwoConfig(
         json.put("eos_token_id", end);
         json.put("tie_word_embeddings", true);
         json.put("torch_dtype", "float32");
-        ByteBuffer bytes = ByteBuffer.wrap(ConfigJson.bytes(json));
-        DurableFiles.replace(folder.resolve(ConfigJson.NAME), channel -> {
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-        });
+        ConfigJson.write(folder, json);
     }
 }

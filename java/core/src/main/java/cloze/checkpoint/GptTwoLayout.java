@@ -37,12 +37,12 @@ public final class GptTwoLayout {
 
     private static void plain(List<Mapping> mappings, String... names) {
         for (String name : names) {
-            mappings.add(new Mapping(name, name, false));
+            mappings.add(new Mapping(name, name, new TensorForm.Same()));
         }
     }
 
     private static void linear(List<Mapping> mappings, String name) {
-        mappings.add(new Mapping(name + ".weight", name + ".weight", true));
-        mappings.add(new Mapping(name + ".bias", name + ".bias", false));
+        mappings.add(new Mapping(name + ".weight", name + ".weight", new TensorForm.Transposed()));
+        mappings.add(new Mapping(name + ".bias", name + ".bias", new TensorForm.Same()));
     }
 }

@@ -4,6 +4,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -15,7 +16,7 @@ import java.util.function.Predicate;
 /**
  * How a model's parameters are named and turned in somebody's files, in both directions.
  *
- * @param mappings every parameter of the model, once
+ * @param mappings every parameter of the model, once or in parts
  * @param prefix what may stand in front of all names in a file, and does in ours; may be empty
  * @param ties names in a file, without prefix, whose tensor repeats another: left out when writing, compared when reading
  * @param ignored names in a file, without prefix, that are no parameters
@@ -26,9 +27,9 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
      *
      * @param file its name in a file, without prefix
      * @param model its name in the model
-     * @param transposed whether the file has [in, out] where the model has [out, in]
+     * @param form how the file holds it; several mappings may each hold a part of one parameter
      */
-    public record Mapping(String file, String model, boolean transposed) {}
+    public record Mapping(String file, String model, TensorForm form) {}
 
     /** A parameter's place in host memory: dense f32. */
     public record Values(Shape shape, MemorySegment floats) {
@@ -43,10 +44,18 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
         public static Values of(Tensor tensor) {
             return new Values(tensor.shape(), Safetensors.elements(tensor));
         }
+    }
 
-        private Shape shapeInFile(boolean transposed) {
-            return transposed ? new Shape(shape.extent(1), shape.extent(0)) : shape;
-        }
+    /**
+     * Parameters under their own names and in their own shapes.
+     *
+     * @param ignored names of other tensors that may be in the file
+     */
+    public static Layout own(Collection<String> names, Collection<String> ignored) {
+        List<Mapping> mappings = names.stream()
+                .map(name -> new Mapping(name, name, new TensorForm.Same()))
+                .toList();
+        return new Layout(mappings, "", Map.of(), Set.copyOf(ignored)::contains);
     }
 
     public Layout {
@@ -82,12 +91,7 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
         }
         for (Mapping mapping : mappings) {
             String name = stored.getOrDefault(mapping.file(), mapping.file());
-            MemorySegment floats = values(parameters, mapping).floats();
-            if (mapping.transposed()) {
-                file.copyTransposedTo(name, floats);
-            } else {
-                file.copyTo(name, floats);
-            }
+            mapping.form().read(file, name, values(parameters, mapping));
         }
     }
 
@@ -104,7 +108,7 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
     }
 
     private static void checkFits(StoredTensor stored, Mapping mapping, Values values, List<String> problems) {
-        Shape expected = values.shapeInFile(mapping.transposed());
+        Shape expected = mapping.form().inFile(values.shape());
         if (!stored.shape().equals(expected)) {
             problems.add("shape of %s must be %s, but is %s".formatted(mapping.file(), expected, stored.shape()));
         } else if (!stored.type().convertsToFloat()) {
@@ -134,28 +138,19 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
         requireMapped(parameters);
         for (Mapping mapping : mappings) {
             Values values = values(parameters, mapping);
-            Shape shape = values.shapeInFile(mapping.transposed());
-            String name = prefix + mapping.file();
-            if (mapping.transposed()) {
-                to.add(name, StoredType.F32, shape, memory -> {
-                    MemorySegment turned = memory.allocate(values.floats().byteSize(), Float.BYTES);
-                    var floats = new FloatConversion(values.floats(), StoredType.F32);
-                    floats.copyTransposedTo(turned, shape.extent(1), shape.extent(0));
-                    return turned;
-                });
-            } else {
-                to.add(name, StoredType.F32, shape, values.floats());
-            }
+            to.add(
+                    prefix + mapping.file(),
+                    StoredType.F32,
+                    mapping.form().inFile(values.shape()),
+                    memory -> mapping.form().elements(values, memory));
         }
     }
 
     private static Values values(Map<String, Values> parameters, Mapping mapping) {
         Values values = parameters.get(mapping.model());
-        if (values == null || (mapping.transposed() && values.shape().rank() != 2)) {
-            String actual = values == null ? "missing" : values.shape().toString();
-            String expected = mapping.transposed() ? "a matrix" : "given";
+        if (values == null) {
             throw new IllegalArgumentException(
-                    "Layout: parameter %s must be %s, but is %s".formatted(mapping.model(), expected, actual));
+                    "Layout: parameter %s must be given, but is missing".formatted(mapping.model()));
         }
         return values;
     }

@@ -12,10 +12,7 @@ import cloze.nn.Norm;
 import cloze.nn.Parameters;
 import cloze.op.Heads;
 import cloze.tensor.Scope;
-import cloze.tensor.Tensor;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -138,42 +135,15 @@ public final class GptFolder {
         Parameters.Built<Gpt> built = Parameters.build(backend, scope, 0, p -> new Gpt(config, p));
         boolean gptTwo =
                 "gpt2".equals(read(folder.resolve(CONFIG)).path("model_type").asString(""));
-        Layout layout = gptTwo ? GptTwoLayout.of(config.layers()) : ownLayout(built.parameters());
+        Layout layout = gptTwo
+                ? GptTwoLayout.of(config.layers())
+                : Layout.own(HostParameters.names(built.parameters()), List.of());
         try (var file = Safetensors.open(folder);
-                var arena = Arena.ofConfined()) {
-            Map<String, Layout.Values> host = host(built.parameters(), arena);
-            layout.read(file, host);
-            for (Tensor parameter : built.parameters().tensors()) {
-                backend.upload(floats(host, parameter), parameter);
-            }
-            built.parameters().refresh();
+                var host = new HostParameters(built.parameters(), backend)) {
+            layout.read(file, host.values());
+            host.upload();
         }
         return built;
-    }
-
-    /** Room on the host for every parameter. */
-    private static Map<String, Layout.Values> host(Parameters parameters, Arena arena) {
-        var host = new LinkedHashMap<String, Layout.Values>();
-        for (Tensor parameter : parameters.tensors()) {
-            MemorySegment floats = arena.allocate(parameter.bytes(), 64);
-            host.put(parameter.name(), new Layout.Values(parameter.shape(), floats));
-        }
-        return host;
-    }
-
-    private static MemorySegment floats(Map<String, Layout.Values> host, Tensor parameter) {
-        Layout.Values values = host.get(parameter.name());
-        if (values == null) {
-            throw new IllegalArgumentException("no values for " + parameter);
-        }
-        return values.floats();
-    }
-
-    private static Layout ownLayout(Parameters parameters) {
-        List<Layout.Mapping> mappings = parameters.tensors().stream()
-                .map(p -> new Layout.Mapping(p.name(), p.name(), false))
-                .toList();
-        return new Layout(mappings, "", Map.of(), _ -> false);
     }
 
     /**
@@ -194,13 +164,10 @@ public final class GptFolder {
         Files.createDirectories(folder);
         new GptTwoConfig(c.layers(), c.heads().queries(), c.width(), c.context(), c.vocabulary(), EPSILON, c.dropout())
                 .write(folder, endOfText);
-        try (var arena = Arena.ofConfined()) {
-            Map<String, Layout.Values> host = host(parameters, arena);
-            for (Tensor parameter : parameters.tensors()) {
-                backend.download(parameter, floats(host, parameter));
-            }
+        try (var host = new HostParameters(parameters, backend)) {
+            host.download();
             var writer = new SafetensorsWriter();
-            GptTwoLayout.of(c.layers()).write(host, writer);
+            GptTwoLayout.of(c.layers()).write(host.values(), writer);
             writer.metadata("format", "pt").writeFolder(folder, SHARD);
         }
     }

@@ -19,14 +19,39 @@ import java.util.Map;
  */
 public record MaeConfig(
         int image, int channels, int patch, Stack encoder, Stack decoder, double ratio, boolean normalize) {
-    /** Transformer blocks of width D with mlps of 4 D. */
-    public record Stack(int layers, int width, int heads) {
+    /** How the places of patches enter. */
+    public enum Positions {
+        /** A fixed table of sines and cosines. */
+        SIN_COS,
+        /** A table of parameters, as in fine-tuned encoders and in those for images of another size. */
+        LEARNED
+    }
+
+    /**
+     * Transformer blocks of width D with mlps of 4 D.
+     *
+     * @param epsilon added to the variance by the norms
+     */
+    public record Stack(int layers, int width, int heads, Positions positions, float epsilon) {
+        /** As in the paper's code. */
+        public static final float EPSILON = 1e-6f;
+
+        /** As in the paper: fixed positions. */
+        public Stack(int layers, int width, int heads) {
+            this(layers, width, heads, Positions.SIN_COS, EPSILON);
+        }
+
         public Stack {
             require(
                     layers > 0 && heads > 0,
                     "layers and heads must be 1 or more, but they are " + layers + " and " + heads);
             require(width % heads == 0, "a width of " + width + " is not a multiple of " + heads + " heads");
             require(width % 4 == 0, "a width of " + width + " is not a multiple of 4, as sin-cos positions need");
+            require(epsilon > 0 && epsilon < 1, "epsilon must be in (0, 1), but it is " + epsilon);
+        }
+
+        public Stack withPositions(Positions kind) {
+            return new Stack(layers, width, heads, kind, epsilon);
         }
     }
 
@@ -36,10 +61,7 @@ public record MaeConfig(
     private static final Map<String, MaeConfig> PRESETS = presets();
 
     public MaeConfig {
-        require(
-                image > 0 && patch > 0 && image % patch == 0,
-                "images of %1$d x %1$d pixels can not be cut into patches of %2$d x %2$d".formatted(image, patch));
-        require(channels > 0, "channels must be 1 or more, but it is " + channels);
+        var _ = new VitConfig(image, channels, patch, encoder); // checks that the sizes fit
         var _ = RandomMask.kept(1, ratio); // checks the ratio
     }
 
@@ -103,14 +125,19 @@ public record MaeConfig(
         return new MaeConfig(image, channels, patch, encoder, decoder, ratio, on);
     }
 
+    /** The encoder alone. */
+    public VitConfig vit() {
+        return new VitConfig(image, channels, patch, encoder);
+    }
+
     /** Patches along a side. */
     public int grid() {
-        return image / patch;
+        return vit().grid();
     }
 
     /** N */
     public int patches() {
-        return grid() * grid();
+        return vit().patches();
     }
 
     /** M, the patches that the encoder sees. */
@@ -120,6 +147,6 @@ public record MaeConfig(
 
     /** P P C, the numbers of a patch. */
     public int pixels() {
-        return patch * patch * channels;
+        return vit().pixels();
     }
 }

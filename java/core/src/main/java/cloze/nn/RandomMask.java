@@ -6,6 +6,8 @@ import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
+import java.util.Comparator;
+import java.util.stream.IntStream;
 
 /**
  * Which patches of each image are hidden: every patch draws a number, the M smallest are kept. Positions count from
@@ -43,15 +45,59 @@ public record RandomMask(Tensor idsKeep, Tensor idsRestore, Tensor mask) {
         return Math.max(1, (int) (patches * (1 - ratio)));
     }
 
-    /** @param offset differs between steps */
-    public static RandomMask draw(Tape tape, int images, int patches, int kept, int lead, long seed, long offset) {
+    /**
+     * The mask that given numbers make; the smaller index is first where two are equal.
+     *
+     * @param noise [B, N]
+     */
+    public static RandomMask of(Tape tape, float[] noise, int patches, int kept, int lead) {
+        int images = noise.length / patches;
+        var keep = new int[images * kept];
+        var restore = new int[images * (lead + patches)];
+        var mask = new int[images * patches];
+        for (int image = 0; image < images; image++) {
+            int row = image * patches;
+            int place = image * (lead + patches);
+            for (int i = 0; i < lead; i++) {
+                restore[place + i] = i;
+            }
+            int[] order = order(noise, row, patches);
+            System.arraycopy(order, 0, keep, image * kept, kept);
+            for (int rank = 0; rank < patches; rank++) {
+                restore[place + lead + order[rank]] = lead + rank;
+                mask[row + order[rank]] = rank < kept ? 0 : 1;
+            }
+        }
+        RandomMask made = room(tape, images, patches, kept, lead);
         Backend backend = tape.backend();
+        backend.set(made.idsKeep, keep);
+        backend.set(made.idsRestore, restore);
+        backend.set(made.mask, mask);
+        return made;
+    }
+
+    /** The patches of one image, smallest number first. */
+    private static int[] order(float[] noise, int row, int patches) {
+        return IntStream.range(0, patches)
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> noise[row + i])) // stable
+                .mapToInt(Integer::intValue)
+                .toArray();
+    }
+
+    private static RandomMask room(Tape tape, int images, int patches, int kept, int lead) {
         Scope scope = tape.scope();
-        var drawn = new RandomMask(
+        return new RandomMask(
                 scope.tensor("ids_keep", new Shape(images, kept), DType.I32),
                 scope.tensor("ids_restore", new Shape(images, lead + patches), DType.I32),
                 scope.tensor("mask", new Shape(images, patches), DType.I32));
-        backend.kernel(Draw.class)
+    }
+
+    /** @param offset differs between steps */
+    public static RandomMask draw(Tape tape, int images, int patches, int kept, int lead, long seed, long offset) {
+        RandomMask drawn = room(tape, images, patches, kept, lead);
+        tape.backend()
+                .kernel(Draw.class)
                 .call(drawn.idsKeep, drawn.idsRestore, drawn.mask, images, patches, kept, lead, seed, offset);
         return drawn;
     }

@@ -1,0 +1,63 @@
+package cloze.model;
+
+import cloze.autograd.Tape;
+import cloze.nn.Block;
+import cloze.nn.Init;
+import cloze.nn.Linear;
+import cloze.nn.Mlp;
+import cloze.nn.Norm;
+import cloze.nn.ParameterSource;
+import cloze.nn.SelfAttention;
+import cloze.op.AttentionMask;
+import cloze.op.Heads;
+import cloze.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Pre-norm blocks in which every token sees every other, with a norm at the end: encoder or decoder of images. */
+final class Transformer {
+    private final List<Block> blocks = new ArrayList<>();
+    private final Norm norm;
+
+    Transformer(ParameterSource p, String blockName, String normName, MaeConfig.Stack stack) {
+        for (int i = 0; i < stack.layers(); i++) {
+            blocks.add(block(p.in(blockName + "." + i), stack));
+        }
+        norm = norm(p.in(normName), stack);
+    }
+
+    static Linear linear(ParameterSource p, int in, int out) {
+        return Linear.of(p, in, out, true, Init.uniform(Math.sqrt(6.0 / (in + out)))); // Xavier
+    }
+
+    private static Norm norm(ParameterSource p, MaeConfig.Stack stack) {
+        return Norm.of(p, Norm.Kind.LAYER, stack.width(), stack.epsilon());
+    }
+
+    private static Block block(ParameterSource p, MaeConfig.Stack stack) {
+        int d = stack.width();
+        Norm norm1 = norm(p.in("norm1"), stack);
+        Linear qkv = linear(p.in("attn.qkv"), d, 3 * d);
+        Linear projection = linear(p.in("attn.proj"), d, d);
+        Norm norm2 = norm(p.in("norm2"), stack);
+        Linear expand = linear(p.in("mlp.fc1"), d, 4 * d);
+        Linear contract = linear(p.in("mlp.fc2"), 4 * d, d);
+        Heads heads = Heads.of(stack.heads(), d / stack.heads());
+        return new Block(
+                norm1,
+                new SelfAttention(qkv, projection, heads, 0, 0),
+                norm2,
+                new Mlp(expand, contract, Mlp.Kind.GELU_ERF),
+                0);
+    }
+
+    /** @param x [B, T, D] */
+    Tensor forward(Tape tape, Tensor x) {
+        var view = new SelfAttention.View.Batch(new AttentionMask.None());
+        var stream = new Norm.Residual(x, null);
+        for (Block block : blocks) {
+            stream = block.forward(tape, stream, view);
+        }
+        return norm.forward(tape, stream).y();
+    }
+}

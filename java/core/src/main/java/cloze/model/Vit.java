@@ -1,0 +1,111 @@
+package cloze.model;
+
+import cloze.autograd.Tape;
+import cloze.checkpoint.VitLayout;
+import cloze.nn.Init;
+import cloze.nn.Linear;
+import cloze.nn.ParameterSource;
+import cloze.nn.Role;
+import cloze.op.GatherTokens;
+import cloze.op.MeanPool;
+import cloze.op.Patchify;
+import cloze.op.RestoreTokens;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+
+/**
+ * The vision transformer: patches of an image as tokens behind a class token. Names of parameters are those of timm.
+ *
+ * <p>The class token always comes with its position, so that the two are one parameter, their sum.
+ *
+ * @see <a href="https://arxiv.org/abs/2010.11929">Dosovitskiy et al. 2020, section 3.1</a>
+ */
+public final class Vit {
+    static final Init TOKEN = Init.normal(0.02);
+
+    /** The class token, which is never hidden. */
+    static final int LEAD = 1;
+
+    private final VitConfig config;
+    private final Linear patchEmbed;
+    private final Tensor classToken;
+    private final GridPositions positions;
+    private final Transformer blocks;
+
+    public Vit(VitConfig config, ParameterSource p) {
+        this.config = config;
+        int d = config.stack().width();
+        patchEmbed = Transformer.linear(p.in("patch_embed.proj"), config.pixels(), d);
+        classToken = p.parameter("cls_token", new Shape(d), Role.VECTOR, TOKEN);
+        positions = new GridPositions(p, VitLayout.POSITIONS, 0, config.grid(), config.stack());
+        blocks = new Transformer(p, "blocks", "norm", config.stack());
+    }
+
+    public VitConfig config() {
+        return config;
+    }
+
+    /**
+     * The patches of a batch of images.
+     *
+     * @param images [B, H, W, C] row by row, normalised
+     * @return [B, N, P P C]
+     */
+    public Tensor patches(Tape tape, float[] images) {
+        int side = config.image();
+        int b = images.length / (side * side * config.channels());
+        Tensor x = HostValues.real(tape, "images", images, b, side, side, config.channels());
+        return tape.apply(new Patchify(x, config.patch()));
+    }
+
+    /**
+     * The tokens of patches before they have a place, {@code patches E}.
+     *
+     * @param patches [B, N, P P C]
+     * @return [B, N, D]
+     */
+    Tensor embed(Tape tape, Tensor patches) {
+        return patchEmbed.forward(tape, patches);
+    }
+
+    /** @param tokens [B, N, D] */
+    Tensor place(Tape tape, Tensor tokens) {
+        return positions.add(tape, tokens);
+    }
+
+    /**
+     * The blocks over tokens that have their places.
+     *
+     * @param tokens [B, M, D]
+     * @return [B, 1 + M, D], the class token first
+     */
+    Tensor encode(Tape tape, Tensor tokens) {
+        int m = tokens.shape().extent(1);
+        // index m is none of the m tokens, so that the class token comes in its place
+        Tensor order = HostValues.ids(tape, "class token first", tokens, LEAD + m, i -> i < LEAD ? m : i - LEAD);
+        return blocks.forward(tape, tape.apply(new RestoreTokens(tokens, classToken, order)));
+    }
+
+    /**
+     * Some patches, each at its own position.
+     *
+     * @param idsKeep [B, M] i32
+     * @return [B, 1 + M, D], the class token first
+     */
+    public Tensor encode(Tape tape, Tensor patches, Tensor idsKeep) {
+        Tensor placed = place(tape, embed(tape, patches)); // before masking
+        return encode(tape, tape.apply(new GatherTokens(placed, idsKeep)));
+    }
+
+    /** What a whole image is to the encoder: the mean of its patches' tokens, [B, D]. */
+    public Tensor features(Tape tape, Tensor patches) {
+        return tape.apply(new MeanPool(behindClassToken(tape, encode(tape, place(tape, embed(tape, patches)))), null));
+    }
+
+    /** @param tokens [B, 1 + N, D] */
+    Tensor behindClassToken(Tape tape, Tensor tokens) {
+        int n = config.patches();
+        Tensor ids = HostValues.ids(tape, "behind the class token", tokens, n, i -> LEAD + i);
+        return tape.apply(new GatherTokens(tokens, ids));
+    }
+}

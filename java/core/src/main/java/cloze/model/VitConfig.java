@@ -1,0 +1,46 @@
+package cloze.model;
+
+/**
+ * Sizes of a vision transformer.
+ *
+ * @param image pixels of a side
+ * @param channels C
+ * @param patch P, which divides the side
+ * @param stack its blocks
+ */
+public record VitConfig(int image, int channels, int patch, MaeConfig.Stack stack) {
+    public VitConfig {
+        if (image <= 0 || patch <= 0 || image % patch != 0) {
+            throw new IllegalArgumentException(
+                    "VitConfig: images of %1$d x %1$d pixels can not be cut into patches of %2$d x %2$d"
+                            .formatted(image, patch));
+        }
+        if (channels <= 0) {
+            throw new IllegalArgumentException("VitConfig: channels must be 1 or more, but it is " + channels);
+        }
+    }
+
+    /** For images of another size. */
+    public VitConfig withImage(int side) {
+        return new VitConfig(side, channels, patch, stack);
+    }
+
+    public VitConfig withStack(MaeConfig.Stack other) {
+        return new VitConfig(image, channels, patch, other);
+    }
+
+    /** Patches along a side. */
+    public int grid() {
+        return image / patch;
+    }
+
+    /** N */
+    public int patches() {
+        return grid() * grid();
+    }
+
+    /** P P C, the numbers of a patch. */
+    public int pixels() {
+        return patch * patch * channels;
+    }
+}
