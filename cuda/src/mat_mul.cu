@@ -7,13 +7,22 @@
 
 using namespace cloze;
 
+#if defined(CLOZE_BF16)
+using Product = TensorSums<bf16>;
+#elif defined(CLOZE_TF32)
+using Product = TensorSums<float>;
+#else
+using Product = ExactSums;
+#endif
+
 CLOZE_KERNEL(mat_mul_forward, const real* x, const real* weight, const float* bias, real* y, real* pre, int64_t n,
              int64_t k, int64_t m, int64_t activation) {
-    gemm<real>(n, m, k, {x, k, 1}, {weight, k, 1}, [&](int64_t row, int64_t column, float sum) {
-        if (bias) sum += bias[column];
-        if (pre) narrow(sum, pre[row * m + column]);
-        narrow(activate(activation, sum), y[row * m + column]);
-    });
+    auto finish = [&](int64_t row, int64_t column, auto step, auto sum) {
+        if (bias) sum = sum + step.load(bias + column);
+        if (pre) step.store(pre + row * m + column, sum);
+        step.store(y + row * m + column, sum.map([=](float v) { return activate(activation, v); }));
+    };
+    gemm<Product>(n, m, k, Rows<real>{x, k}, Rows<real>{weight, k}, aligned(bias, y, pre), finish);
 }
 
 CLOZE_KERNEL(mat_mul_backward, const real*, const real*, const real* pre, real* dy, real*, float*, float*, int64_t n,
@@ -28,19 +37,19 @@ CLOZE_KERNEL(mat_mul_backward, const real*, const real*, const real* pre, real* 
 CLOZE_KERNEL(mat_mul_backward_input, const real*, const real* weight, const real*, real* dy, real* dx, float*, float*,
              int64_t n, int64_t k, int64_t m, int64_t, int64_t accumulate, float*) {
     if (!dx) return;
-    gemm<real>(n, k, m, {dy, m, 1}, {weight, 1, k}, [&](int64_t row, int64_t column, float sum) {
-        real* to = dx + row * k + column;
-        narrow(accumulate & 1 ? widen(*to) + sum : sum, *to);
-    });
+    auto finish = [&](int64_t row, int64_t column, auto step, auto sum) {
+        step.put(dx + row * k + column, sum, accumulate & 1);
+    };
+    gemm<Product>(n, k, m, Rows<real>{dy, m}, Columns<real>{weight, k}, aligned(dx), finish);
 }
 
 CLOZE_KERNEL(mat_mul_backward_weight, const real* x, const real*, const real*, real* dy, real*, float* dweight, float*,
              int64_t n, int64_t k, int64_t m, int64_t, int64_t accumulate, float*) {
     if (!dweight) return;
-    gemm<real>(m, k, n, {dy, 1, m}, {x, 1, k}, [&](int64_t row, int64_t column, float sum) {
-        float* to = dweight + row * k + column;
-        *to = accumulate & 2 ? *to + sum : sum;
-    });
+    auto finish = [&](int64_t row, int64_t column, auto step, auto sum) {
+        step.put(dweight + row * k + column, sum, accumulate & 2);
+    };
+    gemm<Product>(m, k, n, Columns<real>{dy, m}, Columns<real>{x, k}, aligned(dweight), finish);
 }
 
 CLOZE_KERNEL(mat_mul_backward_columns, const real*, const real*, const real*, real* dy, real*, float*, float* dbias,

@@ -30,15 +30,19 @@ struct Buffers {
 
 // s = x x^T, or x^T x
 CLOZE_DEVICE void gram(const Buffers& at, const float* x) {
-    Operand<float> side = at.tall ? Operand<float>{x, 1, at.m} : Operand<float>{x, at.m, 1};
-    gemm<float>(at.r, at.r, at.k, side, side, [&](int64_t i, int64_t j, float sum) { at.s[i * at.r + j] = sum; });
+    auto finish = [&](int64_t i, int64_t j, auto step, auto sum) { step.store(at.s + i * at.r + j, sum); };
+    if (at.tall)
+        gemm<ExactSums>(at.r, at.r, at.k, Columns<float>{x, at.m}, Columns<float>{x, at.m}, aligned(at.s), finish);
+    else
+        gemm<ExactSums>(at.r, at.r, at.k, Rows<float>{x, at.m}, Rows<float>{x, at.m}, aligned(at.s), finish);
 }
 
 // y = t x, or x t
 CLOZE_DEVICE void turn(const Buffers& at, const float* x, float* y) {
-    Operand<float> left = at.tall ? Operand<float>{x, at.m, 1} : Operand<float>{at.t, at.n, 1};
-    Operand<float> right = at.tall ? Operand<float>{at.t, 1, at.m} : Operand<float>{x, 1, at.m};
-    gemm<float>(at.n, at.m, at.r, left, right, [&](int64_t i, int64_t j, float sum) { y[i * at.m + j] = sum; });
+    auto left = at.tall ? Rows<float>{x, at.m} : Rows<float>{at.t, at.n};
+    auto right = at.tall ? Columns<float>{at.t, at.m} : Columns<float>{x, at.m};
+    auto finish = [&](int64_t i, int64_t j, auto step, auto sum) { step.store(y + i * at.m + j, sum); };
+    gemm<ExactSums>(at.n, at.m, at.r, left, right, aligned(y), finish);
 }
 
 }  // namespace
@@ -84,9 +88,14 @@ CLOZE_KERNEL(muon_step_gram_odd, const float*, float*, float*, float* scratch, i
 CLOZE_KERNEL(muon_step_polynomial, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float,
              float, float) {
     Buffers at(scratch, n, m);
-    gemm<float>(at.r, at.r, at.r, {at.s, at.r, 1}, {at.s, at.r, 1}, [&](int64_t i, int64_t j, float sum) {
-        at.t[i * at.r + j] = b * at.s[i * at.r + j] + c * sum + (i == j ? a : 0.f);
-    });
+    auto finish = [&](int64_t i, int64_t j, auto step, auto sum) {
+        int64_t place = i * at.r + j;
+        auto square = step.load(at.s + place) * b + sum * c;
+#pragma unroll
+        for (int e = 0; e < step.width; e++) square.at[e] += i == j + e ? a : 0.f;
+        step.store(at.t + place, square);
+    };
+    gemm<ExactSums>(at.r, at.r, at.r, Rows<float>{at.s, at.r}, Rows<float>{at.s, at.r}, aligned(at.s, at.t), finish);
 }
 
 CLOZE_KERNEL(muon_step_turn_even, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float,

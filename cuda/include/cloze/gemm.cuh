@@ -1,137 +1,54 @@
 #pragma once
 
-#include "cloze/ptx.cuh"
+#include "cloze/panel.cuh"
 
-// C [n, m] = A [n, k] B [k, m] for operands whose elements lie at row * row_step + k * k_step, one of the two steps
-// being 1. A block of 256 threads makes a tile of 128 x 128; blockIdx.x counts tiles, along m first. Blocks of 32 along
-// k go through shared memory while the next is on its way in registers. f32 is multiplied by FFMA, each thread 8 x 8
-// sums; bf16 by mma.sync, each warp 64 x 32. The sum over k has one order.
+// C [n, m] = A [n, k] B [k, m], A given as n rows of k, B as m rows of k. A block of 256 threads makes a tile of
+// 128 x 128, each of its 8 warps 64 x 32; the warps read panels of 64 bytes along k from shared memory while the next
+// three are on their way. The sum over k has one order. The tile goes through shared memory too, so that what is done
+// to it is done to 16 bytes of a row at a time. blockIdx.x counts tiles, eight of a column before those of the next, so
+// that blocks at work at the same time share their panels in the L2 cache.
 
 namespace cloze {
 
-template <class T>
-struct Operand {
-    const T* p;
-    int64_t step, k_step;
+constexpr int gemm_stages = 4, gemm_shared = gemm_stages * 2 * panel_bytes;
+static_assert(gemm_shared == gemm_side * gemm_side * 4, "the tile takes the place of the panels");
 
-    CLOZE_DEVICE T at(int64_t row, int64_t k) const { return p[row * step + k * k_step]; }
-};
-
-constexpr int gemm_side = 128, gemm_depth = 32;
-
-CLOZE_DEVICE void set_zero(float& x) {
-    x = 0;
+CLOZE_DEVICE int row_of_warp_tile() {
+    return int(threadIdx.x / 128) * 64;
 }
-CLOZE_DEVICE void set_zero(bf16& x) {
-    x.bits = 0;
+CLOZE_DEVICE int column_of_warp_tile() {
+    return int(threadIdx.x / 32 % 4) * 32;
 }
 
-// A tile [128, 32] of an operand, 16 elements a thread, from memory to registers to shared memory [128][stride].
+// Sums on tensor cores, 4 x 4 pieces of 16 x 8 a warp: bf16 or tf32 factors.
 template <class T>
-struct Panel {
-    static constexpr int stride = sizeof(T) == 2 ? 40 : 33;  // no bank conflicts
-    static constexpr int elements = gemm_side * stride;
-    T held[16];
-
-    // Threads side by side read along the step that is 1.
-    CLOZE_DEVICE static void place(int thread, int i, bool along_k, int& row, int& k) {
-        if (along_k)
-            row = thread / 32 + i * 8, k = thread % 32;
-        else
-            row = thread % 128, k = thread / 128 + i * 2;
-    }
-
-    CLOZE_DEVICE void fetch(const Operand<T>& x, int64_t row, int64_t rows, int64_t k, int64_t depth) {
-        bool along_k = x.k_step == 1;
-#pragma unroll
-        for (int i = 0; i < 16; i++) {
-            int r, d;
-            place(int(threadIdx.x), i, along_k, r, d);
-            if (row + r < rows && k + d < depth)
-                held[i] = x.at(row + r, k + d);
-            else
-                set_zero(held[i]);
-        }
-    }
-
-    CLOZE_DEVICE void put(T* shared, bool along_k) const {
-#pragma unroll
-        for (int i = 0; i < 16; i++) {
-            int r, d;
-            place(int(threadIdx.x), i, along_k, r, d);
-            shared[r * stride + d] = held[i];
-        }
-    }
-};
-
-// The sums of a thread, and where in the tile they belong.
-template <class T>
-struct Sums;
-
-template <>
-struct Sums<float> {
-    float sum[8][8] = {};
-
-    CLOZE_DEVICE void add(const float* a, const float* b) {
-        const float* x = a + threadIdx.x / 16 * Panel<float>::stride;
-        const float* y = b + threadIdx.x % 16 * Panel<float>::stride;
-#pragma unroll 4
-        for (int k = 0; k < gemm_depth; k++) {
-            float left[8], right[8];
-#pragma unroll
-            for (int i = 0; i < 8; i++) left[i] = x[i * 16 * Panel<float>::stride + k];
-#pragma unroll
-            for (int j = 0; j < 8; j++) right[j] = y[j * 16 * Panel<float>::stride + k];
-#pragma unroll
-            for (int i = 0; i < 8; i++)
-#pragma unroll
-                for (int j = 0; j < 8; j++) sum[i][j] += left[i] * right[j];
-        }
-    }
-
-    template <class F>
-    CLOZE_DEVICE void each(F f) const {
-#pragma unroll
-        for (int i = 0; i < 8; i++)
-#pragma unroll
-            for (int j = 0; j < 8; j++) f(int(threadIdx.x / 16) + i * 16, int(threadIdx.x % 16) + j * 16, sum[i][j]);
-    }
-};
-
-template <>
-struct Sums<bf16> {
+struct TensorSums {
+    using Element = T;
     float sum[4][4][4] = {};
 
-    // Warps 2 x 4 over the tile, each 4 x 4 pieces of 16 x 8.
-    CLOZE_DEVICE static int row() { return int(threadIdx.x / 128) * 64 + lane_of_warp() / 4; }
-    CLOZE_DEVICE static int column() { return int(threadIdx.x / 32 % 4) * 32; }
-
-    CLOZE_DEVICE void add(const bf16* a, const bf16* b) {
-        constexpr int stride = Panel<bf16>::stride;
-        auto pair = [](const bf16* p) { return *reinterpret_cast<const uint32_t*>(p); };
-        int at = lane_of_warp() % 4 * 2;
+    template <bool a_along_k, bool b_along_k>
+    CLOZE_DEVICE void add(T* a, T* b) {
 #pragma unroll
-        for (int k = 0; k < gemm_depth; k += 16) {
-            uint32_t left[4][4], right[4][2];
+        for (int part = 0; part < 2; part++) {
+            uint32_t left[4][4], right[2][4];
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const bf16* p = a + (row() + i * 16) * stride + k + at;
-                left[i][0] = pair(p), left[i][1] = pair(p + 8 * stride);
-                left[i][2] = pair(p + 8), left[i][3] = pair(p + 8 * stride + 8);
-            }
+            for (int j = 0; j < 2; j++) Panel<T, b_along_k>::load(right[j], b, column_of_warp_tile() + j * 16, part);
 #pragma unroll
-            for (int j = 0; j < 4; j++) {
-                const bf16* p = b + (column() + j * 8 + lane_of_warp() / 4) * stride + k + at;
-                right[j][0] = pair(p), right[j][1] = pair(p + 8);
-            }
+            for (int i = 0; i < 4; i++) Panel<T, a_along_k>::load(left[i], a, row_of_warp_tile() + i * 16, part);
 #pragma unroll
             for (int i = 0; i < 4; i++)
 #pragma unroll
-                for (int j = 0; j < 4; j++) multiply_add(sum[i][j], left[i], right[j]);
+                for (int j = 0; j < 4; j++) {
+                    const uint32_t pair[2] = {right[j / 2][j % 2], right[j / 2][j % 2 + 2]};
+                    if constexpr (sizeof(T) == 2)
+                        multiply_add(sum[i][j], left[i], pair);
+                    else
+                        multiply_add_tf32(sum[i][j], left[i], pair);
+                }
         }
     }
 
-    template <class F>
+    template <bool, bool, class F>
     CLOZE_DEVICE void each(F f) const {
 #pragma unroll
         for (int i = 0; i < 4; i++)
@@ -139,35 +56,112 @@ struct Sums<bf16> {
             for (int j = 0; j < 4; j++)
 #pragma unroll
                 for (int e = 0; e < 4; e++)
-                    f(row() + i * 16 + e / 2 * 8, column() + j * 8 + lane_of_warp() % 4 * 2 + e % 2, sum[i][j][e]);
+                    f(row_of_warp_tile() + i * 16 + lane_of_warp() / 4 + e / 2 * 8,
+                      column_of_warp_tile() + j * 8 + lane_of_warp() % 4 * 2 + e % 2, sum[i][j][e]);
     }
 };
 
-// finish(row, column, sum) for every element of C.
-template <class T, class F>
-CLOZE_DEVICE void gemm(int64_t n, int64_t m, int64_t k, const Operand<T>& a, const Operand<T>& b, F&& finish) {
-    __shared__ __align__(16) T left[Panel<T>::elements], right[Panel<T>::elements];
-    int64_t across = (m + gemm_side - 1) / gemm_side;
-    int64_t row = blockIdx.x / across * gemm_side, column = blockIdx.x % across * gemm_side;
-    if (row >= n) return;
-    Panel<T> next_a, next_b;
-    Sums<T> sums;
-    next_a.fetch(a, row, n, 0, k);
-    next_b.fetch(b, column, m, 0, k);
-    for (int64_t at = 0; at < k; at += gemm_depth) {
-        next_a.put(left, a.k_step == 1);
-        next_b.put(right, b.k_step == 1);
-        __syncthreads();
-        if (at + gemm_depth < k) {
-            next_a.fetch(a, row, n, at + gemm_depth, k);
-            next_b.fetch(b, column, m, at + gemm_depth, k);
+// Sums by FFMA, 8 x 8 a thread: f32 as it is.
+struct ExactSums {
+    using Element = float;
+    float sum[8][8] = {};
+
+    template <bool a_along_k, bool b_along_k>
+    CLOZE_DEVICE void add(float* a, float* b) {
+        int row = row_of_warp_tile(), column = column_of_warp_tile(), lane = lane_of_warp();
+#pragma unroll 1
+        for (int k = 0; k < Panel<float, true>::depth; k += 4) {  // unrolled it would hold more panels than registers
+            float left[2][4][4];
+            Panel<float, a_along_k>::template block<8>(left[0], a, row, lane / 4, 0, k);
+            Panel<float, a_along_k>::template block<8>(left[1], a, row, lane / 4, 1, k);
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                float right[4][4];
+                Panel<float, b_along_k>::template block<4>(right, b, column, lane % 4, half, k);
+#pragma unroll
+                for (int depth = 0; depth < 4; depth++)
+#pragma unroll
+                    for (int i = 0; i < 8; i++)
+#pragma unroll
+                        for (int j = 0; j < 4; j++) sum[i][half * 4 + j] += left[i / 4][i % 4][depth] * right[j][depth];
+            }
         }
-        sums.add(left, right);
-        __syncthreads();
     }
-    sums.each([&](int i, int j, float sum) {
-        if (row + i < n && column + j < m) finish(row + i, column + j, sum);
-    });
+
+    template <bool a_along_k, bool b_along_k, class F>
+    CLOZE_DEVICE void each(F f) const {
+        int row = row_of_warp_tile(), column = column_of_warp_tile(), lane = lane_of_warp();
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+#pragma unroll
+            for (int j = 0; j < 8; j++)
+                f(Panel<float, a_along_k>::template row_of_block<8>(row, lane / 4, i),
+                  Panel<float, b_along_k>::template row_of_block<4>(column, lane % 4, j), sum[i][j]);
+    }
+};
+
+// A sum's place in shared memory: lanes of neighbouring rows meet in no bank.
+CLOZE_DEVICE float* in_tile(float* tile, int row, int column) {
+    return tile + row * gemm_side + ((column / 4 ^ row % 4 * 2) * 4 + column % 4);
+}
+
+// finish(row, column, step, sums) for all of a tile, a step of a row at a time.
+template <int K, class F>
+CLOZE_DEVICE void finish_tile(float* tile, int64_t row, int64_t n, int64_t column, int64_t m, F&& finish) {
+    for (int at = int(threadIdx.x) * K; at < gemm_side * gemm_side; at += int(blockDim.x) * K) {
+        int i = at / gemm_side, j = at % gemm_side;
+        if (row + i >= n || column + j >= m) continue;
+        Floats<K> sums;
+#pragma unroll
+        for (int e = 0; e < K; e++) sums.at[e] = *in_tile(tile, i, j + e);
+        finish(row + i, column + j, Step<K>{}, sums);
+    }
+}
+
+// Eight tiles of a column, then those of the next.
+struct TileOfBlock {
+    int64_t row, column;
+
+    CLOZE_DEVICE TileOfBlock(int64_t n, int64_t m) {
+        int64_t down = (n + gemm_side - 1) / gemm_side, across = (m + gemm_side - 1) / gemm_side;
+        int64_t first = blockIdx.x / (8 * across) * 8, high = down - first < 8 ? down - first : 8;
+        int64_t at = blockIdx.x % (8 * across);
+        row = (first + at % high) * gemm_side, column = at / high * gemm_side;
+    }
+};
+
+// finish(row, column, step, sums) for every element of C, neighbours of a row in packs where `whole` says that all that
+// it touches lets them.
+template <class Sums, class A, class B, class F>
+CLOZE_DEVICE void gemm(int64_t n, int64_t m, int64_t k, const A& a, const B& b, bool whole, F&& finish) {
+    using T = typename Sums::Element;
+    CLOZE_SHARED(shared);
+    TileOfBlock tile(n, m);
+    Panel<T, A::along_k> left(a, tile.row, n, k);
+    Panel<T, B::along_k> right(b, tile.column, m, k);
+    auto panel = [&](int64_t stage, int side) {
+        return reinterpret_cast<T*>(shared + (stage % gemm_stages * 2 + side) * panel_bytes);
+    };
+    auto fetch = [&](int64_t stage) {
+        if (stage * left.depth < k) left.fetch(panel(stage, 0)), right.fetch(panel(stage, 1));
+        commit_copies();
+    };
+    for (int stage = 0; stage < gemm_stages - 1; stage++) fetch(stage);
+    Sums sums;
+    for (int64_t stage = 0; stage * left.depth < k; stage++) {
+        wait_copies<gemm_stages - 2>();
+        __syncthreads();  // this panel is there for all, and all have read the one before it
+        fetch(stage + gemm_stages - 1);
+        sums.template add<A::along_k, B::along_k>(panel(stage, 0), panel(stage, 1));
+    }
+    __syncthreads();  // all have read the last panels
+    auto to = reinterpret_cast<float*>(shared);
+    sums.template each<A::along_k, B::along_k>([&](int i, int j, float sum) { *in_tile(to, i, j) = sum; });
+    __syncthreads();
+    if (whole && m % pack == 0)
+        finish_tile<pack>(to, tile.row, n, tile.column, m, finish);
+    else
+        finish_tile<1>(to, tile.row, n, tile.column, m, finish);
 }
 
 }  // namespace cloze

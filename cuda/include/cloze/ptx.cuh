@@ -44,4 +44,136 @@ CLOZE_DEVICE void multiply_add(float (&d)[4], const uint32_t (&a)[4], const uint
 #endif
 }
 
+// To the nearest of 10 bits of mantissa, ties away from zero.
+CLOZE_DEVICE uint32_t tf32_of(float x) {
+#if defined(__CUDACC__)
+    uint32_t bits;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+    return bits;
+#else
+    return x != x ? 0x7fffffff : (bits_of(x) + 0x1000) & ~uint32_t{0x1fff};
+#endif
+}
+
+// d [16, 8] += a [16, 8] b [8, 8] over a warp, tf32 with f32 sums. Lane l holds of a the rows l / 4 and l / 4 + 8 at
+// k = l % 4 and that + 4; of b the column l / 4 at the same k; of d what the product of bf16 has.
+CLOZE_DEVICE void multiply_add_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if defined(__CUDACC__)
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    uint32_t in[10];
+    std::memcpy(in, a, 16), std::memcpy(in + 4, b, 8), std::memcpy(in + 6, d, 16);
+    const uint32_t* out = host::Block::current().exchange(7, all_lanes, in, 10, [](host::Warp& warp) {
+        float x[16][8], y[8][8];
+        auto factor = [](uint32_t bits) { return float_of(bits & ~uint32_t{0x1fff}); };
+        for (int lane = 0; lane < 32; lane++) {
+            int g = lane / 4, t = lane % 4;
+            const uint32_t* words = warp.in[lane];
+            for (int i = 0; i < 4; i++) x[g + i % 2 * 8][t + i / 2 * 4] = factor(words[i]);
+            for (int i = 0; i < 2; i++) y[t + i * 4][g] = factor(words[4 + i]);
+        }
+        for (int lane = 0; lane < 32; lane++)
+            for (int i = 0; i < 4; i++) {
+                float sum = float_of(warp.in[lane][6 + i]);
+                for (int k = 0; k < 8; k++) sum += x[lane / 4 + i / 2 * 8][k] * y[k][lane % 4 * 2 + i % 2];
+                warp.out[lane][i] = bits_of(sum);
+            }
+    });
+    std::memcpy(d, out, 16);
+#endif
+}
+
+// Four matrices of 8 rows of 16 bytes in shared memory; lanes 8 i to 8 i + 7 bring the rows of matrix i. Lane l gets of
+// each the word l % 4 of row l / 4; transposed, of 16-bit elements, those of column l / 4 in the rows 2 (l % 4) and
+// that
+// + 1.
+template <bool transposed>
+CLOZE_DEVICE void load_matrices(uint32_t (&to)[4], const void* row) {
+#if defined(__CUDACC__)
+    auto at = uint32_t(__cvta_generic_to_shared(row));
+    if constexpr (transposed)
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                     : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                     : "r"(at)
+                     : "memory");
+    else
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                     : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                     : "r"(at)
+                     : "memory");
+#else
+    auto& block = host::Block::current();
+    if (reinterpret_cast<uintptr_t>(row) % 16) block.fail("a row of a matrix is not aligned to 16 bytes");
+    uint32_t in[2];
+    std::memcpy(in, &row, 8);
+    const uint32_t* out = block.exchange(transposed ? 9 : 8, all_lanes, in, 2, [](host::Warp& warp) {
+        auto element = [&](int matrix, int r, int c) {
+            const uint16_t* p;
+            std::memcpy(&p, warp.in[matrix * 8 + r], 8);
+            return uint32_t{p[c]};
+        };
+        for (int lane = 0; lane < 32; lane++)
+            for (int i = 0; i < 4; i++) {
+                int g = lane / 4, t = lane % 4 * 2;
+                warp.out[lane][i] = transposed ? element(i, t, g) | element(i, t + 1, g) << 16
+                                               : element(i, g, t) | element(i, g, t + 1) << 16;
+            }
+    });
+    std::memcpy(to, out, 16);
+#endif
+}
+
+// 16 bytes of shared memory: so many from memory and then zeros. Both addresses are multiples of 16. They are there
+// when wait_copies has waited for their group.
+CLOZE_DEVICE void copy_async(void* to, const void* from, int bytes) {
+#if defined(__CUDACC__)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(uint32_t(__cvta_generic_to_shared(to))),
+                 "l"(from), "r"(bytes)
+                 : "memory");
+#else
+    auto& block = host::Block::current();
+    if ((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 16 || bytes < 0 || bytes > 16)
+        block.fail("an asynchronous copy is not one of 16 aligned bytes");
+    if (block.copies_land_at_once()) {
+        std::memcpy(to, from, size_t(bytes));
+        std::memset(static_cast<char*>(to) + bytes, 0, size_t(16 - bytes));
+    } else {
+        auto& fiber = block.fiber();
+        fiber.copies.push_back({to, from, bytes, fiber.group});
+        fiber.copies.push_back({static_cast<char*>(to) + bytes, nullptr, 16 - bytes, fiber.group});
+    }
+#endif
+}
+
+// The copies of this thread since the last call are a group.
+CLOZE_DEVICE void commit_copies() {
+#if defined(__CUDACC__)
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#else
+    host::Block::current().fiber().group++;
+#endif
+}
+
+// Waits for all but the newest groups of this thread; what other threads have copied needs a barrier too.
+template <int newest>
+CLOZE_DEVICE void wait_copies() {
+#if defined(__CUDACC__)
+    asm volatile("cp.async.wait_group %0;" ::"n"(newest) : "memory");
+#else
+    auto& fiber = host::Block::current().fiber();
+    auto landed = [&](const host::Copy& copy) { return copy.group < fiber.group - newest; };
+    for (const host::Copy& copy : fiber.copies) {
+        if (!landed(copy)) continue;
+        if (copy.from)
+            std::memcpy(copy.to, copy.from, size_t(copy.bytes));
+        else
+            std::memset(copy.to, 0, size_t(copy.bytes));
+    }
+    std::erase_if(fiber.copies, landed);
+#endif
+}
+
 }  // namespace cloze

@@ -70,7 +70,7 @@ class Bf16Test {
 
     /** Vectors are told by their rank; and bf16 does not hold a spread of 1 around a mean of 1000. */
     private static boolean fits(Case c) {
-        return c.small()
+        return (c.small() || c.toString().contains("activation=NONE")) // tiles of products are larger than small cases
                 && c.inputs().getFirst().shape().rank() > 1
                 && !c.toString().contains("mean of 1e3");
     }

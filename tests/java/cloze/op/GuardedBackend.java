@@ -20,19 +20,36 @@ import java.util.Set;
 
 /**
  * Runs each kernel on copies that lie between guard bands. A tensor that nothing has written yet is handed over full of
- * NaN. The bands are NaN too, so that a read outside shows; their odd extent makes all addresses as unaligned as slices of
- * a flat buffer can be.
+ * NaN. The bands are NaN too, so that a read outside shows; where their extent is odd, addresses are as unaligned as
+ * slices of a flat buffer can be.
  */
 public final class GuardedBackend implements Backend {
-    private static final int BAND = 67;
+    /** Words of a band. */
+    enum Band {
+        ODD(67),
+        ALIGNED(64);
+
+        private final int words;
+
+        Band(int words) {
+            this.words = words;
+        }
+    }
+
     private static final int GUARD = 0x7fc0beef;
     private static final int UNWRITTEN = Float.floatToRawIntBits(Float.NaN);
 
     private final Backend inner;
+    private final int band;
     private final Set<Tensor> written = new HashSet<>();
 
     public GuardedBackend(Backend inner) {
+        this(inner, Band.ODD);
+    }
+
+    GuardedBackend(Backend inner, Band band) {
         this.inner = inner;
+        this.band = band.words;
     }
 
     @Override
@@ -66,12 +83,12 @@ public final class GuardedBackend implements Backend {
 
     private Tensor in(Scope scope, Tensor tensor) {
         int size = Math.toIntExact(tensor.shape().size());
-        var words = new int[size + 2 * BAND];
+        var words = new int[size + 2 * band];
         Arrays.fill(words, GUARD);
         if (written.contains(tensor)) {
             inner.download(tensor, payload(words, tensor));
         } else if (tensor.dtype() == DType.F32) {
-            Arrays.fill(words, BAND, BAND + size, UNWRITTEN);
+            Arrays.fill(words, band, band + size, UNWRITTEN);
         } else {
             throw new AssertionError(tensor + " is read before it is written");
         }
@@ -80,23 +97,23 @@ public final class GuardedBackend implements Backend {
         return copy;
     }
 
-    private static Tensor slice(Scope scope, Tensor copy, Tensor tensor) {
-        return scope.slice(copy, BAND, tensor.name(), tensor.shape(), tensor.trainable());
+    private Tensor slice(Scope scope, Tensor copy, Tensor tensor) {
+        return scope.slice(copy, band, tensor.name(), tensor.shape(), tensor.trainable());
     }
 
-    private static MemorySegment payload(int[] words, Tensor tensor) {
-        return MemorySegment.ofArray(words).asSlice(BAND * ValueLayout.JAVA_INT.byteSize(), tensor.bytes());
+    private MemorySegment payload(int[] words, Tensor tensor) {
+        return MemorySegment.ofArray(words).asSlice(band * ValueLayout.JAVA_INT.byteSize(), tensor.bytes());
     }
 
     private void out(Class<?> kernel, Tensor tensor, Tensor copy) {
         int[] words = inner.ints(copy);
-        for (int i = 0; i < BAND; i++) {
-            int after = words.length - BAND + i;
+        for (int i = 0; i < band; i++) {
+            int after = words.length - band + i;
             if (words[i] != GUARD || words[after] != GUARD) {
                 throw new AssertionError("%s writes %s %s"
                         .formatted(
                                 kernel.getName(),
-                                words[i] == GUARD ? i + 1 + " past the end of" : BAND - i + " before the start of",
+                                words[i] == GUARD ? i + 1 + " past the end of" : band - i + " before the start of",
                                 tensor));
             }
         }

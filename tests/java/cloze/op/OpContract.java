@@ -97,6 +97,16 @@ public abstract class OpContract {
         checkGradients(c, run(c, 1, c.trainable(), List.of()), c.trainable(), List.of());
     }
 
+    /** Kernels read and write more at a time where addresses let them. */
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("all")
+    void holds_where_addresses_are_aligned(Case c) {
+        List<Integer> trainable = differentiable() ? c.trainable() : List.of();
+        Run run = run(c, 1, trainable, trainable, GuardedBackend.Band.ALIGNED);
+        checkResults(c, run);
+        checkGradients(c, run, trainable, trainable);
+    }
+
     @ParameterizedTest(name = "{0}", allowZeroInvocations = true)
     @MethodSource("differentiableCases")
     void a_gradient_that_nobody_wants_changes_no_other(Case c) {
@@ -187,8 +197,12 @@ public abstract class OpContract {
     }
 
     final Run run(Case c, int threads, List<Integer> trainable, List<Integer> arrived) {
+        return run(c, threads, trainable, arrived, GuardedBackend.Band.ODD);
+    }
+
+    private Run run(Case c, int threads, List<Integer> trainable, List<Integer> arrived, GuardedBackend.Band band) {
         Assumptions.assumeFalse(Boolean.getBoolean(STOP));
-        try (Backend backend = new GuardedBackend(device.open(threads));
+        try (Backend backend = new GuardedBackend(device.open(threads), band);
                 Scope scope = backend.memory().scope(c.toString())) {
             List<Tensor> inputs = upload(backend, scope, c, trainable);
             Tape tape = trainable.isEmpty() ? Tape.inference(backend, scope) : Tape.recording(backend, scope, 0, 0);

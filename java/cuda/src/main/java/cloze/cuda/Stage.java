@@ -10,7 +10,10 @@ import java.util.function.Function;
 record Stage(String suffix, Function<Sizes, Extent> extent) {
     private static final int THREADS = 256;
     private static final int MOST_BLOCKS = 4096;
+    /** Of a tile, and shared memory of its block, as in {@code gemm.cuh}. */
     private static final int GEMM_SIDE = 128;
+
+    private static final int GEMM_SHARED = 64 << 10;
 
     /** A grid that strides over so many elements, four at a time. */
     static Function<Sizes, Extent> elements(String... factors) {
@@ -47,7 +50,9 @@ record Stage(String suffix, Function<Sizes, Extent> extent) {
     /** Tiles of a product [n, m], see {@code gemm.cuh}. */
     static Function<Sizes, Extent> tiles(Function<Sizes, Long> n, Function<Sizes, Long> m) {
         return sizes -> Extent.blocks(
-                Math.multiplyExact(Math.ceilDiv(n.apply(sizes), GEMM_SIDE), Math.ceilDiv(m.apply(sizes), GEMM_SIDE)),
-                THREADS);
+                        Math.multiplyExact(
+                                Math.ceilDiv(n.apply(sizes), GEMM_SIDE), Math.ceilDiv(m.apply(sizes), GEMM_SIDE)),
+                        THREADS)
+                .shared(GEMM_SHARED);
     }
 }
