@@ -11,12 +11,15 @@
 
 // What every kernel includes. A source is compiled once for each storage type: `real` is float, or bf16 where
 // CLOZE_BF16 is set; kernels of the second build end in _bf16. Activations, their gradients, matrices and tables are
-// real; vectors, statistics, losses and gradients of parameters are float. All arithmetic is float.
+// real; vectors, statistics, losses and gradients of parameters are float. All arithmetic is float. Sources that name
+// CLOZE_TF32 are compiled a third time, with it: `real` is float, products are tf32, kernels end in _tf32.
 
 #define CLOZE_DEVICE __device__ __forceinline__
 #define CLOZE_JOIN(a, b) a##b
 #if defined(CLOZE_BF16)
 #define CLOZE_NAME(name) CLOZE_JOIN(name, _bf16)
+#elif defined(CLOZE_TF32)
+#define CLOZE_NAME(name) CLOZE_JOIN(name, _tf32)
 #else
 #define CLOZE_NAME(name) name
 #endif

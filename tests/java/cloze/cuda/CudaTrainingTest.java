@@ -51,6 +51,9 @@ class CudaTrainingTest {
     /** What steps in bf16 may differ: a hundredth of the loss, which is near 3. */
     private static final double TOLERANCE_OF_BF16 = 0.03;
 
+    /** What steps in tf32 may differ: its factors have three bits more than those of bf16, and nothing else is rounded. */
+    private static final double TOLERANCE_OF_TF32 = TOLERANCE_OF_BF16 / 8;
+
     static Stream<Arguments> models() {
         Optimizer.Config adamW = AdamW.Config.gpt3(3e-3);
         return Stream.of(
@@ -102,14 +105,27 @@ class CudaTrainingTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("models")
+    void losses_in_tf32_are_close(String name, GptConfig.Style style, Heads heads, Optimizer.Config optimizer)
+            throws IOException {
+        losses_are_close(style, heads, optimizer, Precision.TF32, TOLERANCE_OF_TF32);
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("models")
     void losses_in_bf16_are_close(String name, GptConfig.Style style, Heads heads, Optimizer.Config optimizer)
+            throws IOException {
+        losses_are_close(style, heads, optimizer, Precision.BF16, TOLERANCE_OF_BF16);
+    }
+
+    private static void losses_are_close(
+            GptConfig.Style style, Heads heads, Optimizer.Config optimizer, Precision precision, double tolerance)
             throws IOException {
         var config = new GptConfig(VOCABULARY, TIME, 2, 32, heads, style, 0.1f);
         List<Double> expected = losses("cuda", config, optimizer, Precision.FP32);
-        List<Double> actual = losses("cuda", config, optimizer, Precision.BF16);
+        List<Double> actual = losses("cuda", config, optimizer, precision);
         assertThat(actual).isNotEqualTo(expected);
         for (int i = 0; i < STEPS; i++) {
-            assertThat(actual.get(i)).as("loss of step %d", i).isCloseTo(expected.get(i), within(TOLERANCE_OF_BF16));
+            assertThat(actual.get(i)).as("loss of step %d", i).isCloseTo(expected.get(i), within(tolerance));
         }
     }
 

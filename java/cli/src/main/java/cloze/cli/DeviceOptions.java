@@ -43,8 +43,8 @@ final class DeviceOptions {
             paramLabel = "TYPE",
             defaultValue = "fp32",
             description =
-                    "Type of matrices and activations, fp32 or, on cuda, bf16 (default: ${DEFAULT-VALUE}); weights and "
-                            + "their gradients are fp32 in both.")
+                    "Type of matrices and activations, fp32 or, on cuda, bf16 or tf32, which is fp32 but for the factors "
+                            + "of products (default: ${DEFAULT-VALUE}); weights and their gradients are fp32 in all.")
     private String precision = "fp32";
 
     Backend open() {
@@ -57,7 +57,7 @@ final class DeviceOptions {
         Precision type = Arrays.stream(Precision.values())
                 .filter(candidate -> candidate.toString().equals(precision))
                 .findFirst()
-                .orElseThrow(() -> wrong("--precision must be fp32 or bf16, but it is " + precision));
+                .orElseThrow(() -> wrong("--precision must be fp32, tf32 or bf16, but it is " + precision));
         return Backends.open(device, new BackendOptions(threads, memory, type));
     }
 

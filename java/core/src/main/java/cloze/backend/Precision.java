@@ -6,6 +6,8 @@ import java.util.Locale;
 /** The type of a model's matrices, tables and activations. Sums, statistics, gradients and weights are f32 in each. */
 public enum Precision {
     FP32(DType.F32),
+    /** f32 everywhere, but the factors of products keep 10 bits of mantissa: the tensor cores of a GPU take them. */
+    TF32(DType.F32),
     /** bf16 copies of f32 weights; half the memory of activations, and the tensor cores of a GPU. */
     BF16(DType.BF16);
 

@@ -27,9 +27,9 @@ final class CudaBackend implements Backend {
         var device = new CudaMemory(driver);
         queue = new CudaQueue(driver, device);
         staging = new Staging(driver);
-        kernels = new CudaKernels(driver, images, queue);
-        memory = new Pool(device, options.memory());
         precision = options.precision();
+        kernels = new CudaKernels(driver, images, queue, precision);
+        memory = new Pool(device, options.memory());
     }
 
     @Override

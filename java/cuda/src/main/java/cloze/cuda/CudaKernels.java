@@ -2,6 +2,7 @@ package cloze.cuda;
 
 import cloze.backend.KernelName;
 import cloze.backend.MissingKernelException;
+import cloze.backend.Precision;
 import cloze.tensor.Tensor;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandleProxies;
@@ -29,11 +30,13 @@ final class CudaKernels extends ClassValue<Object> {
     private final Driver driver;
     private final KernelImages images;
     private final CudaQueue queue;
+    private final Precision precision;
 
-    CudaKernels(Driver driver, KernelImages images, CudaQueue queue) {
+    CudaKernels(Driver driver, KernelImages images, CudaQueue queue, Precision precision) {
         this.driver = driver;
         this.images = images;
         this.queue = queue;
+        this.precision = precision;
     }
 
     @Override
@@ -56,11 +59,16 @@ final class CudaKernels extends ClassValue<Object> {
         List<String> names =
                 Arrays.stream(method.getParameters()).map(Parameter::getName).toList();
         String source = KernelName.source(kernel);
-        var launcher = new Launcher(driver, images, queue, source, symbol, names, plan);
+        var launcher = new Launcher(driver, images, queue, source, symbol, names, plan, products(plan));
         launcher.require();
         MethodHandle call = CALL.bindTo(launcher)
                 .asCollector(Object[].class, method.getParameterCount())
                 .asType(MethodType.methodType(void.class, method.getParameterTypes()));
         return MethodHandleProxies.asInterfaceInstance(kernel, call);
+    }
+
+    /** What f32 functions of that plan end in. */
+    private String products(Launches.Plan plan) {
+        return plan.product() && precision == Precision.TF32 ? "_tf32" : "";
     }
 }

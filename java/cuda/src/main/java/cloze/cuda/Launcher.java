@@ -21,8 +21,10 @@ final class Launcher {
     private final String symbol;
     private final List<String> names;
     private final Launches.Plan plan;
+    private final String single;
     private final Map<String, List<KernelImages.Kernel>> variants = new ConcurrentHashMap<>();
 
+    /** @param single what the functions for f32 end in */
     Launcher(
             Driver driver,
             KernelImages images,
@@ -30,7 +32,8 @@ final class Launcher {
             String source,
             String symbol,
             List<String> names,
-            Launches.Plan plan) {
+            Launches.Plan plan,
+            String single) {
         this.driver = driver;
         this.images = images;
         this.queue = queue;
@@ -38,18 +41,19 @@ final class Launcher {
         this.symbol = symbol;
         this.names = names;
         this.plan = plan;
+        this.single = single;
     }
 
     /** @throws MissingKernelException if a function of the plan is missing */
     void require() {
-        variants.computeIfAbsent("", this::functions);
+        variants.computeIfAbsent(single, this::functions);
     }
 
-    private List<KernelImages.Kernel> functions(String storage) {
+    private List<KernelImages.Kernel> functions(String variant) {
         var functions = new ArrayList<KernelImages.Kernel>();
         for (Stage stage : plan.stages()) {
-            String name = symbol + stage.suffix() + storage;
-            KernelImages.Kernel kernel = images.find(source + storage, name);
+            String name = symbol + stage.suffix() + variant;
+            KernelImages.Kernel kernel = images.find(source + variant, name);
             if (kernel == null) {
                 throw new MissingKernelException("cuda", name, images.toString());
             }
@@ -61,7 +65,7 @@ final class Launcher {
     @SuppressWarnings("unused") // called through CudaKernels.CALL
     void call(Object[] arguments) {
         var sizes = new Sizes(names, arguments);
-        List<KernelImages.Kernel> functions = variants.computeIfAbsent(storage(arguments), this::functions);
+        List<KernelImages.Kernel> functions = variants.computeIfAbsent(variant(arguments), this::functions);
         synchronized (queue) { // the stages share scratch, and follow one another in the stream
             driver.enter();
             MemorySegment slots = queue.slots();
@@ -105,13 +109,13 @@ final class Launcher {
         }
     }
 
-    private static String storage(Object[] arguments) {
+    private String variant(Object[] arguments) {
         for (Object argument : arguments) {
             if (argument instanceof Tensor tensor && tensor.dtype() == DType.BF16) {
                 return "_bf16";
             }
         }
-        return "";
+        return single;
     }
 
     private static int fill(MemorySegment slots, Object[] arguments) {

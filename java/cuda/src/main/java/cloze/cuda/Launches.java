@@ -56,16 +56,21 @@ final class Launches {
      * The launches of one kernel, in order.
      *
      * @param scratch bytes that the launches share, given to the kernel as one more pointer, or null for none
+     * @param product whether the kernel has a variant in tf32
      */
-    record Plan(List<Stage> stages, @Nullable Function<Sizes, Long> scratch) {
+    record Plan(List<Stage> stages, @Nullable Function<Sizes, Long> scratch, boolean product) {
         Plan then(String suffix, Function<Sizes, Extent> extent) {
             var more = new ArrayList<>(stages);
             more.add(new Stage("_" + suffix, extent));
-            return new Plan(List.copyOf(more), scratch);
+            return new Plan(List.copyOf(more), scratch, product);
         }
 
         Plan scratch(Function<Sizes, Long> bytes) {
-            return new Plan(stages, bytes);
+            return new Plan(stages, bytes, product);
+        }
+
+        Plan ofProduct() {
+            return new Plan(stages, scratch, true);
         }
     }
 
@@ -116,8 +121,10 @@ final class Launches {
         PLANS.put(MeanPool.Forward.class, first(elements("b", "d")));
         PLANS.put(MeanPool.Backward.class, first(elements("b", "d")));
 
-        PLANS.put(MatMul.Forward.class, first(tiles(s -> s.of("n"), s -> s.of("m"))));
-        PLANS.put(MatMul.Backward.class, matMulBackward());
+        PLANS.put(
+                MatMul.Forward.class,
+                first(tiles(s -> s.of("n"), s -> s.of("m"))).ofProduct());
+        PLANS.put(MatMul.Backward.class, matMulBackward().ofProduct());
         PLANS.put(Attention.Forward.class, first(Launches::queryTiles));
         PLANS.put(Attention.Backward.class, attentionBackward());
         PLANS.put(
@@ -132,7 +139,7 @@ final class Launches {
     }
 
     private static Plan first(Function<Sizes, Extent> extent) {
-        return new Plan(List.of(new Stage("", extent)), null);
+        return new Plan(List.of(new Stage("", extent)), null, false);
     }
 
     /** What a kernel does for its rows, and k sums over the rows for each column. */
