@@ -151,7 +151,7 @@ class MaeTest {
         assertThatThrownBy(() -> SMALL.withRatio(0.96))
                 .hasMessage("the ratio of hidden patches must be in [0, 0.95], but it is 0.96");
         assertThatThrownBy(() -> MaeConfig.preset("vit-giant"))
-                .hasMessageContaining("no preset 'vit-giant'; there is: vit-tiny-32");
+                .hasMessageContaining("no preset 'vit-giant'; there is: vit-nano-32, vit-tiny-32");
     }
 
     private record Waves(Mae mae, Parameters parameters) implements Objective {

@@ -27,6 +27,7 @@ import picocli.CommandLine.IVersionProvider;
         },
         subcommands = {
             Pretrain.class,
+            Reconstruct.class,
             Generate.class,
             ScoreText.class,
             Export.class,

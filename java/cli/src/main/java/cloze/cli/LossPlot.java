@@ -4,6 +4,7 @@ import cloze.train.TrainingEvent;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -25,15 +26,34 @@ final class LossPlot {
 
     private LossPlot() {}
 
-    /** @param baselines losses by name, drawn as level lines */
-    static void write(Path png, String title, List<TrainingEvent> events, Map<String, Double> baselines)
+    /** Draws a run into its folder. A machine without fonts can train all the same; it is told so. */
+    static void tryToWrite(
+            PrintWriter err, Path folder, String unit, List<TrainingEvent> events, Map<String, Double> baselines)
+            throws IOException {
+        try {
+            write(folder.resolve("loss.png"), folder.toString(), unit, events, baselines);
+        } catch (RuntimeException | LinkageError | InternalError e) { // Java throws one of these
+            err.printf(
+                    "loss.png is not written, for Java can not draw: install fontconfig and a font such as"
+                            + " fonts-dejavu-core (%s)%n",
+                    e.getMessage());
+        }
+    }
+
+    /**
+     * Draws a run.
+     *
+     * @param unit of the loss
+     * @param baselines losses by name, drawn as level lines
+     */
+    static void write(Path png, String title, String unit, List<TrainingEvent> events, Map<String, Double> baselines)
             throws IOException {
         XYChart chart = new XYChartBuilder()
                 .width(1000)
                 .height(600)
                 .title(title)
                 .xAxisTitle("step")
-                .yAxisTitle("nats per token")
+                .yAxisTitle(unit)
                 .theme(Styler.ChartTheme.XChart)
                 .build();
         XYStyler style = chart.getStyler();

@@ -69,7 +69,7 @@ final class Plan extends Subcommand {
         PrintWriter out = out();
         preset = preset == null ? presetOption : preset;
         if (preset != null) {
-            PresetNames.check(preset, this);
+            PresetNames.check(GptConfig.presetNames(), preset, this);
         }
         try {
             List<String> names = preset == null ? GptConfig.presetNames() : List.of(preset);

@@ -13,8 +13,7 @@ final class PresetNames extends ArrayList<String> {
     }
 
     /** Refuses a name that no preset has, with the nearest one. */
-    static void check(String name, Subcommand command) {
-        List<String> names = GptConfig.presetNames();
+    static void check(List<String> names, String name, Subcommand command) {
         if (!names.contains(name)) {
             String nearest = Nearest.to(name, names);
             throw command.wrongUsage(

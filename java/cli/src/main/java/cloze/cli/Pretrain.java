@@ -7,12 +7,12 @@ import picocli.CommandLine.Command;
         name = "pretrain",
         description = "Trains a model from nothing.",
         synopsisSubcommandLabel = "SYSTEM",
-        subcommands = PretrainGpt.class,
+        subcommands = {PretrainGpt.class, PretrainMae.class},
         footerHeading = "%nExample:%n",
         footer = "  cloze pretrain gpt --data book.txt --run runs/book")
 final class Pretrain extends Subcommand {
     @Override
     public Integer call() {
-        throw wrongUsage("pretrain needs a system: gpt");
+        throw wrongUsage("pretrain needs a system: gpt or mae");
     }
 }

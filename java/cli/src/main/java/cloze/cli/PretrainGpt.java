@@ -1,6 +1,7 @@
 package cloze.cli;
 
 import cloze.backend.Backend;
+import cloze.model.GptConfig;
 import cloze.serve.LanguageModel;
 import cloze.task.GptOptions;
 import cloze.task.GptPretraining;
@@ -78,7 +79,7 @@ final class PretrainGpt extends Subcommand {
     }
 
     private GptOptions options() {
-        PresetNames.check(flags.preset(), this);
+        PresetNames.check(GptConfig.presetNames(), flags.preset(), this);
         if (flags.hasBothBudgets()) {
             throw wrongUsage("--steps and --tokens exclude each other");
         }
@@ -124,7 +125,7 @@ final class PretrainGpt extends Subcommand {
             return;
         }
         var report = GptReport.of(training, MetricsLog.read(folder.metrics()), ended);
-        plot(folder.path(), report);
+        LossPlot.tryToWrite(err(), folder.path(), "nats per token", report.events(), report.levels());
         if (json) {
             printJson(report.facts());
         } else {
@@ -132,17 +133,5 @@ final class PretrainGpt extends Subcommand {
             out().printf("%s: the model, its checkpoints, metrics.jsonl, loss.png%n", folder.path());
         }
         out().flush();
-    }
-
-    /** A machine without fonts can train all the same; Java then throws one of these. */
-    private void plot(Path folder, GptReport report) throws IOException {
-        try {
-            LossPlot.write(folder.resolve("loss.png"), folder.toString(), report.events(), report.levels());
-        } catch (RuntimeException | LinkageError | InternalError e) {
-            err().printf(
-                            "loss.png is not written, for Java can not draw: install fontconfig and a font such as"
-                                    + " fonts-dejavu-core (%s)%n",
-                            e.getMessage());
-        }
     }
 }

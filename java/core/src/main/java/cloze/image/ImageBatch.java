@@ -5,7 +5,7 @@ public final class ImageBatch {
     private final float[] pixels;
     private final int[] labels;
 
-    ImageBatch(float[] pixels, int[] labels) {
+    public ImageBatch(float[] pixels, int[] labels) {
         this.pixels = pixels;
         this.labels = labels;
     }

@@ -53,6 +53,15 @@ public final class ImageBatches implements AutoCloseable {
                 threads, Thread.ofPlatform().daemon().name("images-", 0).factory());
     }
 
+    /** Reads one batch on this thread: the first {@code count} images in the order that the seed gives. */
+    public static ImageBatch read(
+            ImageSet images, Augmentation augmentation, int count, long seed, Unreadable unreadable)
+            throws IOException {
+        try (var once = new ImageBatches(images, augmentation, count, seed, 1, unreadable)) {
+            return once.make(0);
+        }
+    }
+
     public ImageSet images() {
         return images;
     }

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.ServiceLoader;
 
-/** Reads encoded images: JPEG, PNG and the like. Providers are found by {@link ServiceLoader}; cloze-media has one. */
+/** Reads encoded images, JPEG, PNG and the like, and writes PNG. Providers are found by {@link ServiceLoader}; cloze-media has one. */
 public interface ImageCodec {
     /** Larger images are refused by the size they declare, before room is made for them. */
     long LARGEST = 100_000_000; // pixels
@@ -23,6 +23,9 @@ public interface ImageCodec {
      * @throws IOException if it is broken, of no known format, or declares more than {@link #LARGEST} pixels
      */
     Picture decode(String name, byte[] encoded) throws IOException;
+
+    /** The picture as a PNG file. */
+    byte[] png(Picture picture) throws IOException;
 
     /** The codec that is installed. @throws DataException if there is none */
     static ImageCodec installed() throws DataException {

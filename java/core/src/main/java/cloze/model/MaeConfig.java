@@ -73,6 +73,7 @@ public record MaeConfig(
 
     private static Map<String, MaeConfig> presets() {
         var all = new LinkedHashMap<String, MaeConfig>();
+        all.put("vit-nano-32", small(32, 4).withEncoder(new Stack(6, 128, 4)).withDecoder(new Stack(2, 96, 4)));
         all.put("vit-tiny-32", small(32, 4));
         all.put("vit-tiny-64", small(64, 8));
         all.put("vit-small", paper(16, new Stack(12, 384, 6)));

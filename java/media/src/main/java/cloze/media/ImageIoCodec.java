@@ -10,6 +10,7 @@ import com.drew.metadata.exif.ExifDirectoryBase;
 import com.drew.metadata.exif.ExifIFD0Directory;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Iterator;
@@ -18,6 +19,7 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /**
  * JPEG (also CMYK and grey), PNG, WebP, TIFF, GIF (its first image) and BMP, through ImageIO and the plug-ins of
@@ -88,5 +90,21 @@ public final class ImageIoCodec implements ImageCodec {
         } catch (ImageProcessingException | IOException | RuntimeException e) {
             return 1; // the picture itself could be read
         }
+    }
+
+    @Override
+    public byte[] png(Picture picture) throws IOException {
+        var image = new BufferedImage(picture.width(), picture.height(), BufferedImage.TYPE_INT_RGB);
+        Picture rgb = picture.withChannels(3);
+        for (int y = 0; y < picture.height(); y++) {
+            for (int x = 0; x < picture.width(); x++) {
+                image.setRGB(x, y, rgb.at(y, x, 0) << 16 | rgb.at(y, x, 1) << 8 | rgb.at(y, x, 2));
+            }
+        }
+        var bytes = new ByteArrayOutputStream();
+        try (var out = new MemoryCacheImageOutputStream(bytes)) { // no file of ImageIO's own
+            ImageIO.write(image, "png", out);
+        }
+        return bytes.toByteArray();
     }
 }
