@@ -1,4 +1,4 @@
-#include "cloze/device.cuh"
+#include "cloze/hidden.cuh"
 
 // x, target, dx [n, d], mask int32 [n], 1 is hidden, loss [1], row_loss [n]
 // row_loss = mean((x - t)^2), loss = sum(mask row_loss) / sum(mask); dx = dloss mask 2 (x - t) / (d sum(mask)). Where
@@ -43,26 +43,15 @@ CLOZE_KERNEL(masked_mse_forward, const real* x, const real* target, const int32_
     if (lane_of_warp() == 0) row_loss[row] = sum / float(d);
 }
 
-// One block: the rows' losses in a fixed order, in double.
 CLOZE_KERNEL(masked_mse_forward_mean, const real*, const real*, const int32_t* mask, float* loss, float* row_loss,
              int64_t n, int64_t, int64_t) {
-    __shared__ double sums[32];
-    double total = 0, hidden = 0;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-        if (mask[i]) total += row_loss[i], hidden += 1;
-    total = block_sum(total, sums);
-    hidden = block_sum(hidden, sums);
-    if (threadIdx.x == 0) loss[0] = hidden > 0 ? float(total / hidden) : 0.f;
+    mean_of_hidden(mask, row_loss, loss, n);
 }
 
-// One block: how many rows are hidden, into the scratch.
+// How many rows are hidden, into the scratch.
 CLOZE_KERNEL(masked_mse_backward, const real*, const real*, const int32_t* mask, const float*, real*, int64_t n,
              int64_t, int64_t, int64_t, float* scratch) {
-    __shared__ double sums[32];
-    double hidden = 0;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) hidden += mask[i] != 0;
-    hidden = block_sum(hidden, sums);
-    if (threadIdx.x == 0) scratch[0] = hidden > 1 ? float(hidden) : 1.f;
+    count_hidden(mask, scratch, n);
 }
 
 CLOZE_KERNEL(masked_mse_backward_input, const real* x, const real* target, const int32_t* mask, const float* dloss,

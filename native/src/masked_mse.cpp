@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "cloze/export.h"
+#include "cloze/hidden.h"
 #include "cloze/loop.h"
 
 // x, target, dx [n, d], mask int32 [n], 1 is hidden, loss [1], row_loss [n]
@@ -27,12 +28,6 @@ struct Norm {
     }
 };
 
-int64_t hidden(const int32_t* mask, int64_t n) {
-    int64_t count = 0;
-    for (int64_t i = 0; i < n; i++) count += mask[i] != 0;
-    return count;
-}
-
 }  // namespace
 
 CLOZE_EXPORT void masked_mse_forward(const float* x, const float* target, const int32_t* mask, float* loss,
@@ -50,17 +45,13 @@ CLOZE_EXPORT void masked_mse_forward(const float* x, const float* target, const 
                             float(d);
         }
     });
-    double total = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (mask[i]) total += double{row_loss[i]};
-    int64_t count = hidden(mask, n);
-    loss[0] = count ? float(total / double(count)) : 0.f;
+    loss[0] = mean_of_hidden(mask, row_loss, n);
 }
 
 CLOZE_EXPORT void masked_mse_backward(const float* x, const float* target, const int32_t* mask, const float* dloss,
                                       float* dx, int64_t n, int64_t d, int64_t normalize, int64_t accumulate) {
     if (!dx) return;
-    float factor = 2.f * dloss[0] / (float(std::max<int64_t>(hidden(mask, n), 1)) * float(d));
+    float factor = 2.f * dloss[0] / (float(std::max<int64_t>(hidden_rows(mask, n), 1)) * float(d));
     bool adds = accumulate & 1;
     parallel_blocks(n, row_block(n, d), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {

@@ -180,8 +180,9 @@ class VitFolderTest {
                         config + ": architecture must be like vit_base_patch16_224, tiny to huge, but is 'resnet50'");
         Files.writeString(config, "{\"model_type\": \"swin\"}");
         assertThatThrownBy(() -> VitFolder.config(folder))
-                .hasMessage(config
-                        + ": model_type must be cloze-mae, vit_mae or vit, or given architecture, but is 'swin'");
+                .hasMessage(
+                        config
+                                + ": model_type must be cloze-mae, cloze-simmim, vit_mae or vit, or given architecture, but is 'swin'");
     }
 
     @Test

@@ -40,6 +40,7 @@ class Bf16Test {
             new GatherTokensTest(),
             new GeluTest(),
             new LayerNormTest(),
+            new MaskedL1Test(),
             new MaskedSoftmaxTest(),
             new MaskedMseTest(),
             new MatMulTest(),

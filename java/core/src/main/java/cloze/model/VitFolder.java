@@ -18,7 +18,7 @@ import java.util.Set;
 
 /**
  * The encoder in a folder of any vision transformer that we know: a masked autoencoder of ours or of Hugging Face
- * ({@code vit_mae}), a {@code ViTModel}, or one of timm's, such as {@code vit_base_patch16_224.mae}.
+ * ({@code vit_mae}), a SimMIM of ours, a {@code ViTModel}, or one of timm's, such as {@code vit_base_patch16_224.mae}.
  */
 public final class VitFolder {
     private VitFolder() {}
@@ -36,13 +36,14 @@ public final class VitFolder {
         String type = type(json);
         return switch (type) {
             case MaeFolder.TYPE -> MaeFolder.parse(json).vit();
+            case SimMimFolder.TYPE -> SimMimFolder.parse(json).encoder();
             case "timm" -> ForeignVit.timm(json);
             case "vit_mae", "vit" -> ForeignVit.vit(json);
             default ->
                 throw new CheckpointException(
                         json.file(),
                         "model_type",
-                        "%s, vit_mae or vit, or given architecture".formatted(MaeFolder.TYPE),
+                        "%s, %s, vit_mae or vit, or given architecture".formatted(MaeFolder.TYPE, SimMimFolder.TYPE),
                         "'%s'".formatted(type));
         };
     }
@@ -72,11 +73,21 @@ public final class VitFolder {
             var opened = new Opened(file, stored, stored.withImage(side).grid());
             int layers = stored.stack().layers();
             return switch (type(json)) {
-                case MaeFolder.TYPE -> opened.own(MaeFolder.parse(json), backend, scope);
+                case MaeFolder.TYPE, SimMimFolder.TYPE -> opened.own(names(json), backend, scope);
                 case "timm" -> opened.foreign(VitLayout.timm(layers, stored.channels()), backend, scope);
                 default -> opened.foreign(VitLayout.huggingFaceEncoder(layers, stored.channels()), backend, scope);
             };
         }
+    }
+
+    /** Every parameter of a model of ours, whose encoder is a part of it. */
+    private static Set<String> names(ConfigJson json) throws CheckpointException {
+        if (type(json).equals(SimMimFolder.TYPE)) {
+            SimMimConfig config = SimMimFolder.parse(json);
+            return Parameters.shapes(p -> new SimMim(config, p)).keySet();
+        }
+        MaeConfig config = MaeFolder.parse(json);
+        return Parameters.shapes(p -> new Mae(config, p)).keySet();
     }
 
     /**
@@ -91,12 +102,11 @@ public final class VitFolder {
             return read(StoredPositions.read(file, prefix, layout.positions(), width), layout.layout(), backend, scope);
         }
 
-        Parameters.Built<Vit> own(MaeConfig whole, Backend backend, Scope scope) throws IOException {
+        Parameters.Built<Vit> own(Set<String> all, Backend backend, Scope scope) throws IOException {
             Set<String> names = new LinkedHashSet<>(
                     Parameters.shapes(p -> new Vit(stored, p)).keySet());
-            Set<String> others = new LinkedHashSet<>(
-                    Parameters.shapes(p -> new Mae(whole, p)).keySet());
             names.remove(VitLayout.POSITIONS);
+            Set<String> others = new LinkedHashSet<>(all);
             others.removeAll(names);
             int width = stored.stack().width();
             boolean fixed = stored.stack().positions() == MaeConfig.Positions.SIN_COS;

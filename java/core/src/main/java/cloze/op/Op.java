@@ -20,6 +20,7 @@ public sealed interface Op
                 GatherTokens,
                 Gelu,
                 LayerNorm,
+                MaskedL1,
                 MaskedSoftmax,
                 MaskedMse,
                 MatMul,

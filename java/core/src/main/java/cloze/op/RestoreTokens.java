@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param x [B, M, D]
  * @param maskToken [D]
- * @param idsRestore [B, N] i32, the inverse of the shuffle whose first M were kept
+ * @param idsRestore [B, N] i32, the inverse of the shuffle whose first M were kept: each of 0 to M - 1 once, which the
+ *     caller has checked
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, section 3</a>
  */
 public record RestoreTokens(Tensor x, Tensor maskToken, Tensor idsRestore) implements Op {

@@ -20,6 +20,7 @@ import cloze.op.Embedding;
 import cloze.op.GatherTokens;
 import cloze.op.Gelu;
 import cloze.op.LayerNorm;
+import cloze.op.MaskedL1;
 import cloze.op.MaskedMse;
 import cloze.op.MaskedSoftmax;
 import cloze.op.MatMul;
@@ -118,6 +119,8 @@ final class Launches {
         PLANS.put(MaskedMse.Forward.class, first(rows("n")).then("mean", one()));
         PLANS.put(
                 MaskedMse.Backward.class, first(one()).then("input", rows("n")).scratch(_ -> (long) FLOAT));
+        PLANS.put(MaskedL1.Forward.class, first(rows("n")).then("mean", one()));
+        PLANS.put(MaskedL1.Backward.class, first(one()).then("input", rows("n")).scratch(_ -> (long) FLOAT));
         PLANS.put(MeanPool.Forward.class, first(elements("b", "d")));
         PLANS.put(MeanPool.Backward.class, first(elements("b", "d")));
 

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "cloze/device.cuh"
+
+namespace cloze {
+
+// Over the rows that a mask int32 [n] hides with 1; one block, in a fixed order, in double.
+
+// sum(mask row_loss) / sum(mask), 0 where nothing is hidden.
+CLOZE_DEVICE void mean_of_hidden(const int32_t* mask, const float* row_loss, float* loss, int64_t n) {
+    __shared__ double sums[32];
+    double total = 0, hidden = 0;
+    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
+        if (mask[i]) total += row_loss[i], hidden += 1;
+    total = block_sum(total, sums);
+    hidden = block_sum(hidden, sums);
+    if (threadIdx.x == 0) loss[0] = hidden > 0 ? float(total / hidden) : 0.f;
+}
+
+// How many there are, 1 at least.
+CLOZE_DEVICE void count_hidden(const int32_t* mask, float* count, int64_t n) {
+    __shared__ double sums[32];
+    double hidden = 0;
+    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) hidden += mask[i] != 0;
+    hidden = block_sum(hidden, sums);
+    if (threadIdx.x == 0) count[0] = hidden > 1 ? float(hidden) : 1.f;
+}
+
+}  // namespace cloze

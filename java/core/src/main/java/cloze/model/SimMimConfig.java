@@ -1,0 +1,33 @@
+package cloze.model;
+
+import cloze.nn.BlockMask;
+
+/**
+ * Sizes of SimMIM.
+ *
+ * @param encoder the vision transformer, which sees every patch, hidden or not
+ * @param maskPatch pixels along a side of the squares that are hidden, a multiple of the encoder's patch
+ * @param ratio of the squares that are hidden
+ * @see <a href="https://arxiv.org/abs/2111.09886">Xie et al. 2021</a>
+ */
+public record SimMimConfig(VitConfig encoder, int maskPatch, double ratio) {
+    public SimMimConfig {
+        if (maskPatch < 1 || maskPatch % encoder.patch() != 0 || encoder.image() % maskPatch != 0) {
+            throw new IllegalArgumentException(
+                    "SimMimConfig: maskPatch must be a multiple of the patch, %d, and divide the image, %d, but it is %d"
+                            .formatted(encoder.patch(), encoder.image(), maskPatch));
+        }
+        int side = encoder.image() / maskPatch;
+        var _ = BlockMask.hidden(side * side, ratio); // checks the ratio
+    }
+
+    /** The paper's choice: 60 % of squares of 2 x 2 patches, which are 32 x 32 pixels for patches of 16 x 16. */
+    public static SimMimConfig of(VitConfig encoder) {
+        return new SimMimConfig(encoder, 2 * encoder.patch(), 0.6);
+    }
+
+    /** Patches along a side of a square. */
+    public int square() {
+        return maskPatch / encoder.patch();
+    }
+}

@@ -1,0 +1,252 @@
+package cloze.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import cloze.autograd.Tape;
+import cloze.backend.Backend;
+import cloze.backend.BackendOptions;
+import cloze.backend.Backends;
+import cloze.backend.Precision;
+import cloze.nn.Parameters;
+import cloze.nn.RandomMask;
+import cloze.op.Device;
+import cloze.optim.AdamW;
+import cloze.optim.Schedule;
+import cloze.tensor.Scope;
+import cloze.tensor.Tensor;
+import cloze.train.Objective;
+import cloze.train.Trainer;
+import cloze.train.TrainingConfig;
+import cloze.train.TrainingEvent;
+import cloze.train.TrainingHooks;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SimMimTest {
+    private static final int BATCH = 4;
+
+    private static final SimMimConfig SMALL = SimMimConfig.of(new VitConfig(16, 3, 4, new MaeConfig.Stack(2, 32, 2)));
+
+    /** Made for this test: waves of a random direction and colour. */
+    private static float[] waves(int images, long seed) {
+        var random = new SplittableRandom(seed);
+        var pixels = new float[images * 16 * 16 * 3];
+        int at = 0;
+        for (int image = 0; image < images; image++) {
+            double across = random.nextDouble(-0.5, 0.5);
+            double down = random.nextDouble(-0.5, 0.5);
+            double phase = random.nextDouble(6);
+            for (int i = 0; i < 16 * 16; i++) {
+                int row = i / 16;
+                int column = i % 16;
+                for (int c = 0; c < 3; c++) {
+                    pixels[at++] = (float) Math.sin(across * column + down * row + phase + c);
+                }
+            }
+        }
+        return pixels;
+    }
+
+    private interface Use {
+        void with(Backend backend, Tape tape, Parameters.Built<SimMim> built) throws IOException;
+    }
+
+    private static void use(Use use) throws IOException {
+        try (Backend backend = Backends.open("cpu", BackendOptions.DEFAULT);
+                Scope scope = backend.memory().scope("test")) {
+            use.with(
+                    backend,
+                    Tape.inference(backend, scope),
+                    Parameters.build(backend, scope, 1, p -> new SimMim(SMALL, p)));
+        }
+    }
+
+    @Test
+    void the_paper_hides_squares_of_32_pixels() {
+        SimMimConfig paper = SimMimConfig.of(MaeConfig.preset("vit-base").vit());
+        assertThat(paper.maskPatch()).isEqualTo(32);
+        assertThat(paper.square()).isEqualTo(2);
+        assertThat(paper.ratio()).isEqualTo(0.6);
+        assertThatThrownBy(() -> new SimMimConfig(paper.encoder(), 40, 0.6))
+                .hasMessage("SimMimConfig: maskPatch must be a multiple of the patch, 16, and divide the image, 224, "
+                        + "but it is 40");
+    }
+
+    @Test
+    void adds_one_token_and_one_layer_to_the_encoder() {
+        long encoder = Parameters.count(p -> new Vit(SMALL.encoder(), p));
+        long all = Parameters.count(p -> new SimMim(SMALL, p));
+        assertThat(all - encoder).isEqualTo(32 + 32 * 48 + 48);
+    }
+
+    @Test
+    void the_loss_is_the_mean_absolute_error_of_hidden_pixels() throws IOException {
+        use((backend, tape, built) -> {
+            SimMim model = built.model();
+            RandomMask mask = model.mask(tape, BATCH, 2, 3);
+            Tensor patches = model.patches(tape, waves(BATCH, 1));
+            int[] hidden = backend.ints(mask.mask());
+            float[] target = backend.floats(patches);
+            float[] predicted = backend.floats(model.predict(tape, patches, mask));
+            double sum = 0;
+            int count = 0;
+            for (int i = 0; i < target.length; i++) {
+                if (hidden[i / 48] == 1) {
+                    sum += Math.abs(predicted[i] - target[i]);
+                    count++;
+                }
+            }
+            assertThat(count).isEqualTo(BATCH * 3 * 4 * 48); // 3 of 4 squares of 4 patches
+            float loss = backend.scalar(model.losses(tape, patches, mask).getFirst());
+            assertThat((double) loss).isCloseTo(sum / count, within(1e-5));
+        });
+    }
+
+    @Test
+    void hidden_pixels_change_no_prediction_but_where_they_are_does() throws IOException {
+        use((backend, tape, built) -> {
+            SimMim model = built.model();
+            RandomMask mask = model.mask(tape, BATCH, 2, 3);
+            int[] hidden = backend.ints(mask.mask());
+            Tensor patches = model.patches(tape, waves(BATCH, 1));
+            float[] predicted = backend.floats(model.predict(tape, patches, mask));
+            for (int which = 0; which < 2; which++) {
+                float[] values = backend.floats(patches);
+                for (int i = 0; i < values.length; i++) {
+                    values[i] += hidden[i / 48] == which ? i % 5 - 1.5f : 0;
+                }
+                Tensor other = model.patches(tape, waves(BATCH, 1));
+                backend.set(other, values);
+                float[] again = backend.floats(model.predict(tape, other, mask));
+                if (which == 1) {
+                    assertThat(again).isEqualTo(predicted);
+                } else {
+                    assertThat(again).isNotEqualTo(predicted);
+                }
+            }
+            RandomMask elsewhere = model.mask(tape, BATCH, 2, 4);
+            assertThat(backend.floats(model.predict(tape, patches, elsewhere))).isNotEqualTo(predicted);
+        });
+    }
+
+    @Test
+    void a_run_folder_loads_back_and_gives_its_encoder(@TempDir Path folder) throws IOException {
+        use((backend, tape, built) -> {
+            SimMimFolder.save(folder, built.model(), built.parameters(), backend);
+            Parameters.Built<SimMim> back = SimMimFolder.load(folder, backend, tape.scope());
+            assertThat(back.model().config()).isEqualTo(SMALL);
+            for (Tensor parameter : built.parameters().tensors()) {
+                assertThat(backend.floats(back.parameters().named(parameter.name())))
+                        .as(parameter.name())
+                        .isEqualTo(backend.floats(parameter));
+            }
+            Vit encoder = VitFolder.load(folder, backend, tape.scope()).model();
+            Tensor patches = encoder.patches(tape, waves(BATCH, 1));
+            assertThat(backend.floats(encoder.features(tape, patches)))
+                    .isEqualTo(backend.floats(built.model().encoder().features(tape, patches)));
+            Path config = folder.resolve("config.json");
+            Files.writeString(config, Files.readString(config).replace("\"mask_patch\" : 8", "\"mask_patch\" : 6"));
+            assertThatThrownBy(() -> SimMimFolder.config(folder))
+                    .hasMessage(config + ": SimMimConfig: maskPatch must be a multiple of the patch, 4, and divide the "
+                            + "image, 16, but it is 6");
+        });
+    }
+
+    private record Waves(SimMim model, Parameters parameters) implements Objective {
+        @Override
+        public Tensor loss(Tape tape, long microBatch) {
+            Tensor patches = model.patches(tape, waves(BATCH, microBatch % 8));
+            return model.losses(tape, patches, model.mask(tape, BATCH, 7, microBatch))
+                    .getFirst();
+        }
+
+        @Override
+        public long unitsPerMicroBatch() {
+            return BATCH;
+        }
+
+        @Override
+        public String unit() {
+            return "images";
+        }
+    }
+
+    private static List<Double> train(String device, Precision precision, int steps) throws IOException {
+        var losses = new ArrayList<Double>();
+        try (Backend backend = Backends.open(device, BackendOptions.DEFAULT.withPrecision(precision));
+                Scope scope = backend.memory().scope("test")) {
+            Parameters.Built<SimMim> built = Parameters.build(backend, scope, 1, p -> new SimMim(SMALL, p));
+            var training = TrainingConfig.of(steps, AdamW.Config.gpt3(2e-3), new Schedule.Cosine(steps / 10, steps, 0));
+            TrainingHooks hooks = TrainingHooks.NONE.withListener(event -> {
+                if (event instanceof TrainingEvent.Step step) {
+                    losses.add(step.loss());
+                }
+            });
+            new Trainer(backend, new Waves(built.model(), built.parameters()), training, hooks, null).run();
+        }
+        return losses;
+    }
+
+    /** Predicting nothing costs the mean of |sin|, 2 / pi. */
+    @Test
+    void learns_to_fill_in() throws IOException {
+        List<Double> losses = train("cpu", Precision.FP32, 2000);
+        double last = losses.subList(1900, 2000).stream()
+                .mapToDouble(Double::doubleValue)
+                .average()
+                .orElseThrow();
+        System.out.printf("simmim: mean absolute error %.3f after 2000 steps, 0.637 of nothing%n", last);
+        assertThat(losses.getFirst()).isGreaterThan(2 / Math.PI);
+        assertThat(last).isLessThan(0.3);
+    }
+
+    @Test
+    void learns_the_same_on_cuda_and_nearly_so_in_bf16() throws IOException {
+        List<Double> expected = train("cpu", Precision.FP32, 10);
+        List<Double> cuda = train("cuda", Precision.FP32, 10);
+        List<Double> bf16 = train("cuda", Precision.BF16, 10);
+        for (int i = 0; i < expected.size(); i++) {
+            assertThat(cuda.get(i)).isCloseTo(expected.get(i), within(2e-4));
+            assertThat(bf16.get(i)).isCloseTo(expected.get(i), within(0.03));
+        }
+    }
+
+    private static List<float[]> gradients(Device device) {
+        try (Backend backend = device.open(2);
+                Scope scope = backend.memory().scope("test")) {
+            Parameters.Built<SimMim> built = Parameters.build(backend, scope, 1, p -> new SimMim(SMALL, p));
+            Tape tape = Tape.recording(backend, scope, 0, 0);
+            Tensor loss = new Waves(built.model(), built.parameters()).loss(tape, 0);
+            tape.backward(loss, built.parameters().accumulator());
+            return built.parameters().tensors().stream()
+                    .map(parameter -> backend.floats(built.parameters().gradient(parameter)))
+                    .toList();
+        }
+    }
+
+    @Test
+    void gradients_are_the_same_on_every_device() {
+        List<float[]> expected = gradients(Device.all().getFirst());
+        for (Device device : Device.all()) {
+            List<float[]> actual = gradients(device);
+            for (int i = 0; i < expected.size(); i++) {
+                float largest = 0;
+                for (float value : expected.get(i)) {
+                    largest = Math.max(largest, Math.abs(value));
+                }
+                assertThat(largest).isPositive();
+                assertThat(actual.get(i))
+                        .as("parameter %d on %s", i, device)
+                        .containsExactly(expected.get(i), within(1e-4f * largest));
+            }
+        }
+    }
+}
