@@ -378,5 +378,8 @@ void cloze_host_seed(unsigned to) {
 uint64_t cloze_host_launches() {
     return launches;
 }
+bool cloze_host_inside(Pointer p, size_t bytes) {
+    return inside(p, bytes);
+}
 
 }  // extern "C"

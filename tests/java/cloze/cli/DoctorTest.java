@@ -19,7 +19,8 @@ final class DoctorTest {
                         "huge pages",
                         "kernels",
                         "cuda",
-                        "cuda on host, compute capability 8.0")
+                        "cuda on host, compute capability 8.0",
+                        "products by own kernels (cloze.cuda.products=own)")
                 .contains("cache", "missing");
     }
 

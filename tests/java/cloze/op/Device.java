@@ -65,6 +65,24 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
         return Stream.of(new Device(provider.name(), provider::open));
     }
 
+    /** CUDA with products by cuBLASLt: with all its epilogues, and on the host also with that of the bias alone. */
+    static List<Device> cublasLt() {
+        return all().stream()
+                .filter(device -> device.name().matches("cuda|cuda on host, seed 0"))
+                .flatMap(device -> HostCuda.isThere()
+                        ? Stream.of(device.cublasLt("cuBLASLt", -1), device.cublasLt("cuBLASLt without epilogues", 5))
+                        : Stream.of(new Device(
+                                "cuda, cuBLASLt", options -> HostCuda.withProducts("cublasLt", null, device, options))))
+                .toList();
+    }
+
+    private Device cublasLt(String by, int epilogues) {
+        return new Device("cuda on host, " + by, options -> {
+            HostCuda.epilogues(epilogues);
+            return HostCuda.withProducts("cublasLt", HostCuda.cublasLt().toString(), this, options);
+        });
+    }
+
     public Backend open(int threads) {
         return open(BackendOptions.DEFAULT.withThreads(threads));
     }

@@ -1,5 +1,7 @@
 package cloze.op;
 
+import cloze.backend.Backend;
+import cloze.backend.BackendOptions;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -9,6 +11,7 @@ import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The stand-in for a CUDA driver, which runs kernels on fibers of the host in an order that a seed decides. */
 @SuppressWarnings("restricted") // the stand-in is a foreign library
@@ -28,16 +31,40 @@ final class HostCuda {
     }
 
     static void order(int seed) {
+        call(System.getProperty("cloze.cuda.driver"), "cloze_host_seed", seed);
+    }
+
+    /** The stand-in for cuBLASLt, which lies beside that for the driver. */
+    static Path cublasLt() {
+        return Path.of(System.getProperty("cloze.cuda.driver")).toAbsolutePath().resolveSibling("libcublasLt.so.13");
+    }
+
+    /** Which epilogues it has, by their bits in {@code cublasLtEpilogue_t}. */
+    static void epilogues(int mask) {
+        call(cublasLt().toString(), "cloze_host_epilogues", mask);
+    }
+
+    static Backend withProducts(String by, @Nullable String library, Device device, BackendOptions options) {
+        String before = System.setProperty("cloze.cuda.products", by);
+        if (library != null) {
+            System.setProperty("cloze.cuda.cublasLt", library);
+        }
+        try {
+            return device.open(options);
+        } finally {
+            System.clearProperty("cloze.cuda.cublasLt");
+            System.setProperty("cloze.cuda.products", before == null ? "" : before);
+        }
+    }
+
+    private static void call(String library, String function, int number) {
         MethodHandle set = Linker.nativeLinker()
                 .downcallHandle(
-                        library(System.getProperty("cloze.cuda.driver"))
-                                .find("cloze_host_seed")
-                                .orElseThrow(),
-                        FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
+                        library(library).find(function).orElseThrow(), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
         try {
-            set.invokeExact(seed);
+            set.invokeExact(number);
         } catch (Throwable e) {
-            throw new IllegalStateException("cloze_host_seed", e);
+            throw new IllegalStateException(function, e);
         }
     }
 }

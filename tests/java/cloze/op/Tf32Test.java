@@ -32,7 +32,7 @@ class Tf32Test {
 
     static Stream<Arguments> cases() {
         var contract = new MatMulTest();
-        return Device.all().stream()
+        return Stream.concat(Device.all().stream(), Device.cublasLt().stream())
                 .filter(device -> device.name().startsWith("cuda"))
                 .flatMap(device -> contract.all().stream().map(c -> Arguments.of(c, device)));
     }

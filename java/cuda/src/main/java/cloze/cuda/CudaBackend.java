@@ -9,6 +9,7 @@ import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import jcuda.CudaException;
 import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
 
 /** Runs every op with the kernels of {@code cuda/}, all in one stream. */
 final class CudaBackend implements Backend {
@@ -19,16 +20,22 @@ final class CudaBackend implements Backend {
     private final CudaKernels kernels;
     private final Pool memory;
     private final Precision precision;
+    private final Products products;
+    private final @Nullable CublasLt cublasLt;
 
     CudaBackend(Driver driver, BackendOptions options) {
         this.driver = driver;
+        products = Products.choose(driver);
         images = KernelImages.open(driver);
         images.check();
         var device = new CudaMemory(driver);
         queue = new CudaQueue(driver, device);
         staging = new Staging(driver);
         precision = options.precision();
-        kernels = new CudaKernels(driver, images, queue, precision);
+        cublasLt = products.library() == null
+                ? null
+                : new CublasLt(products.library().library());
+        kernels = new CudaKernels(driver, images, queue, precision, cublasLt);
         memory = new Pool(device, options.memory());
     }
 
@@ -39,7 +46,7 @@ final class CudaBackend implements Backend {
 
     @Override
     public String description() {
-        return "cuda: %s, %s, %s, products by own kernels".formatted(driver, precision, images);
+        return "cuda: %s, %s, %s, %s".formatted(driver, precision, images, products.describe(cublasLt));
     }
 
     @Override
@@ -114,6 +121,10 @@ final class CudaBackend implements Backend {
     @Override
     public void close() {
         driver.enter();
+        queue.synchronize();
+        if (cublasLt != null) {
+            cublasLt.close();
+        }
         queue.close();
         staging.close();
         images.close();

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Offers the first GPU that the CUDA driver knows. The system property {@code cloze.cuda.driver} names another driver
- * library, {@code cloze.cuda.kernels} a module to take instead of the kernels in the jar.
+ * library, {@code cloze.cuda.kernels} a module to take instead of the kernels in the jar, {@code cloze.cuda.products} who makes
+ * products, see {@link Products}.
  */
 public final class CudaBackendProvider implements BackendProvider {
     /** For {@link java.util.ServiceLoader}. */
@@ -24,6 +25,7 @@ public final class CudaBackendProvider implements BackendProvider {
         try {
             Driver driver = Driver.load();
             KernelImages.open(driver).check();
+            Products.choose(driver);
             return null;
         } catch (BackendException e) {
             return e.getMessage();

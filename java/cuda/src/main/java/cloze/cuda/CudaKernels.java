@@ -1,8 +1,12 @@
 package cloze.cuda;
 
+import cloze.autograd.Gradients;
 import cloze.backend.KernelName;
 import cloze.backend.MissingKernelException;
 import cloze.backend.Precision;
+import cloze.nn.Parameters;
+import cloze.op.Gelu;
+import cloze.op.MatMul;
 import cloze.tensor.Tensor;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandleProxies;
@@ -11,8 +15,10 @@ import java.lang.invoke.MethodType;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.Parameter;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** The kernels of one device, bound by {@link KernelName} to the interfaces that ops and optimisers declare. */
 final class CudaKernels extends ClassValue<Object> {
@@ -31,44 +37,74 @@ final class CudaKernels extends ClassValue<Object> {
     private final KernelImages images;
     private final CudaQueue queue;
     private final Precision precision;
+    private final @Nullable CublasLt cublasLt;
 
-    CudaKernels(Driver driver, KernelImages images, CudaQueue queue, Precision precision) {
+    /** @param cublasLt makes products, or null for own kernels */
+    CudaKernels(Driver driver, KernelImages images, CudaQueue queue, Precision precision, @Nullable CublasLt cublasLt) {
         this.driver = driver;
         this.images = images;
         this.queue = queue;
         this.precision = precision;
+        this.cublasLt = cublasLt;
     }
 
     @Override
     protected Object computeValue(Class<?> kernel) {
-        Method method = Arrays.stream(kernel.getMethods())
-                .filter(candidate -> Modifier.isAbstract(candidate.getModifiers()))
-                .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException(kernel + " declares no kernel"));
-        String symbol = KernelName.of(kernel);
+        if (cublasLt != null && (kernel == MatMul.Forward.class || kernel == MatMul.Backward.class)) {
+            return products(cublasLt);
+        }
+        Method method = method(kernel);
         Launches.Plan plan = Launches.of(kernel);
         if (plan == null) {
-            throw new MissingKernelException("cuda", symbol, "the table of launches");
+            throw new MissingKernelException("cuda", KernelName.of(kernel), "the table of launches");
         }
-        for (Parameter parameter : method.getParameters()) {
-            Class<?> type = parameter.getType();
-            if (type != Tensor.class && type != long.class && type != float.class) {
-                throw new IllegalArgumentException("%s: a kernel can not take a %s".formatted(symbol, type));
-            }
-        }
-        List<String> names =
-                Arrays.stream(method.getParameters()).map(Parameter::getName).toList();
-        String source = KernelName.source(kernel);
-        var launcher = new Launcher(driver, images, queue, source, symbol, names, plan, products(plan));
-        launcher.require();
-        MethodHandle call = CALL.bindTo(launcher)
+        MethodHandle call = CALL.bindTo(launcher(kernel, plan))
                 .asCollector(Object[].class, method.getParameterCount())
                 .asType(MethodType.methodType(void.class, method.getParameterTypes()));
         return MethodHandleProxies.asInterfaceInstance(kernel, call);
     }
 
+    private CublasLtMatMul products(CublasLt library) {
+        var own = new CublasLtMatMul.Own(
+                launcher(MatMul.Forward.class),
+                launcher(MatMul.Backward.class),
+                launcher(Gelu.Forward.class),
+                launcher(MatMul.Backward.class, Launches.matMulSlope()),
+                launcher(MatMul.Backward.class, Launches.matMulColumns()),
+                launcher(Parameters.Narrow.class),
+                launcher(Gradients.Add.class));
+        return new CublasLtMatMul(driver, queue, library, precision == Precision.TF32, own);
+    }
+
+    private static Method method(Class<?> kernel) {
+        return Arrays.stream(kernel.getMethods())
+                .filter(candidate -> Modifier.isAbstract(candidate.getModifiers()))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(kernel + " declares no kernel"));
+    }
+
+    private Launcher launcher(Class<?> kernel) {
+        return launcher(kernel, Objects.requireNonNull(Launches.of(kernel)));
+    }
+
+    private Launcher launcher(Class<?> kernel, Launches.Plan plan) {
+        String symbol = KernelName.of(kernel);
+        var names = new ArrayList<String>();
+        for (Parameter parameter : method(kernel).getParameters()) {
+            Class<?> type = parameter.getType();
+            if (type != Tensor.class && type != long.class && type != float.class) {
+                throw new IllegalArgumentException("%s: a kernel can not take a %s".formatted(symbol, type));
+            }
+            names.add(parameter.getName());
+        }
+        String source = KernelName.source(kernel);
+        var launcher = new Launcher(driver, images, queue, source, symbol, names, plan, single(plan));
+        launcher.require();
+        return launcher;
+    }
+
     /** What f32 functions of that plan end in. */
-    private String products(Launches.Plan plan) {
+    private String single(Launches.Plan plan) {
         return plan.product() && precision == Precision.TF32 ? "_tf32" : "";
     }
 }

@@ -5,11 +5,7 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABI
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
 
 import cloze.backend.BackendException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
@@ -27,7 +23,6 @@ import org.jspecify.annotations.Nullable;
  * happens at every launch goes to the same library through the foreign function interface, which takes some twenty
  * nanoseconds where JCuda takes microseconds.
  */
-@SuppressWarnings("restricted") // foreign functions are what this class is for
 final class Driver {
     private static final FunctionDescriptor LAUNCH = FunctionDescriptor.of(
             ValueLayout.JAVA_INT,
@@ -52,8 +47,6 @@ final class Driver {
         }
     }
 
-    private final String library;
-    private final SymbolLookup symbols;
     private final MethodHandle launch;
     private final MethodHandle setContext;
     private final Context context = new Context();
@@ -62,23 +55,24 @@ final class Driver {
     private final int sharedBytes;
 
     private Driver(String library) {
-        this.library = library;
         if (!library.equals("libcuda.so.1")) {
             Path file = Path.of(library).toAbsolutePath();
             if (!Files.exists(file)) {
                 throw new BackendException("cloze.cuda.driver=%s, but there is no such file".formatted(library));
             }
-            System.load(file.toString()); // what JCuda needs by the name libcuda.so.1 is then there
+            NativeLibrary.preload(file); // what JCuda needs by the name libcuda.so.1 is then there
         }
+        NativeLibrary functions;
         try {
-            symbols = SymbolLookup.libraryLookup(library, Arena.global());
+            functions = NativeLibrary.open(library);
             JCudaDriver.setExceptionsEnabled(true);
         } catch (IllegalArgumentException | UnsatisfiedLinkError e) {
             throw new BackendException(
                     "the NVIDIA driver is not installed: %s can not be loaded".formatted(library), e);
         }
-        launch = bind("cuLaunchKernel", LAUNCH);
-        setContext = bind("cuCtxSetCurrent", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
+        launch = functions.bind("cuLaunchKernel", LAUNCH);
+        setContext =
+                functions.bind("cuCtxSetCurrent", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
         try {
             JCudaDriver.cuInit(0);
             JCudaDriver.cuDeviceGet(device, 0);
@@ -106,12 +100,6 @@ final class Driver {
             }
         }
         return text.length;
-    }
-
-    private MethodHandle bind(String symbol, FunctionDescriptor descriptor) {
-        MemorySegment address =
-                symbols.find(symbol).orElseThrow(() -> new BackendException("%s has no %s".formatted(library, symbol)));
-        return Linker.nativeLinker().downcallHandle(address, descriptor);
     }
 
     /** Contexts belong to threads of the operating system: every way into CUDA begins with this. */
@@ -183,17 +171,28 @@ final class Driver {
         return sharedBytes;
     }
 
-    @Override
-    public String toString() {
+    /** Of CUDA that the driver knows, as its 1000-fold: 13000 for 13.0. */
+    private static int version() {
         var version = new int[1];
         JCudaDriver.cuDriverGetVersion(version);
+        return version[0];
+    }
+
+    /** For example 13. */
+    int cudaVersion() {
+        return version() / 1000;
+    }
+
+    @Override
+    public String toString() {
+        int version = version();
         return "%s, compute capability %s, driver for CUDA %d.%d"
                 .formatted(
                         deviceName,
                         String.join(
                                 ".",
                                 Arrays.asList(Integer.toString(capability()).split(""))),
-                        version[0] / 1000,
-                        version[0] % 1000 / 10);
+                        version / 1000,
+                        version % 1000 / 10);
     }
 }

@@ -62,10 +62,15 @@ final class Launcher {
         return functions;
     }
 
-    @SuppressWarnings("unused") // called through CudaKernels.CALL
-    void call(Object[] arguments) {
+    /** Called through {@code CudaKernels.CALL} too. Device addresses may take the places of tensors. */
+    void call(@Nullable Object... arguments) {
+        callVariant(variant(arguments), arguments);
+    }
+
+    /** Functions that end so. */
+    void callVariant(String variant, @Nullable Object... arguments) {
         var sizes = new Sizes(names, arguments);
-        List<KernelImages.Kernel> functions = variants.computeIfAbsent(variant(arguments), this::functions);
+        List<KernelImages.Kernel> functions = variants.computeIfAbsent(variant, this::functions);
         synchronized (queue) { // the stages share scratch, and follow one another in the stream
             driver.enter();
             MemorySegment slots = queue.slots();
@@ -86,7 +91,7 @@ final class Launcher {
         }
     }
 
-    private void launch(List<KernelImages.Kernel> functions, int stage, Extent extent, Object[] arguments) {
+    private void launch(List<KernelImages.Kernel> functions, int stage, Extent extent, @Nullable Object[] arguments) {
         if (extent.sharedBytes() > driver.sharedBytes()) {
             throw new BackendException("%s needs %d bytes of shared memory a block, but %s has %d: %s"
                     .formatted(
@@ -109,7 +114,7 @@ final class Launcher {
         }
     }
 
-    private String variant(Object[] arguments) {
+    private String variant(@Nullable Object[] arguments) {
         for (Object argument : arguments) {
             if (argument instanceof Tensor tensor && tensor.dtype() == DType.BF16) {
                 return "_bf16";
@@ -118,7 +123,7 @@ final class Launcher {
         return single;
     }
 
-    private static int fill(MemorySegment slots, Object[] arguments) {
+    private static int fill(MemorySegment slots, @Nullable Object[] arguments) {
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
                 case null -> slots.setAtIndex(ValueLayout.JAVA_LONG, i, 0);

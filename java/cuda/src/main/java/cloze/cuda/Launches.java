@@ -157,6 +157,19 @@ final class Launches {
         return (long) elements("n").apply(sizes).blocksX() * Double.BYTES;
     }
 
+    /** What of a product's backward is no product: the slope of the activation. */
+    static Plan matMulSlope() {
+        return first(elements("n", "m"));
+    }
+
+    /** ... and the gradient of the bias. */
+    static Plan matMulColumns() {
+        return new Plan(
+                List.of(new Stage("_columns", columns(s -> s.of("n"), "m")), new Stage("_reduce", elements("m"))),
+                s -> chunks(s.of("n")) * s.of("m") * FLOAT,
+                false);
+    }
+
     private static Plan matMulBackward() {
         return first(elements("n", "m"))
                 .then("input", tiles(s -> s.of("n"), s -> s.of("k")))

@@ -1,13 +1,14 @@
 package cloze.cuda;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The numbers of one call of a kernel, by the names of the parameters in its Java interface. */
 final class Sizes {
     private final List<String> names;
-    private final Object[] arguments;
+    private final @Nullable Object[] arguments;
 
-    Sizes(List<String> names, Object[] arguments) {
+    Sizes(List<String> names, @Nullable Object[] arguments) {
         this.names = names;
         this.arguments = arguments;
     }
