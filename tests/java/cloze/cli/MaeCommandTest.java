@@ -66,7 +66,7 @@ class MaeCommandTest {
                 "reconstruct",
                 "--checkpoint",
                 run,
-                "--to",
+                "--out",
                 to.toString(),
                 images.resolve("rgb.jpg").toString(),
                 images.resolve("grey.tif").toString());

@@ -29,7 +29,7 @@ import picocli.CommandLine.Parameters;
                 "Hides patches of images and fills them in: a picture with a row for each image, as it is, with hidden"
                         + " patches, what is predicted, and the prediction where it is hidden.",
         footerHeading = "%nExample:%n",
-        footer = "  cloze reconstruct --checkpoint runs/vit-tiny-32 --to filled.png cat.jpg dog.png")
+        footer = "  cloze reconstruct --checkpoint runs/vit-tiny-32 --out filled.png cat.jpg dog.png")
 final class Reconstruct extends Subcommand {
     private static final int LEAST_SIDE = 160; // pixels of an image in the picture
 
@@ -41,11 +41,11 @@ final class Reconstruct extends Subcommand {
     private Path checkpoint = Path.of("");
 
     @Option(
-            names = "--to",
+            names = "--out",
             paramLabel = "FILE",
             defaultValue = "reconstruction.png",
             description = "PNG to write (default: ${DEFAULT-VALUE}).")
-    private Path to = Path.of("reconstruction.png");
+    private Path out = Path.of("reconstruction.png");
 
     @Option(
             names = "--seed",
@@ -73,9 +73,9 @@ final class Reconstruct extends Subcommand {
             for (int i = 0; i < made.count(); i++) {
                 rows.add(made.pictures(i));
             }
-            Files.write(to, codec.png(PictureGrid.draw(rows, LEAST_SIDE)));
+            Files.write(out, codec.png(PictureGrid.draw(rows, LEAST_SIDE)));
         }
-        out().printf("%s: each image, with hidden patches, as predicted, and filled in%n", to);
+        out().printf("%s: each image, with hidden patches, as predicted, and filled in%n", out);
         out().flush();
         return 0;
     }
