@@ -18,8 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The command as it is started: on the module path, with native access for one module and for no other. */
 final class ModulePathTest {
-    private static final Pattern ONLY_FOR_TESTS = Pattern.compile(
-            "test-classes|junit|assertj|opentest4j|apiguardian|byte-buddy|djl|jna|surefire|gson");
+    private static final Pattern ONLY_FOR_TESTS =
+            Pattern.compile("test-classes|junit|assertj|opentest4j|apiguardian|byte-buddy|djl|jna|surefire|gson");
 
     @TempDir
     Path temporary;
