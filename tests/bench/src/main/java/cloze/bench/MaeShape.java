@@ -1,22 +1,35 @@
 package cloze.bench;
 
+import cloze.model.MaeConfig;
+
 /**
- * A masked autoencoder and its batch; its encoder sees the kept patches and a class token.
+ * A masked autoencoder and its batch.
  *
  * @param batch B
- * @param patches N, of an image
- * @param kept M
- * @param pixels P P C, values of a patch
  */
-public record MaeShape(int batch, int patches, int kept, int pixels, Stack encoder, Stack decoder)
-        implements StepShape {
-    /** Backward takes twice those of forward. */
+public record MaeShape(int batch, MaeConfig config) implements StepShape {
+    /** Of kept patches alone where only they are needed. Backward takes twice those of forward. */
     @Override
     public double flops() {
-        double embedding = 2.0 * batch * patches * pixels * encoder.width();
-        double between = 2.0 * batch * (kept + 1) * encoder.width() * decoder.width();
-        double prediction = 2.0 * batch * (patches + 1) * decoder.width() * pixels;
-        double stacks = encoder.flops(batch, kept + 1, false) + decoder.flops(batch, patches + 1, false);
+        int seen = config.kept() + 1;
+        int all = config.patches() + 1;
+        double embedding =
+                2.0 * batch * config.kept() * config.pixels() * encoder().width();
+        double between = 2.0 * batch * seen * encoder().width() * decoder().width();
+        double prediction = 2.0 * batch * all * decoder().width() * config.pixels();
+        double stacks = encoder().flops(batch, seen, false) + decoder().flops(batch, all, false);
         return 3 * (embedding + between + prediction + stacks);
+    }
+
+    public Stack encoder() {
+        return stack(config.encoder());
+    }
+
+    public Stack decoder() {
+        return stack(config.decoder());
+    }
+
+    private static Stack stack(MaeConfig.Stack stack) {
+        return new Stack(stack.layers(), stack.width(), stack.heads());
     }
 }

@@ -6,6 +6,7 @@ import cloze.bench.ours.GptStep;
 import cloze.bench.ours.MaeStep;
 import cloze.bench.peer.TorchGpt;
 import cloze.bench.peer.TorchMae;
+import cloze.model.MaeConfig;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -19,10 +20,7 @@ record StepCase(String label, double goal, StepShape shape) {
     static final List<StepCase> ALL = List.of(
             new StepCase("(a) GPT 6 x 384, B8 T256 V256", 1.4, new GptShape(new Stack(6, 384, 6), 256, 8, 256)),
             new StepCase("(b) GPT-2 124M, B4 T64", 1.5, new GptShape(new Stack(12, 768, 12), 50257, 4, 64)),
-            new StepCase(
-                    "(c) MAE ViT-Tiny, B64",
-                    1.6,
-                    new MaeShape(64, 64, 16, 48, new Stack(12, 192, 3), new Stack(4, 128, 4))));
+            new StepCase("(c) MAE ViT-Tiny, B64", 1.6, new MaeShape(64, MaeConfig.preset("vit-tiny-32"))));
 
     /** Those whose label contains {@code text}. */
     static List<StepCase> matching(String text) {

@@ -33,7 +33,7 @@ public final class TorchGpt extends TorchStep {
         tokens = parameters.of("wte.weight", shape.vocabulary(), d);
         positions = parameters.of("wpe.weight", shape.tokens(), d);
         for (int i = 0; i < shape.stack().layers(); i++) {
-            blocks.add(TorchBlock.of(parameters, "h." + i, shape.stack(), true));
+            blocks.add(TorchBlock.of(parameters, "h." + i, shape.stack(), TorchBlock.Kind.GPT_2));
         }
         last = TorchBlock.Affine.norm(parameters, "ln_f", d);
         var batch = new TokenBatch(shape);
@@ -52,7 +52,7 @@ public final class TorchGpt extends TorchStep {
         for (TorchBlock block : blocks) {
             x = block.forward(x);
         }
-        Tensor logits = linear(last.normalize(x), tokens);
+        Tensor logits = linear(last.normalize(x, TorchBlock.Kind.GPT_2), tokens);
         return cross_entropy_loss(logits.view(-1, shape.vocabulary()), targets);
     }
 }
