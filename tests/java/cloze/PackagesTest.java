@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 class PackagesTest {
     /** Highest first; packages of one line may see each other. */
     private static final List<List<String>> LEVELS = List.of(
+            List.of("measure"),
             List.of("task"),
             List.of("serve"),
             List.of("model"),

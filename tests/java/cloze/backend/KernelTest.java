@@ -3,6 +3,7 @@ package cloze.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cloze.autograd.Gradients;
+import cloze.measure.Peak;
 import cloze.nn.Init;
 import cloze.op.Array64;
 import cloze.op.Device;
@@ -152,6 +153,16 @@ class KernelTest {
         List<float[]> after =
                 run((backend, t) -> backend.kernel(Gradients.Add.class).call(t.get(0), t.get(1), n), x, y);
         new Tolerance(1).check("y", each(n, i -> x.at((int) i) + y.at((int) i)), after.get(1));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1", "31, 2", "33, 3", "5000, 0", "70001, 7"})
+    void peak_multiply_add_is_a_chain_of_multiply_adds(int n, int links) {
+        Array64 sums = normal(1, n);
+        List<float[]> after =
+                run((backend, t) -> backend.kernel(Peak.MultiplyAdd.class).call(t.getFirst(), n, links), sums);
+        double rest = Math.pow(0.5, links);
+        new Tolerance(1).check("sums", each(n, i -> 2 + (sums.at((int) i) - 2) * rest), after.getFirst());
     }
 
     @ParameterizedTest

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 
 import cloze.autograd.Gradients;
 import cloze.backend.Backend;
+import cloze.measure.Peak;
 import cloze.nn.Init;
 import cloze.nn.RandomMask;
 import cloze.optim.AdamW;
@@ -22,7 +23,14 @@ import org.junit.jupiter.params.provider.MethodSource;
 class EveryKernelTest {
     /** What is not an op but declares kernels. */
     private static final List<Class<?>> OWNERS = List.of(
-            Gradients.class, AdamW.class, Muon.class, Ema.class, GradientNorm.class, Init.class, RandomMask.class);
+            Gradients.class,
+            AdamW.class,
+            Muon.class,
+            Ema.class,
+            GradientNorm.class,
+            Init.class,
+            RandomMask.class,
+            Peak.class);
 
     static List<Class<?>> ops() {
         return Arrays.asList(Op.class.getPermittedSubclasses());

@@ -26,8 +26,11 @@ final class HostCuda {
         return driver != null && library(driver).find("cloze_host_seed").isPresent();
     }
 
-    private static SymbolLookup library(String driver) {
-        return SymbolLookup.libraryLookup(Path.of(driver).toAbsolutePath(), Arena.global());
+    /** @param name a path, or a name for the loader as a real driver has */
+    private static SymbolLookup library(String name) {
+        return name.contains("/")
+                ? SymbolLookup.libraryLookup(Path.of(name).toAbsolutePath(), Arena.global())
+                : SymbolLookup.libraryLookup(name, Arena.global());
     }
 
     static void order(int seed) {

@@ -12,6 +12,7 @@ module cloze.core {
     exports cloze.data;
     exports cloze.eval;
     exports cloze.image;
+    exports cloze.measure;
     exports cloze.model;
     exports cloze.nn;
     exports cloze.op;

@@ -32,6 +32,7 @@ import picocli.CommandLine.IVersionProvider;
             ScoreText.class,
             Export.class,
             Plan.class,
+            Bench.class,
             Tokenize.class,
             Doctor.class,
             HelpCommand.class

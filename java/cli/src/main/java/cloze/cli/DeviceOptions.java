@@ -61,6 +61,10 @@ final class DeviceOptions {
         return Backends.open(device, new BackendOptions(threads, memory, type));
     }
 
+    String name() {
+        return device;
+    }
+
     long memory() {
         return memory;
     }

@@ -9,6 +9,7 @@ import static cloze.cuda.Stage.rows;
 import static cloze.cuda.Stage.tiles;
 
 import cloze.autograd.Gradients;
+import cloze.measure.Peak;
 import cloze.nn.Init;
 import cloze.nn.Parameters;
 import cloze.nn.RandomMask;
@@ -86,6 +87,7 @@ final class Launches {
                 first(elements("n")).then("total", one()).scratch(Launches::sumsOfBlocks));
         PLANS.put(Muon.Step.class, muon());
         PLANS.put(Parameters.Narrow.class, first(elements("n")));
+        PLANS.put(Peak.MultiplyAdd.class, first(elements("n")));
 
         PLANS.put(Add.Forward.class, first(elements("n", "d")));
         PLANS.put(Add.Backward.class, withColumns(elements("n", "d"), s -> s.of("n"), "d", 1));

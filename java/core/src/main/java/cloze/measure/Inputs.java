@@ -1,0 +1,147 @@
+package cloze.measure;
+
+import cloze.autograd.Gradients;
+import cloze.backend.Backend;
+import cloze.nn.Init;
+import cloze.nn.Parameters;
+import cloze.op.Op;
+import cloze.tensor.DType;
+import cloze.tensor.Scope;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/** Random tensors on a device, filled by the device itself: some are larger than arrays of Java can be. */
+public final class Inputs implements AutoCloseable {
+    /** Elements that are made at a time where they have to be rounded or copied. */
+    private static final int CHUNK = 1 << 22;
+
+    private final Backend backend;
+    private final Scope scope;
+    private int filled;
+
+    Inputs(Backend backend) {
+        this.backend = backend;
+        scope = backend.memory().scope("inputs");
+    }
+
+    Backend backend() {
+        return backend;
+    }
+
+    /** Bytes of an activation. */
+    int bytes() {
+        return backend.precision().dtype().bytes();
+    }
+
+    /** Normal values of the type of activations, into which gradients flow. */
+    Tensor real(String name, int... extents) {
+        return normal(name, backend.precision().dtype(), extents);
+    }
+
+    /** Normal values in f32, into which gradients flow. */
+    Tensor single(String name, int... extents) {
+        return normal(name, DType.F32, extents);
+    }
+
+    /** The same number everywhere, in f32. */
+    Tensor constant(String name, float value, int... extents) {
+        Tensor tensor = scope.tensor(name, new Shape(extents), DType.F32);
+        new Init.Constant(value).fill(backend, tensor, 0, 0);
+        return tensor;
+    }
+
+    private Tensor normal(String name, DType dtype, int... extents) {
+        Tensor tensor = scope.tensor(name, new Shape(extents), dtype, true);
+        if (dtype == DType.F32) {
+            Init.normal(1).fill(backend, tensor, 1, filled++);
+            return tensor;
+        }
+        try (Scope inner = scope.child("wide")) {
+            Tensor wide = inner.tensor("wide", new Shape(CHUNK), DType.F32);
+            for (long at = 0; at < tensor.shape().size(); at += CHUNK) {
+                Tensor part = part(tensor, at);
+                Init.normal(1).fill(backend, wide, 1, filled++);
+                backend.kernel(Parameters.Narrow.class)
+                        .call(wide, part, part.shape().size());
+            }
+        }
+        return tensor;
+    }
+
+    private Tensor part(Tensor tensor, long from) {
+        int count = Math.toIntExact(Math.min(CHUNK, tensor.shape().size() - from));
+        return scope.slice(tensor, from, tensor.name(), new Shape(count), false);
+    }
+
+    /** Integers in [0, bound). */
+    Tensor ids(String name, int bound, int... extents) {
+        var shape = new Shape(extents);
+        int[] values = new SplittableRandom(1).ints(shape.size(), 0, bound).toArray();
+        return backend.set(scope.tensor(name, shape, DType.I32), values);
+    }
+
+    /** The same integer everywhere. */
+    Tensor same(String name, int value, int... extents) {
+        Tensor tensor = scope.tensor(name, new Shape(extents), DType.I32);
+        var values = new int[CHUNK];
+        Arrays.fill(values, value);
+        for (long at = 0; at < tensor.shape().size(); at += CHUNK) {
+            Tensor part = part(tensor, at);
+            backend.set(part, Arrays.copyOf(values, Math.toIntExact(part.shape().size())));
+        }
+        return tensor;
+    }
+
+    /** Each row a shuffle of 0 to {@code extents[1] - 1}. */
+    Tensor orders(String name, int rows, int count) {
+        var random = new SplittableRandom(1);
+        var values = new int[rows * count];
+        for (int row = 0; row < rows; row++) {
+            for (int i = 0; i < count; i++) {
+                int other = random.nextInt(i + 1);
+                values[row * count + i] = values[row * count + other];
+                values[row * count + other] = i;
+            }
+        }
+        return backend.set(scope.tensor(name, new Shape(rows, count), DType.I32), values);
+    }
+
+    /** Forward as in training: with what backward needs. Its results are overwritten each time. */
+    Pass forward(Op op, Cost cost) {
+        List<Tensor> results = results(op);
+        return new Pass("forward", cost, () -> op.forward(backend, results, true));
+    }
+
+    /** Forward, and backward into gradients that are overwritten, for all inputs. */
+    List<Pass> both(Op op, Cost forward, Cost backward) {
+        List<Tensor> results = results(op);
+        Tensor y = results.getFirst();
+        Tensor dy = normal("dy", y.dtype(), y.shape().extents());
+        Runnable back = () -> {
+            try (Scope inner = scope.child("backward")) {
+                var gradients = new Gradients(backend, inner, null);
+                gradients.set(y, dy);
+                op.backward(backend, results, gradients);
+            }
+        };
+        return List.of(
+                new Pass("forward", forward, () -> op.forward(backend, results, true)),
+                new Pass("backward", backward, back));
+    }
+
+    private List<Tensor> results(Op op) {
+        return op.results(true).stream()
+                .map(r -> scope.tensor(r.name(), r.shape(), r.dtype(), true))
+                .toList();
+    }
+
+    @Override
+    public void close() {
+        scope.close();
+        backend.synchronize();
+        backend.memory().trim();
+    }
+}

@@ -1,0 +1,53 @@
+package cloze.measure;
+
+import cloze.op.GatherTokens;
+import cloze.op.MaskedMse;
+import cloze.op.MeanPool;
+import cloze.op.Patchify;
+import cloze.op.RestoreTokens;
+import cloze.tensor.Tensor;
+
+/** The ops of masked autoencoders on B images of N patches, of which M are kept. */
+final class PatchSubjects {
+    private PatchSubjects() {}
+
+    /** Images of {@code side} pixels and three channels. */
+    static Subject patchify(int b, int side, int p) {
+        return new Subject("Patchify", "B%d S%d P%d".formatted(b, side, p), in -> {
+            var op = new Patchify(in.real("x", b, side, side, 3), p);
+            Cost cost = Subjects.bytes(in, 2, b * side, 3 * side);
+            return in.both(op, cost, cost);
+        });
+    }
+
+    static Subject gather(int b, int n, int m, int d) {
+        return new Subject("GatherTokens", "B%d N%d M%d D%d".formatted(b, n, m, d), in -> {
+            Tensor ids = in.ids("ids", n, b, m);
+            var op = new GatherTokens(in.real("x", b, n, d), ids);
+            return in.both(op, Subjects.bytes(in, 2, b * m, d), Subjects.bytes(in, 1, b * (n + m), d));
+        });
+    }
+
+    static Subject restore(int b, int n, int m, int d) {
+        return new Subject("RestoreTokens", "B%d N%d M%d D%d".formatted(b, n, m, d), in -> {
+            var op = new RestoreTokens(in.real("x", b, m, d), in.single("mask_token", d), in.orders("ids", b, n));
+            Cost cost = Subjects.bytes(in, 1, b * (n + m), d);
+            return in.both(op, cost, cost);
+        });
+    }
+
+    static Subject pool(int b, int n, int d) {
+        return new Subject("MeanPool", "B%d N%d D%d".formatted(b, n, d), in -> {
+            Cost cost = Subjects.bytes(in, 1, b * (n + 1), d);
+            return in.both(new MeanPool(in.real("x", b, n, d), null), cost, cost);
+        });
+    }
+
+    /** With all patches hidden, and targets normalised. */
+    static Subject loss(int b, int n, int d) {
+        return new Subject("MaskedMse", "B%d N%d D%d".formatted(b, n, d), in -> {
+            var op = new MaskedMse(in.real("x", b, n, d), in.real("target", b, n, d), in.same("mask", 1, b, n), true);
+            return in.both(op, Subjects.bytes(in, 2, b * n, d), Subjects.bytes(in, 3, b * n, d));
+        });
+    }
+}

@@ -1,0 +1,77 @@
+package cloze.measure;
+
+import java.util.List;
+import java.util.Locale;
+
+/** At what sizes kernels and steps are measured. */
+public enum Shapes {
+    /** What fills a large GPU: activations of GPT-2 and of masked autoencoders, beyond its caches. */
+    GPU(1 << 28, 1 << 21, 4096, 8192) {
+        @Override
+        public List<Subject> kernels() {
+            return KernelTable.gpu();
+        }
+
+        @Override
+        public List<StepCase> steps() {
+            return List.of(
+                    StepCase.gpt("gpt2", "gpt2", 16),
+                    StepCase.mae("mae-vit-base", "vit-base", 256),
+                    StepCase.mae("mae-vit-large", "vit-large", 128));
+        }
+    },
+    /** Those of small models on a few cores. */
+    CPU(1 << 25, 1 << 16, 8192, 1024) {
+        @Override
+        public List<Subject> kernels() {
+            return KernelTable.cpu();
+        }
+
+        @Override
+        public List<StepCase> steps() {
+            return List.of(
+                    StepCase.gpt("gpt-nano", "nano", 12),
+                    StepCase.gpt("gpt-baby", "baby", 8),
+                    StepCase.mae("mae-vit-tiny-32", "vit-tiny-32", 64));
+        }
+    },
+    /** So small that emulated kernels end: to try the command, never for figures. */
+    TOY(1 << 12, 1 << 10, 4, 64) {
+        @Override
+        public List<Subject> kernels() {
+            return KernelTable.toy();
+        }
+
+        @Override
+        public List<StepCase> steps() {
+            return List.of(StepCase.toyGpt(), StepCase.toyMae());
+        }
+    };
+
+    /** Floats of the arrays that bandwidth is measured on. */
+    final int copied;
+
+    /** Chains of multiply-adds, and links of each. */
+    final int chains;
+
+    final int links;
+
+    /** Of the square product that is the peak of products. */
+    final int side;
+
+    Shapes(int copied, int chains, int links, int side) {
+        this.copied = copied;
+        this.chains = chains;
+        this.links = links;
+        this.side = side;
+    }
+
+    public abstract List<Subject> kernels();
+
+    public abstract List<StepCase> steps();
+
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}
