@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cloze.image.ImageCodec;
 import cloze.image.Picture;
+import cloze.model.VitFolder;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -74,6 +75,37 @@ class MaeCommandTest {
         Picture drawn = ImageCodec.installed().decode("filled.png", Files.readAllBytes(to));
         assertThat(drawn.height()).isEqualTo(2 * (160 + 4) + 4);
         assertThat(drawn.width()).isEqualTo(4 * (160 + 4) + 4);
+    }
+
+    @Test
+    void trains_and_shows_a_simmim() throws IOException {
+        String run = folder.resolve("simmim").toString();
+        String data = golden("fashion-mnist").toString();
+        int code = cloze(
+                "pretrain",
+                "mae",
+                "--simmim",
+                "--preset",
+                "vit-nano-32",
+                "--data",
+                data,
+                "--steps",
+                "2",
+                "--batch",
+                "8",
+                "--run",
+                run);
+        assertThat(code).as(err.toString()).isZero();
+        // 10 of 16 squares of 2 x 2 patches
+        assertThat(err.toString()).contains("2,000 images to train on, 400 held out, 40 of 64 patches hidden");
+        assertThat(folder.resolve("simmim/reconstruction-000002.png")).exists();
+        assertThat(cloze("pretrain", "mae", "--resume", "--run", run)).isZero();
+        Path filled = folder.resolve("filled.png");
+        String image = golden("images").resolve("grey.png").toString();
+        code = cloze("reconstruct", "--checkpoint", run, "--out", filled.toString(), image);
+        assertThat(code).as(err.toString()).isZero();
+        assertThat(filled).exists();
+        assertThat(VitFolder.config(Path.of(run)).patches()).isEqualTo(64);
     }
 
     @Test

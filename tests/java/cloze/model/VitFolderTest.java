@@ -180,14 +180,45 @@ class VitFolderTest {
                         config + ": architecture must be like vit_base_patch16_224, tiny to huge, but is 'resnet50'");
         Files.writeString(config, "{\"model_type\": \"swin\"}");
         assertThatThrownBy(() -> VitFolder.config(folder))
-                .hasMessage(
-                        config
-                                + ": model_type must be cloze-mae, cloze-simmim, vit_mae or vit, or given architecture, but is 'swin'");
+                .hasMessage(config
+                        + ": model_type must be cloze-mae, cloze-simmim, vit_mae or vit, or given"
+                        + " architecture, but is 'swin'");
     }
 
     @Test
     void a_side_that_is_no_multiple_of_the_patches_is_refused() {
         assertThatThrownBy(() -> encode(GoldenMae.folder(), 21, "images"))
                 .hasMessage("VitConfig: images of 21 x 21 pixels can not be cut into patches of 4 x 4");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                "'\"normalization\": {\"mean\": [0.1, 0.2, 0.3], \"deviation\": [1, 2, 3]}'; ''; 0.2",
+                "'\"pretrained_cfg\": {\"mean\": [0.5, 0.4, 0.3], \"std\": [1, 2, 3]}'; ''; 0.4",
+                "'\"qkv_bias\": true'; '{\"image_mean\": [0.7, 0.6, 0.5], \"image_std\": [1, 2, 3]}'; 0.6",
+                "'\"qkv_bias\": true'; ''; 0.456"
+            })
+    void finds_what_images_are_normalised_by(String said, String preprocessor, double second) throws IOException {
+        Files.writeString(folder.resolve("config.json"), "{\"model_type\": \"vit\", %s}".formatted(said));
+        if (!preprocessor.isEmpty()) {
+            Files.writeString(folder.resolve("preprocessor_config.json"), preprocessor);
+        }
+        assertThat(VitFolder.normalization(folder).mean().get(1)).isEqualTo(second);
+    }
+
+    @Test
+    void says_which_normalisation_does_not_fit() throws IOException {
+        Path config = folder.resolve("config.json");
+        Files.writeString(
+                config,
+                "{\"model_type\": \"vit\", \"num_channels\": 1, \"normalization\": {\"mean\": [0.1, 0.2],"
+                        + " \"deviation\": [1, 2]}}");
+        assertThatThrownBy(() -> VitFolder.normalization(folder))
+                .hasMessageContaining("normalization must be means of 1 channels, but is [0.1, 0.2]");
+        Files.writeString(
+                config, "{\"model_type\": \"vit\", \"normalization\": {\"mean\": [\"a\"], \"deviation\": [1]}}");
+        assertThatThrownBy(() -> VitFolder.normalization(folder)).hasMessageContaining("a list of numbers");
     }
 }

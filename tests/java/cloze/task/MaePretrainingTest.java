@@ -112,7 +112,7 @@ class MaePretrainingTest {
         try (Backend backend = Backends.open("cpu", BackendOptions.DEFAULT);
                 RunFolder folder = RunFolder.create(path);
                 MaePretraining run = MaePretraining.start(folder, options.withImages(in), backend, temporary)) {
-            assertThat(run.model().config().channels()).isEqualTo(3);
+            assertThat(run.model().encoder().config().channels()).isEqualTo(3);
             run.trainer(TrainingHooks.NONE).run();
             boolean heldOut = IntStream.range(0, run.data().heldOut().count())
                     .anyMatch(i -> run.data().heldOut().name(i).endsWith("broken.png"));

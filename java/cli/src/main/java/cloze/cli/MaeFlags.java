@@ -75,8 +75,15 @@ final class MaeFlags {
     @Option(
             names = "--mask-ratio",
             paramLabel = "SHARE",
-            description = "Share of the patches that is hidden, 0 to 0.95 (default: 0.75).")
+            description = "Share of the patches that is hidden, 0 to 0.95 (default: that of the preset, 0.75).")
     private @Nullable Double ratio;
+
+    @Option(
+            names = "--simmim",
+            description =
+                    "Train a SimMIM with the preset's encoder: squares of 2 x 2 patches are hidden behind mask tokens"
+                            + " (--mask-ratio is 0.6 by default), one linear layer predicts their pixels.")
+    private boolean simMim;
 
     @Option(
             names = "--raw-pixels",
@@ -159,7 +166,7 @@ final class MaeFlags {
     }
 
     MaeOptions options() {
-        MaeOptions o = MaeOptions.of(preset);
+        MaeOptions o = simMim ? MaeOptions.of(preset).withSimMim() : MaeOptions.of(preset);
         o = o.withImages(images(o.images())).withSize(size(o.size())).withWatch(watch(o.watch()));
         if (steps != null) {
             o = o.withSteps(steps);

@@ -29,14 +29,15 @@ import picocli.CommandLine.Option;
         name = "mae",
         sortOptions = false,
         description =
-                "Trains a masked autoencoder on images, into a run folder, with pictures of what it fills in. Ctrl-C saves a"
-                        + " checkpoint first; --resume goes on from it, to the same bits as a run that was not"
-                        + " interrupted.",
+                "Trains a masked autoencoder (or SimMIM) on images, into a run folder, with pictures of what it fills"
+                    + " in. Ctrl-C saves a checkpoint first; --resume goes on from it, to the same bits as a run that"
+                    + " was not interrupted.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  build-scripts/data fashion-mnist && cloze pretrain mae",
             "  cloze pretrain mae --data cifar-10 --epochs 20 --run runs/cifar",
             "  cloze pretrain mae --data photos/ --preset vit-tiny-64 --raw-pixels",
+            "  cloze pretrain mae --simmim --data cifar-10 --run runs/simmim",
             "  cloze pretrain mae --resume --run runs/cifar"
         })
 final class PretrainMae extends Subcommand {
@@ -78,9 +79,8 @@ final class PretrainMae extends Subcommand {
                             "%,d images to train on, %,d held out, %d of %d patches hidden%n",
                             training.data().train().count(),
                             training.data().heldOut().count(),
-                            training.model().config().patches()
-                                    - training.model().config().kept(),
-                            training.model().config().patches());
+                            training.model().hidden(),
+                            training.model().encoder().config().patches());
             training.memory().require(device.memory(), MemoryEstimate.machineMemory());
             TrainingEvent.Ended ended = train(training);
             report(training, folder, ended);
@@ -123,9 +123,16 @@ final class PretrainMae extends Subcommand {
             return;
         }
         List<TrainingEvent> events = MetricsLog.read(folder.metrics());
-        LossPlot.tryToWrite(err(), folder.path(), "mean squared error of hidden patches", events, Map.of());
+        LossPlot.tryToWrite(
+                err(),
+                folder.path(),
+                training.options().method() == MaeOptions.Method.SIMMIM
+                        ? "mean absolute error of hidden patches"
+                        : "mean squared error of hidden patches",
+                events,
+                Map.of());
         HeldOutImages.Marks marks = training.heldOut().marks();
-        boolean raw = !training.model().config().normalize();
+        boolean raw = !training.model().normalizes();
         if (json) {
             printJson(facts(events, ended, left, raw, marks));
         } else {
@@ -157,7 +164,8 @@ final class PretrainMae extends Subcommand {
     private static String marks(HeldOutImages.Marks marks) {
         return String.format(
                 Locale.ROOT,
-                "hidden pixels filled in: %.2f dB; by the mean colour of the seen ones %.2f dB, by inverse distance %.2f dB",
+                "hidden pixels filled in: %.2f dB; by the mean colour of the seen ones %.2f dB, by inverse distance"
+                        + " %.2f dB",
                 marks.model(),
                 marks.meanColour(),
                 marks.inverseDistance());

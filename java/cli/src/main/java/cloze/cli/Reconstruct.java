@@ -6,10 +6,10 @@ import cloze.image.ImageCodec;
 import cloze.image.Normalization;
 import cloze.image.Picture;
 import cloze.image.PictureGrid;
-import cloze.model.Mae;
-import cloze.model.MaeConfig;
-import cloze.model.MaeFolder;
-import cloze.task.MaePretraining;
+import cloze.model.MaskedImageFolder;
+import cloze.model.MaskedImageModel;
+import cloze.model.VitConfig;
+import cloze.model.VitFolder;
 import cloze.task.Reconstruction;
 import cloze.tensor.Scope;
 import java.io.IOException;
@@ -37,7 +37,7 @@ final class Reconstruct extends Subcommand {
             names = "--checkpoint",
             paramLabel = "DIR",
             required = true,
-            description = "Run folder of a masked autoencoder, or one of Hugging Face.")
+            description = "Run folder of a masked autoencoder or SimMIM, or a masked autoencoder of Hugging Face.")
     private Path checkpoint = Path.of("");
 
     @Option(
@@ -65,10 +65,11 @@ final class Reconstruct extends Subcommand {
         ImageCodec codec = ImageCodec.installed();
         try (Backend backend = device.open();
                 Scope scope = backend.memory().scope("model")) {
-            Mae mae = MaeFolder.load(checkpoint, backend, scope).model();
-            Normalization normalization = MaePretraining.normalization(checkpoint);
-            float[] pixels = pixels(codec, mae.config(), normalization);
-            Reconstruction made = Reconstruction.of(backend, mae, normalization, pixels, seed, 0);
+            MaskedImageModel model =
+                    MaskedImageFolder.load(checkpoint, backend, scope).model();
+            Normalization normalization = VitFolder.normalization(checkpoint);
+            float[] pixels = pixels(codec, model.encoder().config(), normalization);
+            Reconstruction made = Reconstruction.of(backend, model, normalization, pixels, seed, 0);
             List<List<Picture>> rows = new ArrayList<>();
             for (int i = 0; i < made.count(); i++) {
                 rows.add(made.pictures(i));
@@ -80,7 +81,7 @@ final class Reconstruct extends Subcommand {
         return 0;
     }
 
-    private float[] pixels(ImageCodec codec, MaeConfig config, Normalization normalization) throws IOException {
+    private float[] pixels(ImageCodec codec, VitConfig config, Normalization normalization) throws IOException {
         var view = Augmentation.none(config.image(), normalization);
         var pixels = new float[images.size() * view.size()];
         for (int i = 0; i < images.size(); i++) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import tools.jackson.core.JacksonException;
@@ -144,6 +145,23 @@ public final class ConfigJson {
             throw new CheckpointException(file, key, "a number", value.toString());
         }
         return value.doubleValue();
+    }
+
+    /** A list of numbers that must be there. */
+    public List<Double> numbers(String key) throws CheckpointException {
+        require(key);
+        JsonNode value = root.path(key);
+        var numbers = new ArrayList<Double>();
+        for (JsonNode each : value) {
+            if (!value.isArray() || !each.isNumber()) {
+                throw new CheckpointException(file, key, "a list of numbers", value.toString());
+            }
+            numbers.add(each.doubleValue());
+        }
+        if (numbers.isEmpty()) {
+            throw new CheckpointException(file, key, "a list of numbers", value.toString());
+        }
+        return numbers;
     }
 
     public void requireNumber(String key, double absent, double expected, String because) throws CheckpointException {

@@ -18,7 +18,7 @@ import java.util.List;
  *
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, section 3</a>
  */
-public final class Mae {
+public final class Mae implements MaskedImageModel {
     private final MaeConfig config;
     private final Vit encoder;
     private final Linear decoderEmbed;
@@ -43,11 +43,22 @@ public final class Mae {
         return config;
     }
 
+    @Override
     public Vit encoder() {
         return encoder;
     }
 
-    /** A mask for a batch, that depends on the two numbers alone. */
+    @Override
+    public int hidden() {
+        return config.patches() - config.kept();
+    }
+
+    @Override
+    public boolean normalizes() {
+        return config.normalize();
+    }
+
+    @Override
     public RandomMask mask(Tape tape, int images, long seed, long offset) {
         return RandomMask.draw(tape, images, config.patches(), config.kept(), Vit.LEAD, seed, offset);
     }
@@ -61,23 +72,13 @@ public final class Mae {
         return RandomMask.of(tape, noise, config.patches(), config.kept(), Vit.LEAD);
     }
 
-    /**
-     * The patches of a batch of images.
-     *
-     * @param images [B, H, W, C] row by row, normalised
-     * @return [B, N, P P C]
-     */
-    public Tensor patches(Tape tape, float[] images) {
-        return encoder.patches(tape, images);
-    }
-
-    /** The loss over the hidden patches, a scalar, and the error of every patch [B, N]. */
+    @Override
     public List<Tensor> losses(Tape tape, Tensor patches, RandomMask mask) {
         Tensor predicted = predict(tape, patches, mask);
         return tape.applyAll(new MaskedMse(predicted, patches, mask.mask(), config.normalize()));
     }
 
-    /** @return [B, N, P P C], the prediction for every patch, of which the hidden ones mean something */
+    @Override
     public Tensor predict(Tape tape, Tensor patches, RandomMask mask) {
         Tensor latent = encode(tape, patches, mask.idsKeep()); // [B, 1 + M, D]
         Tensor narrow = decoderEmbed.forward(tape, latent);

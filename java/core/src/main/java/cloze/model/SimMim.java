@@ -19,7 +19,7 @@ import java.util.List;
  *
  * @see <a href="https://arxiv.org/abs/2111.09886">Xie et al. 2021, section 3</a>
  */
-public final class SimMim {
+public final class SimMim implements MaskedImageModel {
     private final SimMimConfig config;
     private final Vit encoder;
     private final Tensor maskToken;
@@ -37,32 +37,33 @@ public final class SimMim {
         return config;
     }
 
+    @Override
     public Vit encoder() {
         return encoder;
     }
 
-    /** A mask for a batch, that depends on the two numbers alone. */
+    @Override
+    public int hidden() {
+        return config.hidden();
+    }
+
+    @Override
+    public boolean normalizes() {
+        return false;
+    }
+
+    @Override
     public RandomMask mask(Tape tape, int images, long seed, long offset) {
         int grid = config.encoder().grid();
         return BlockMask.draw(tape, images, grid, config.square(), config.ratio(), seed, offset);
     }
 
-    /**
-     * The patches of a batch of images.
-     *
-     * @param images [B, H, W, C] row by row, normalised
-     * @return [B, N, P P C]
-     */
-    public Tensor patches(Tape tape, float[] images) {
-        return encoder.patches(tape, images);
-    }
-
-    /** The loss over the hidden patches, a scalar, and the error of every patch [B, N]. */
+    @Override
     public List<Tensor> losses(Tape tape, Tensor patches, RandomMask mask) {
         return tape.applyAll(new MaskedL1(predict(tape, patches, mask), patches, mask.mask()));
     }
 
-    /** @return [B, N, P P C], the prediction for every patch, of which the hidden ones mean something */
+    @Override
     public Tensor predict(Tape tape, Tensor patches, RandomMask mask) {
         Tensor kept = tape.apply(new GatherTokens(patches, mask.idsKeep())); // [B, M, P P C]
         Tensor seen = encoder.embed(tape, kept); // [B, M, D]

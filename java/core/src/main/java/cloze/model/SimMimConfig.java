@@ -11,6 +11,9 @@ import cloze.nn.BlockMask;
  * @see <a href="https://arxiv.org/abs/2111.09886">Xie et al. 2021</a>
  */
 public record SimMimConfig(VitConfig encoder, int maskPatch, double ratio) {
+    /** The paper's share of hidden squares. */
+    public static final double RATIO = 0.6;
+
     public SimMimConfig {
         if (maskPatch < 1 || maskPatch % encoder.patch() != 0 || encoder.image() % maskPatch != 0) {
             throw new IllegalArgumentException(
@@ -23,11 +26,17 @@ public record SimMimConfig(VitConfig encoder, int maskPatch, double ratio) {
 
     /** The paper's choice: 60 % of squares of 2 x 2 patches, which are 32 x 32 pixels for patches of 16 x 16. */
     public static SimMimConfig of(VitConfig encoder) {
-        return new SimMimConfig(encoder, 2 * encoder.patch(), 0.6);
+        return new SimMimConfig(encoder, 2 * encoder.patch(), RATIO);
     }
 
     /** Patches along a side of a square. */
     public int square() {
         return maskPatch / encoder.patch();
+    }
+
+    /** How many patches of an image are hidden. */
+    public int hidden() {
+        int side = encoder.image() / maskPatch;
+        return BlockMask.hidden(side * side, ratio) * square() * square();
     }
 }

@@ -6,11 +6,13 @@ import cloze.checkpoint.ConfigJson;
 import cloze.checkpoint.Layout;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.VitLayout;
+import cloze.image.Normalization;
 import cloze.nn.Parameters;
 import cloze.nn.SinCosPositions;
 import cloze.tensor.Scope;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -50,6 +52,41 @@ public final class VitFolder {
 
     private static String type(ConfigJson json) throws CheckpointException {
         return json.has("architecture") ? "timm" : json.text("model_type", "");
+    }
+
+    /**
+     * What the images of an encoder are shifted and scaled by: as a run of ours says, {@code preprocessor_config.json} of
+     * Hugging Face or {@code pretrained_cfg} of timm; where a foreign folder says nothing, as usual for ImageNet.
+     */
+    public static Normalization normalization(Path folder) throws IOException {
+        ConfigJson json = ConfigJson.read(folder);
+        int channels = config(json).channels();
+        Path preprocessor = folder.resolve("preprocessor_config.json");
+        ConfigJson other = json.object("pretrained_cfg");
+        Normalization found;
+        if (json.has("normalization")) {
+            found = normalization(json.object("normalization"), "mean", "deviation");
+        } else if (Files.exists(preprocessor)) {
+            found = normalization(ConfigJson.read(preprocessor), "image_mean", "image_std");
+        } else if (other.has("mean")) {
+            found = normalization(other, "mean", "std");
+        } else {
+            found = Normalization.IMAGENET;
+        }
+        if (found.channels() != channels) {
+            throw new CheckpointException(
+                    json.file(), "normalization", "means of %d channels".formatted(channels), "" + found.mean());
+        }
+        return found;
+    }
+
+    private static Normalization normalization(ConfigJson json, String mean, String deviation)
+            throws CheckpointException {
+        try {
+            return new Normalization(json.numbers(mean), json.numbers(deviation));
+        } catch (IllegalArgumentException e) {
+            throw new CheckpointException(json.file(), "" + e.getMessage());
+        }
     }
 
     /**

@@ -8,7 +8,8 @@ import cloze.image.ImageBatch;
 import cloze.image.ImageBatches;
 import cloze.image.ImageSet;
 import cloze.image.Unreadable;
-import cloze.model.Mae;
+import cloze.model.MaskedImageModel;
+import cloze.model.VitConfig;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
 import cloze.train.Evaluation;
@@ -28,13 +29,13 @@ public final class HeldOutImages implements Evaluation {
     private static final long MASKS = 0x4d41534b; // apart from the masks of any run
 
     private final Backend backend;
-    private final Mae mae;
+    private final MaskedImageModel model;
     private final Augmentation augmentation;
     private final ImageBatch images;
 
-    private HeldOutImages(Backend backend, Mae mae, Augmentation augmentation, ImageBatch images) {
+    private HeldOutImages(Backend backend, MaskedImageModel model, Augmentation augmentation, ImageBatch images) {
         this.backend = backend;
-        this.mae = mae;
+        this.model = model;
         this.augmentation = augmentation;
         this.images = images;
     }
@@ -45,18 +46,23 @@ public final class HeldOutImages implements Evaluation {
      * @param augmentation none, of the model's size
      */
     public static HeldOutImages read(
-            Backend backend, Mae mae, ImageSet heldOut, Augmentation augmentation, int most, boolean strict)
+            Backend backend,
+            MaskedImageModel model,
+            ImageSet heldOut,
+            Augmentation augmentation,
+            int most,
+            boolean strict)
             throws IOException {
         int count = Math.min(most, heldOut.count());
         ImageBatch images = ImageBatches.read(heldOut, augmentation, count, 0, new Unreadable(strict));
-        return new HeldOutImages(backend, mae, augmentation, images);
+        return new HeldOutImages(backend, model, augmentation, images);
     }
 
     @Override
     public Map<String, Double> evaluate() {
         var metrics = new LinkedHashMap<String, Double>();
         metrics.put("val_loss", loss());
-        if (!mae.config().normalize()) {
+        if (!model.normalizes()) {
             metrics.put("val_psnr", marks(false).model());
         }
         return metrics;
@@ -67,9 +73,9 @@ public final class HeldOutImages implements Evaluation {
         for (int from = 0; from < images.count(); from += BATCH) {
             try (Scope scope = backend.memory().scope("evaluation")) {
                 Tape tape = Tape.inference(backend, scope);
-                Tensor patches = mae.patches(tape, pixels(from));
+                Tensor patches = model.patches(tape, pixels(from));
                 int b = patches.shape().extent(0);
-                Tensor loss = mae.losses(tape, patches, mae.mask(tape, b, MASKS, from))
+                Tensor loss = model.losses(tape, patches, model.mask(tape, b, MASKS, from))
                         .getFirst();
                 sum += (double) backend.scalar(loss) * b;
             }
@@ -89,26 +95,27 @@ public final class HeldOutImages implements Evaluation {
     }
 
     private Marks marks(boolean simplest) {
-        double model = 0;
+        VitConfig sizes = model.encoder().config();
+        double filled = 0;
         double mean = 0;
         double distance = 0;
         long count = 0;
         for (int from = 0; from < images.count(); from += BATCH) {
             Reconstruction made = reconstruction(from);
             for (int i = 0; i < made.count(); i++) {
-                var image =
-                        new Inpainting(mae.config().image(), mae.config().channels(), made.original(i), made.hidden(i));
-                model += image.squaredError(made.predicted(i));
+                var image = new Inpainting(sizes.image(), sizes.channels(), made.original(i), made.hidden(i));
+                filled += image.squaredError(made.predicted(i));
                 mean += simplest ? image.squaredError(image.meanColour()) : 0;
                 distance += simplest ? image.squaredError(image.inverseDistance()) : 0;
                 count += image.hiddenCount();
             }
         }
-        return new Marks(Inpainting.psnr(model, count), Inpainting.psnr(mean, count), Inpainting.psnr(distance, count));
+        return new Marks(
+                Inpainting.psnr(filled, count), Inpainting.psnr(mean, count), Inpainting.psnr(distance, count));
     }
 
     /** What the model fills in of up to 64 images beginning with {@code from}. */
     public Reconstruction reconstruction(int from) {
-        return Reconstruction.of(backend, mae, augmentation.normalization(), pixels(from), MASKS, from);
+        return Reconstruction.of(backend, model, augmentation.normalization(), pixels(from), MASKS, from);
     }
 }

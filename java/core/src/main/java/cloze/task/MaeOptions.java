@@ -2,6 +2,7 @@ package cloze.task;
 
 import cloze.image.ImageData;
 import cloze.model.MaeConfig;
+import cloze.model.SimMimConfig;
 import cloze.optim.AdamW;
 import cloze.optim.Schedule;
 import cloze.train.Cadence;
@@ -9,9 +10,10 @@ import cloze.train.Guards;
 import cloze.train.TrainingConfig;
 
 /**
- * All that decides a pre-training run of a masked autoencoder; {@code config.json} of its folder holds it.
+ * All that decides a pre-training run on masked images; {@code config.json} of its folder holds it.
  *
- * @param preset of {@link MaeConfig}
+ * @param method whose model is trained
+ * @param preset of {@link MaeConfig}; of SimMIM the encoder's
  * @param images what it is trained on
  * @param size of images, patches and batch, where they are not the preset's
  * @param descent how the loss is brought down
@@ -19,7 +21,16 @@ import cloze.train.TrainingConfig;
  * @param seed of weights, order, augmentation and masks
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, appendix A.1, for the recipe</a>
  */
-public record MaeOptions(String preset, Images images, Size size, Descent descent, Watch watch, long seed) {
+public record MaeOptions(
+        Method method, String preset, Images images, Size size, Descent descent, Watch watch, long seed) {
+    /** Which model is trained. */
+    public enum Method {
+        /** The masked autoencoder: the encoder sees the kept patches alone, a decoder predicts the others. */
+        MAE,
+        /** SimMIM: mask tokens go through the encoder, one linear layer predicts. */
+        SIMMIM
+    }
+
     /**
      * What is trained on.
      *
@@ -94,6 +105,7 @@ public record MaeOptions(String preset, Images images, Size size, Descent descen
         boolean small = c.image() <= 64;
         String data = c.image() == 32 ? ImageData.FASHION_MNIST : "images";
         return new MaeOptions(
+                Method.MAE,
                 preset,
                 new Images(data, 0.1, 0.2, true, false, 2),
                 new Size(c.image(), c.patch(), 0, small ? 64 : 256, small ? 1 : 16, c.ratio(), c.normalize()),
@@ -102,24 +114,32 @@ public record MaeOptions(String preset, Images images, Size size, Descent descen
                 1337);
     }
 
+    /** The same for SimMIM, with the paper's share of hidden squares, and pixels as they are. */
+    public MaeOptions withSimMim() {
+        Size s = size;
+        var pixels =
+                new Size(s.image(), s.patch(), s.channels(), s.batch(), s.microBatches(), SimMimConfig.RATIO, false);
+        return new MaeOptions(Method.SIMMIM, preset, images, pixels, descent, watch, seed);
+    }
+
     public MaeOptions withImages(Images changed) {
-        return new MaeOptions(preset, changed, size, descent, watch, seed);
+        return new MaeOptions(method, preset, changed, size, descent, watch, seed);
     }
 
     public MaeOptions withSize(Size changed) {
-        return new MaeOptions(preset, images, changed, descent, watch, seed);
+        return new MaeOptions(method, preset, images, changed, descent, watch, seed);
     }
 
     public MaeOptions withDescent(Descent changed) {
-        return new MaeOptions(preset, images, size, changed, watch, seed);
+        return new MaeOptions(method, preset, images, size, changed, watch, seed);
     }
 
     public MaeOptions withWatch(Watch changed) {
-        return new MaeOptions(preset, images, size, descent, changed, seed);
+        return new MaeOptions(method, preset, images, size, descent, changed, seed);
     }
 
     public MaeOptions withSeed(long changed) {
-        return new MaeOptions(preset, images, size, descent, watch, changed);
+        return new MaeOptions(method, preset, images, size, descent, watch, changed);
     }
 
     /** The run of so many steps; the warm-up is at most a tenth of it. */
@@ -149,12 +169,18 @@ public record MaeOptions(String preset, Images images, Size size, Descent descen
         return descent.baseLearningRate() * imagesPerStep() / 256;
     }
 
-    /** The model. */
-    public MaeConfig model() {
+    /** The masked autoencoder. */
+    public MaeConfig mae() {
         return MaeConfig.preset(preset)
                 .withImage(size.image(), size.channels(), size.patch())
                 .withRatio(size.ratio())
                 .withNormalize(size.normalize());
+    }
+
+    /** The SimMIM, whose encoder is that of the masked autoencoder. */
+    public SimMimConfig simMim() {
+        SimMimConfig usual = SimMimConfig.of(mae().vit());
+        return new SimMimConfig(usual.encoder(), usual.maskPatch(), size.ratio());
     }
 
     TrainingConfig training() {

@@ -13,8 +13,11 @@ import cloze.image.Picture;
 import cloze.image.PictureGrid;
 import cloze.image.Unreadable;
 import cloze.model.Mae;
-import cloze.model.MaeConfig;
 import cloze.model.MaeFolder;
+import cloze.model.MaskedImageModel;
+import cloze.model.SimMim;
+import cloze.model.SimMimFolder;
+import cloze.model.VitFolder;
 import cloze.nn.Parameters;
 import cloze.tensor.Scope;
 import cloze.train.ExtraState;
@@ -37,7 +40,7 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Pre-trains a masked autoencoder on images into a run folder, from the start or from where a run was interrupted:
+ * Pre-trains a masked autoencoder, or a SimMIM, on images into a run folder, from the start or from where a run was interrupted:
  *
  * <pre>
  * try (RunFolder folder = RunFolder.create(path);
@@ -65,7 +68,7 @@ public final class MaePretraining implements AutoCloseable {
     private final Unreadable unreadable;
     private final ImageBatches batches;
     private final Scope scope;
-    private final Parameters.Built<Mae> built;
+    private final Parameters.Built<MaskedImageModel> built;
     private final HeldOutImages heldOut;
 
     private MaePretraining(
@@ -91,9 +94,11 @@ public final class MaePretraining implements AutoCloseable {
                 images.strict());
     }
 
-    private Parameters.Built<Mae> build(Backend device, Scope owner) {
-        MaeConfig config = options.model();
-        return Parameters.build(device, owner, options.seed(), p -> new Mae(config, p));
+    private Parameters.Built<MaskedImageModel> build(Backend device, Scope owner) {
+        return Parameters.build(device, owner, options.seed(), p -> switch (options.method()) {
+            case MAE -> new Mae(options.mae(), p);
+            case SIMMIM -> new SimMim(options.simMim(), p);
+        });
     }
 
     /**
@@ -108,7 +113,11 @@ public final class MaePretraining implements AutoCloseable {
         int channels = options.size().channels() > 0 ? options.size().channels() : channels(data.train());
         MaeOptions resolved = options.resolved(channels, data.train().count());
         Normalization normalization = Normalization.of(data.train(), channels);
-        Map<String, Object> json = new LinkedHashMap<>(MaeFolder.json(resolved.model()));
+        Map<String, Object> json = new LinkedHashMap<>(
+                switch (resolved.method()) {
+                    case MAE -> MaeFolder.json(resolved.mae());
+                    case SIMMIM -> SimMimFolder.json(resolved.simMim());
+                });
         json.put(NORMALIZATION, normalization);
         json.put(OPTIONS, resolved);
         Files.write(folder.config(), JSON.writeValueAsBytes(json));
@@ -120,7 +129,7 @@ public final class MaePretraining implements AutoCloseable {
         MaeOptions options = options(folder);
         ImageData data =
                 ImageData.open(options.images().data(), cache, options.images().heldOut());
-        return new MaePretraining(folder, options, normalization(folder.path()), backend, data);
+        return new MaePretraining(folder, options, VitFolder.normalization(folder.path()), backend, data);
     }
 
     /** 1 if the first images are grey, all of them, else 3. */
@@ -158,21 +167,11 @@ public final class MaePretraining implements AutoCloseable {
         }
     }
 
-    /** What the images of a run were shifted and scaled by. */
-    public static Normalization normalization(Path folder) throws IOException {
-        Path file = folder.resolve("config.json");
-        try {
-            return JSON.treeToValue(config(file, NORMALIZATION), Normalization.class);
-        } catch (JacksonException e) {
-            throw new CheckpointException(file, "no normalization of images: " + e.getOriginalMessage());
-        }
-    }
-
     public MaeOptions options() {
         return options;
     }
 
-    public Mae model() {
+    public MaskedImageModel model() {
         return built.model();
     }
 
@@ -204,7 +203,7 @@ public final class MaePretraining implements AutoCloseable {
                 backend.precision());
     }
 
-    private MaskedPatches objective(Parameters.Built<Mae> model, MaskedPatches.Source source) {
+    private MaskedPatches objective(Parameters.Built<MaskedImageModel> model, MaskedPatches.Source source) {
         return new MaskedPatches(
                 model.model(), model.parameters(), source, options.size().batch(), options.seed());
     }

@@ -3,14 +3,14 @@ package cloze.task;
 import cloze.autograd.Tape;
 import cloze.image.ImageBatch;
 import cloze.image.ImageBatches;
-import cloze.model.Mae;
+import cloze.model.MaskedImageModel;
 import cloze.nn.Parameters;
 import cloze.tensor.Tensor;
 import cloze.train.Objective;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 
-/** What a masked autoencoder learns by: most patches of an image are hidden, their pixels are told from the others. */
+/** What a model of masked images learns by: patches of an image are hidden, their pixels are told from the others. */
 public final class MaskedPatches implements Objective {
     /** Where batches come from: {@link ImageBatches#at}. */
     @FunctionalInterface
@@ -18,7 +18,7 @@ public final class MaskedPatches implements Objective {
         ImageBatch at(long microBatch) throws IOException;
     }
 
-    private final Mae mae;
+    private final MaskedImageModel model;
     private final Parameters parameters;
     private final Source batches;
     private final int batch;
@@ -30,8 +30,8 @@ public final class MaskedPatches implements Objective {
      * @param batch B of every batch
      * @param seed of the masks
      */
-    public MaskedPatches(Mae mae, Parameters parameters, Source batches, int batch, long seed) {
-        this.mae = mae;
+    public MaskedPatches(MaskedImageModel model, Parameters parameters, Source batches, int batch, long seed) {
+        this.model = model;
         this.parameters = parameters;
         this.batches = batches;
         this.batch = batch;
@@ -47,8 +47,8 @@ public final class MaskedPatches implements Objective {
     @Override
     public Tensor loss(Tape tape, long microBatch) {
         try {
-            Tensor patches = mae.patches(tape, batches.at(microBatch).pixels());
-            return mae.losses(tape, patches, mae.mask(tape, batch, seed, microBatch))
+            Tensor patches = model.patches(tape, batches.at(microBatch).pixels());
+            return model.losses(tape, patches, model.mask(tape, batch, seed, microBatch))
                     .getFirst();
         } catch (IOException e) {
             throw new UncheckedIOException(e.getMessage(), e);

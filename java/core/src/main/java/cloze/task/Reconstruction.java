@@ -4,8 +4,8 @@ import cloze.autograd.Tape;
 import cloze.backend.Backend;
 import cloze.image.Normalization;
 import cloze.image.Picture;
-import cloze.model.Mae;
-import cloze.model.MaeConfig;
+import cloze.model.MaskedImageModel;
+import cloze.model.VitConfig;
 import cloze.nn.RandomMask;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
@@ -13,17 +13,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What a masked autoencoder fills in: images, the same with hidden patches, and its prediction of every patch, in samples of
+ * What a model of masked images fills in: images, the same with hidden patches, and its prediction of every patch, in samples of
  * 0..255. Where it predicts normalised patches, the true mean and deviation of each are put back, as in the paper's figures.
  */
 public final class Reconstruction {
-    private final MaeConfig config;
+    private final VitConfig config;
     private final int count;
     private final float[] original;
     private final float[] predicted;
     private final boolean[] hidden;
 
-    private Reconstruction(MaeConfig config, float[] original, float[] predicted, boolean[] hidden) {
+    private Reconstruction(VitConfig config, float[] original, float[] predicted, boolean[] hidden) {
         this.config = config;
         this.original = original;
         this.predicted = predicted;
@@ -38,20 +38,25 @@ public final class Reconstruction {
      * @param seed of the masks, with {@code offset}
      */
     public static Reconstruction of(
-            Backend backend, Mae mae, Normalization normalization, float[] images, long seed, long offset) {
-        MaeConfig config = mae.config();
+            Backend backend,
+            MaskedImageModel model,
+            Normalization normalization,
+            float[] images,
+            long seed,
+            long offset) {
+        VitConfig config = model.encoder().config();
         try (Scope scope = backend.memory().scope("reconstruction")) {
             Tape tape = Tape.inference(backend, scope);
-            Tensor patches = mae.patches(tape, images);
-            RandomMask mask = mae.mask(tape, patches.shape().extent(0), seed, offset);
-            float[] filled = backend.floats(mae.predict(tape, patches, mask));
+            Tensor patches = model.patches(tape, images);
+            RandomMask mask = model.mask(tape, patches.shape().extent(0), seed, offset);
+            float[] filled = backend.floats(model.predict(tape, patches, mask));
             int[] flags = backend.ints(mask.mask());
             float[] seen = unpatchified(config, images, true);
             var hidden = new boolean[flags.length];
             for (int i = 0; i < flags.length; i++) {
                 hidden[i] = flags[i] != 0;
             }
-            if (config.normalize()) {
+            if (model.normalizes()) {
                 denormalise(filled, seen, config.pixels());
             }
             samples(seen, normalization);
@@ -90,7 +95,7 @@ public final class Reconstruction {
     }
 
     /** Between [B, N, P P C] and [B, side, side, C]: to patches if {@code cut}, to images if not. */
-    private static float[] unpatchified(MaeConfig config, float[] from, boolean cut) {
+    private static float[] unpatchified(VitConfig config, float[] from, boolean cut) {
         int side = config.image();
         int p = config.patch();
         int row = p * config.channels();
