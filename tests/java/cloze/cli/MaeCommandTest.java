@@ -61,6 +61,16 @@ class MaeCommandTest {
         assertThat(cloze("pretrain", "mae", "--run", run)).isEqualTo(1);
         assertThat(err.toString()).contains("already holds a run");
         assertThat(cloze("pretrain", "mae", "--resume", "--run", run)).isZero();
+        for (String format : new String[] {"huggingface", "timm", "paper"}) {
+            Path exported = folder.resolve(format);
+            code = cloze("export", "--run", run, "--format", format, "--to", exported.toString());
+            assertThat(code).as(err.toString()).isZero();
+            assertThat(exported.resolve("model.safetensors")).exists();
+            if (!format.equals("paper")) {
+                assertThat(VitFolder.normalization(exported)).isEqualTo(VitFolder.normalization(Path.of(run)));
+                assertThat(VitFolder.config(exported).patches()).isEqualTo(64);
+            }
+        }
         Path to = folder.resolve("filled.png");
         Path images = golden("images");
         code = cloze(

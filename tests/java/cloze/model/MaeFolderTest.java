@@ -10,6 +10,7 @@ import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.Layout;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.VitLayout;
+import cloze.image.Normalization;
 import cloze.nn.Parameters;
 import cloze.nn.RandomMask;
 import cloze.op.Device;
@@ -147,8 +148,8 @@ class MaeFolderTest {
     void an_export_has_the_bytes_of_the_independent_file() throws IOException {
         use(
                 mae(GoldenMae.folder()),
-                (backend, _, built) ->
-                        MaeExport.HUGGING_FACE.write(folder, built.model(), built.parameters(), backend));
+                (backend, _, built) -> MaeExport.HUGGING_FACE.write(
+                        folder, built.model(), built.parameters(), Normalization.IMAGENET, backend));
         assertThat(MaeFolder.config(folder)).isEqualTo(MaeFolder.config(GoldenMae.folder()));
         try (var ours = Safetensors.open(folder);
                 var theirs = Safetensors.open(GoldenMae.folder())) {
@@ -170,7 +171,7 @@ class MaeFolderTest {
     void the_paper_s_names_load_back_with_the_sizes_that_the_file_does_not_tell() throws IOException {
         Path copy = GoldenMae.copy(folder.resolve("golden"), json -> json.replace("1e-12", "1e-06"));
         use(mae(copy), (backend, tape, built) -> {
-            MaeExport.PAPER.write(folder, built.model(), built.parameters(), backend);
+            MaeExport.PAPER.write(folder, built.model(), built.parameters(), Normalization.IMAGENET, backend);
             assertThat(folder.resolve("config.json")).doesNotExist();
             try (var file = Safetensors.open(folder)) {
                 assertThat(file.tensor("patch_embed.proj.weight").shape()).isEqualTo(new Shape(16, 3, 4, 4));
@@ -186,8 +187,8 @@ class MaeFolderTest {
     void a_format_without_a_place_for_a_setting_is_refused() throws IOException {
         use(
                 mae(GoldenMae.folder()),
-                (backend, _, built) -> assertThatThrownBy(
-                                () -> MaeExport.TIMM.write(folder, built.model(), built.parameters(), backend))
+                (backend, _, built) -> assertThatThrownBy(() -> MaeExport.TIMM.write(
+                                folder, built.model(), built.parameters(), Normalization.IMAGENET, backend))
                         .hasMessage("TIMM has no place for norms with epsilons of 1.0E-12 and 1.0E-12"));
     }
 
@@ -201,7 +202,7 @@ class MaeFolderTest {
         use(
                 (backend, scope) -> Parameters.build(backend, scope, 5, p -> new Mae(config, p)),
                 (backend, tape, built) -> {
-                    format.write(folder, built.model(), built.parameters(), backend);
+                    format.write(folder, built.model(), built.parameters(), Normalization.IMAGENET, backend);
                     Parameters.Built<Mae> back = format == MaeExport.PAPER
                             ? MaeFolder.load(folder, SMALL, backend, tape.scope())
                             : MaeFolder.load(folder, backend, tape.scope());

@@ -10,6 +10,7 @@ import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.SafetensorsWriter;
 import cloze.checkpoint.StoredTensor;
 import cloze.checkpoint.StoredType;
+import cloze.image.Normalization;
 import cloze.nn.Parameters;
 import cloze.op.Device;
 import cloze.tensor.Scope;
@@ -63,10 +64,14 @@ class VitFolderTest {
             Parameters.Built<Mae> built = MaeFolder.load(copy, backend, scope);
             switch (kind) {
                 case "cloze-mae" -> MaeFolder.save(folder, built.model(), built.parameters(), backend);
-                case "timm" -> MaeExport.TIMM.write(folder, built.model(), built.parameters(), backend);
-                case "vit_mae" -> MaeExport.HUGGING_FACE.write(folder, built.model(), built.parameters(), backend);
+                case "timm" ->
+                    MaeExport.TIMM.write(folder, built.model(), built.parameters(), Normalization.IMAGENET, backend);
+                case "vit_mae" ->
+                    MaeExport.HUGGING_FACE.write(
+                            folder, built.model(), built.parameters(), Normalization.IMAGENET, backend);
                 case "vit" -> {
-                    MaeExport.HUGGING_FACE.write(folder, built.model(), built.parameters(), backend);
+                    MaeExport.HUGGING_FACE.write(
+                            folder, built.model(), built.parameters(), Normalization.IMAGENET, backend);
                     asViTModel();
                 }
                 default -> throw new AssertionError(kind);

@@ -65,10 +65,10 @@ public final class ConfigJson {
         return JSON.writeValueAsBytes(json);
     }
 
-    /** Writes {@code config.json} into a folder, in the place of one that may be there. */
-    public static void write(Path folder, Map<String, Object> json) throws IOException {
+    /** Writes a file, or {@code config.json} into a folder, in the place of one that may be there. */
+    public static void write(Path path, Map<String, Object> json) throws IOException {
         ByteBuffer bytes = ByteBuffer.wrap(bytes(json));
-        DurableFiles.replace(folder.resolve(NAME), channel -> {
+        DurableFiles.replace(Files.isDirectory(path) ? path.resolve(NAME) : path, channel -> {
             while (bytes.hasRemaining()) {
                 channel.write(bytes);
             }

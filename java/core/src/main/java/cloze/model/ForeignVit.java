@@ -2,6 +2,7 @@ package cloze.model;
 
 import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.ConfigJson;
+import cloze.image.Normalization;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,8 @@ import java.util.regex.Pattern;
 final class ForeignVit {
     /** {@code vit_base_patch16_224.mae}: family, patch, image. */
     private static final Pattern NAME = Pattern.compile("vit_([a-z]+)_patch(\\d{1,3})_(\\d{1,4})(\\..*)?");
+
+    static final String PREPROCESSOR = "preprocessor_config.json";
 
     private static final Map<String, MaeConfig.Stack> FAMILIES = Map.of(
             "tiny", new MaeConfig.Stack(12, 192, 3),
@@ -116,8 +119,23 @@ final class ForeignVit {
         return json;
     }
 
+    /** For {@code ViTImageProcessor}: what is done to images. */
+    static Map<String, Object> json(int image, Normalization normalization) {
+        var json = new LinkedHashMap<String, Object>();
+        json.put("image_processor_type", "ViTImageProcessor");
+        json.put("do_resize", true);
+        json.put("size", Map.of("height", image, "width", image));
+        json.put("resample", 3); // bicubic
+        json.put("do_rescale", true);
+        json.put("rescale_factor", 1 / 255.0);
+        json.put("do_normalize", true);
+        json.put("image_mean", normalization.mean());
+        json.put("image_std", normalization.deviation());
+        return json;
+    }
+
     /** For timm's {@code create_model}: a known architecture whose sizes are all given again. */
-    static Map<String, Object> json(VitConfig c) {
+    static Map<String, Object> json(VitConfig c, Normalization normalization) {
         var args = new LinkedHashMap<String, Object>();
         args.put("img_size", c.image());
         args.put("patch_size", c.patch());
@@ -128,6 +146,9 @@ final class ForeignVit {
         var pretrained = new LinkedHashMap<String, Object>();
         pretrained.put("input_size", List.of(c.channels(), c.image(), c.image()));
         pretrained.put("num_classes", 0);
+        pretrained.put("interpolation", "bicubic");
+        pretrained.put("mean", normalization.mean());
+        pretrained.put("std", normalization.deviation());
         var json = new LinkedHashMap<String, Object>();
         json.put("architecture", "vit_base_patch16_224");
         json.put("num_classes", 0);

@@ -3,6 +3,7 @@ package cloze.model;
 import cloze.backend.Backend;
 import cloze.checkpoint.ConfigJson;
 import cloze.checkpoint.VitLayout;
+import cloze.image.Normalization;
 import cloze.nn.Parameters;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,9 +11,9 @@ import java.nio.file.Path;
 
 /** A masked autoencoder under somebody else's names and in their shapes. */
 public enum MaeExport {
-    /** {@code ViTMAEForPreTraining}, with its {@code config.json}. */
+    /** {@code ViTMAEForPreTraining}, with {@code config.json} and {@code preprocessor_config.json}. */
     HUGGING_FACE,
-    /** The paper's code; sizes are no part of it. */
+    /** The paper's code; sizes and normalisation are no part of it. */
     PAPER,
     /** The encoder for timm, with its {@code config.json}. */
     TIMM;
@@ -20,15 +21,20 @@ public enum MaeExport {
     /**
      * Writes weights and configuration into a folder.
      *
+     * @param normalization of the images that the model was trained on
      * @throws IllegalArgumentException if the format has no place for a setting of the model
      */
-    public void write(Path folder, Mae mae, Parameters parameters, Backend backend) throws IOException {
+    public void write(Path folder, Mae mae, Parameters parameters, Normalization normalization, Backend backend)
+            throws IOException {
         MaeConfig c = mae.config();
         requireEpsilon(c);
         Files.createDirectories(folder);
         switch (this) {
-            case HUGGING_FACE -> ConfigJson.write(folder, ForeignVit.json(c));
-            case TIMM -> ConfigJson.write(folder, ForeignVit.json(c.vit()));
+            case HUGGING_FACE -> {
+                ConfigJson.write(folder, ForeignVit.json(c));
+                ConfigJson.write(folder.resolve(ForeignVit.PREPROCESSOR), ForeignVit.json(c.image(), normalization));
+            }
+            case TIMM -> ConfigJson.write(folder, ForeignVit.json(c.vit(), normalization));
             case PAPER -> {}
         }
         VitWeights.export(folder, layout(c), c, parameters, backend);

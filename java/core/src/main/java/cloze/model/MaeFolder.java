@@ -42,6 +42,11 @@ public final class MaeFolder {
         return json.text("model_type", "").equals(TYPE) ? parse(json) : ForeignVit.mae(json);
     }
 
+    /** Whether a folder has a masked autoencoder of ours. */
+    public static boolean isRun(Path folder) throws IOException {
+        return ConfigJson.read(folder).text("model_type", "").equals(TYPE);
+    }
+
     static MaeConfig parse(ConfigJson json) throws CheckpointException {
         try {
             return new MaeConfig(

@@ -61,7 +61,7 @@ public final class VitFolder {
     public static Normalization normalization(Path folder) throws IOException {
         ConfigJson json = ConfigJson.read(folder);
         int channels = config(json).channels();
-        Path preprocessor = folder.resolve("preprocessor_config.json");
+        Path preprocessor = folder.resolve(ForeignVit.PREPROCESSOR);
         ConfigJson other = json.object("pretrained_cfg");
         Normalization found;
         if (json.has("normalization")) {
