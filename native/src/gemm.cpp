@@ -19,6 +19,7 @@ using namespace parts;
 // B 24 KB and A 9 KB a tile in the first cache. At 16 lanes 48 and 21 KB, which it can not hold: but C is passed over
 // once where k is 384, and shorter blocks were not faster (128 to 384 within 2 %).
 constexpr int64_t k_block = 384;
+static_assert(k_block <= gathered_depth);
 constexpr int64_t row_block = 192;          // 288 KB of A in the second
 constexpr int64_t column_block = 384;       // 576 KB of B in the second, where B is the one packed by tasks
 constexpr int64_t shared_floats = 4 << 20;  // at most 16 MiB packed for all: then the next stretch of k
@@ -66,8 +67,18 @@ struct Plan {
     // Packs op(A)[row.., k..] and does what is to be done to A exactly once.
     void pack_rows(int64_t row, int64_t rows, int64_t k, int64_t depth, float* out) const {
         if (p.prepare) p.prepare(p.context, row, k, rows, depth);
-        pack_a(a_at(row, k), p.lda, p.transpose_a, rows, depth, out);
+        if (p.gather_a)
+            gather_a(*p.gather_a, row, rows, k, depth, out);
+        else
+            pack_a(a_at(row, k), p.lda, p.transpose_a, rows, depth, out);
         if (p.row_sums) panel_sums(out, rows, depth, p.row_sums + row, p.add_row_sums || k > 0);
+    }
+
+    void pack_columns(int64_t column, int64_t columns, int64_t k, int64_t depth, float* out) const {
+        if (p.gather_b)
+            gather_b(*p.gather_b, k, depth, column, columns, out);
+        else
+            pack_b(b_at(k, column), p.ldb, !p.transpose_b, columns, depth, out);
     }
 
     // Shared layout: [block of k][panel][k][width]. A task owns some panels for all k, so that their sums have one
@@ -81,7 +92,7 @@ struct Plan {
                 int64_t depth = std::min(k_step, k_end - k);
                 float* out = shared + (k - k_begin) * span + at * depth;
                 if (share_b)
-                    pack_b(b_at(k, at), p.ldb, !p.transpose_b, count, depth, out);
+                    pack_columns(at, count, k, depth, out);
                 else
                     pack_rows(at, count, k, depth, out);
                 k += depth;
@@ -101,7 +112,7 @@ struct Plan {
     Ahead ahead(int64_t at, int64_t k, int64_t k_begin, int64_t k_end) const {
         if (k >= k_end) at += chunk * (serial ? 1 : threads()), k = k_begin;
         int64_t count = std::min(chunk, (share_b ? p.n : p.m) - at), depth = std::min(k_step, k_end - k);
-        if (count <= 0) return {};
+        if (count <= 0 || (share_b ? p.gather_a : p.gather_b)) return {};
         bool across = share_b ? p.transpose_a : !p.transpose_b;
         const float* from = share_b ? a_at(at, k) : b_at(k, at);
         return {from, share_b ? p.lda : p.ldb, across ? depth : count, across ? count : depth,
@@ -126,7 +137,7 @@ struct Plan {
         int64_t k = k_begin;
         do {
             int64_t depth = std::min(k_step, k_end - k);
-            pack_b(b_at(k, column), p.ldb, !p.transpose_b, columns, depth, mine);
+            pack_columns(column, columns, k, depth, mine);
             const float* a = shared + (k - k_begin) * span;
             for (int64_t row = 0; row < p.n; row += high)
                 block(row, std::min(high, p.n - row), column, columns, k, depth, a + row * depth, mine,
@@ -173,7 +184,7 @@ void own_gemm(const Product& product) {
 }
 
 void gemm(const Product& product) {
-    if (!by_choice(product)) own_gemm(product);
+    if (product.gather_a || product.gather_b || !by_choice(product)) own_gemm(product);
 }
 
 void gemm_serial(const Product& product) {

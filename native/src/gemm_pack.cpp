@@ -95,6 +95,35 @@ void pack_b(const float* b, int64_t ldb, bool across, int64_t columns, int64_t k
     pack<tile_columns>(b, ldb, across, columns, k, out);
 }
 
+// A panel of rows at a time, in the first cache.
+void gather_a(const Gather& a, int64_t row, int64_t rows, int64_t k, int64_t depth, float* out) {
+    alignas(64) float lines[tile_rows * gathered_depth];
+    for (int64_t i = 0; i < rows; i += tile_rows) {
+        int64_t count = std::min<int64_t>(tile_rows, rows - i);
+        a.rows(a.context, row + i, count, k, depth, lines, depth);
+        pack_a(lines, depth, false, count, depth, out + i * depth);
+    }
+}
+
+// A few rows of all panels at a time.
+void gather_b(const Gather& b, int64_t k, int64_t depth, int64_t column, int64_t columns, float* out) {
+    constexpr int64_t few = 8, wide = 16 * tile_columns;
+    alignas(64) float lines[few * wide];
+    for (int64_t j = 0; j < columns; j += wide) {
+        int64_t width = std::min(wide, columns - j), ld = round_up(width, tile_columns);
+        for (int64_t p = 0; p < depth; p += few) {
+            int64_t count = std::min(few, depth - p);
+            b.rows(b.context, k + p, count, column + j, width, lines, ld);
+            for (int64_t i = 0; i < count; i++) {
+                std::fill(lines + i * ld + width, lines + (i + 1) * ld, 0.f);
+                for (int64_t panel = 0; panel < ld; panel += tile_columns)
+                    std::copy_n(lines + i * ld + panel, tile_columns,
+                                out + (j + panel) * depth + (p + i) * tile_columns);
+            }
+        }
+    }
+}
+
 void panel_sums(const float* panels, int64_t rows, int64_t k, float* sums, bool add) {
     constexpr int vectors = (tile_rows + lanes - 1) / lanes, rest = tile_rows - (vectors - 1) * lanes;
     for (int64_t row = 0; row < rows; row += tile_rows, panels += k * tile_rows) {

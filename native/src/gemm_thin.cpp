@@ -48,7 +48,7 @@ void columns(const Product& p, int64_t j) {
 }  // namespace
 
 bool is_thin(const Product& p) {
-    return !p.transpose_a && p.transpose_b && p.n <= thin_rows && p.k >= thin_depth;
+    return !p.gather_a && !p.transpose_a && p.transpose_b && p.n <= thin_rows && p.k >= thin_depth;
 }
 
 void thin(const Product& p, bool serial) {

@@ -137,8 +137,8 @@ CLOZE_DEVICE void gemm(int64_t n, int64_t m, int64_t k, const A& a, const B& b, 
     using T = typename Sums::Element;
     CLOZE_SHARED(shared);
     TileOfBlock tile(n, m);
-    Panel<T, A::along_k> left(a, tile.row, n, k);
-    Panel<T, B::along_k> right(b, tile.column, m, k);
+    typename A::Source left(a, tile.row, n, k);
+    typename B::Source right(b, tile.column, m, k);
     auto panel = [&](int64_t stage, int side) {
         return reinterpret_cast<T*>(shared + (stage % gemm_stages * 2 + side) * panel_bytes);
     };

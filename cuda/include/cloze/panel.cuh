@@ -6,11 +6,15 @@
 
 namespace cloze {
 
+template <class T, bool along_k>
+class Panel;
+
 // Rows of k elements: those of a row lie side by side (Rows), or those of a column do (Columns); `step` is how far it
 // is along the other axis.
 template <class T, bool k_is_inner>
 struct Operand {
     static constexpr bool along_k = k_is_inner;
+    using Source = Panel<T, k_is_inner>;
     const T* p;
     int64_t step;
 };
@@ -28,17 +32,11 @@ template <class T, bool along_k>
 class Panel {
   public:
     static constexpr int depth = 64 / int(sizeof(T));
-
-  private:
     static constexpr int elements = 16 / int(sizeof(T));  // of a chunk
     static constexpr int chunks = (along_k ? depth : gemm_side) / elements;
     static constexpr int lines = along_k ? gemm_side : depth;
 
-    const T* next_;        // the first chunk of this thread in the panel to come
-    int64_t step_, left_;  // along k, how much there is to come
-    int room_[2];          // elements of the two chunks as far as rows go
-    bool aligned_;
-
+    // The first chunk of this thread; the other is in line() + lines / 2.
     CLOZE_DEVICE static int line() { return int(threadIdx.x) / chunks; }
     CLOZE_DEVICE static int chunk() { return int(threadIdx.x) % chunks; }
 
@@ -46,6 +44,12 @@ class Panel {
         int turn = along_k ? line / 2 % 4 : sizeof(T) == 2 ? line % 8 : line % 4 * 2;
         return panel + (line * chunks + (chunk ^ turn)) * elements;
     }
+
+  private:
+    const T* next_;        // the first chunk of this thread in the panel to come
+    int64_t step_, left_;  // along k, how much there is to come
+    int room_[2];          // elements of the two chunks as far as rows go
+    bool aligned_;
 
     CLOZE_DEVICE static int clamp(int64_t count, int most) { return count < 0 ? 0 : count < most ? int(count) : most; }
 

@@ -4,6 +4,12 @@
 
 namespace cloze {
 
+// An operand that lies in no matrix: writes floats [at, at + count) of its rows [row, row + rows) to `to`, ld apart.
+struct Gather {
+    void (*rows)(const void* context, int64_t row, int64_t rows, int64_t at, int64_t count, float* to, int64_t ld);
+    const void* context;
+};
+
 // C [n, m] (+)= op(A) [n, k] op(B) [k, m] + bias, all row major with leading dimensions; op(X) is X, or X transposed.
 // C overlaps neither A nor B. The bits depend on the shape alone, not on the number of threads.
 struct Product {
@@ -26,7 +32,9 @@ struct Product {
     void (*finish)(const void* context, int64_t row, int64_t column, int64_t rows, int64_t columns) = nullptr;
     void (*prepare)(const void* context, int64_t row, int64_t k, int64_t rows, int64_t depth) = nullptr;
     const void* context = nullptr;
-    const float* prepared = nullptr;  // what prepare reads, laid out as A: fetched in time
+    const float* prepared = nullptr;   // what prepare reads, laid out as A: fetched in time
+    const Gather* gather_a = nullptr;  // in place of a, not transposed; called from any thread
+    const Gather* gather_b = nullptr;  // in place of b, not transposed
 };
 
 void gemm(const Product& product);         // on the pool

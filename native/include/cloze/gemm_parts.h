@@ -31,6 +31,11 @@ constexpr int64_t round_up(int64_t a, int64_t b) {
 void pack_a(const float* a, int64_t lda, bool across, int64_t rows, int64_t k, float* out);
 void pack_b(const float* b, int64_t ldb, bool across, int64_t columns, int64_t k, float* out);
 
+// The same of gathered operands: A along k, at most gathered_depth at a time, B across.
+inline constexpr int64_t gathered_depth = 384;
+void gather_a(const Gather& a, int64_t row, int64_t rows, int64_t k, int64_t depth, float* out);
+void gather_b(const Gather& b, int64_t k, int64_t depth, int64_t column, int64_t columns, float* out);
+
 // sums [rows] (+)= the sums along k of packed panels of A.
 void panel_sums(const float* panels, int64_t rows, int64_t k, float* sums, bool add);
 

@@ -34,7 +34,7 @@ void parallel_blocks(int64_t n, int64_t block, F&& f) {
 
 // Scratch of the calling thread that outlives the call and is reused: 2 MiB aligned, huge pages, not zeroed, grows.
 // One buffer a slot; who nests calls must use different slots. nullptr if the system has no memory left.
-enum class Slot : int { gemm_a, gemm_b, shared_b, attention, attention_2, row, test, count };
+enum class Slot : int { gemm_a, gemm_b, shared_b, attention, attention_2, row, weights, images, test, count };
 float* scratch(Slot slot, size_t floats);
 
 }  // namespace cloze

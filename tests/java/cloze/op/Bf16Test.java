@@ -37,6 +37,7 @@ class Bf16Test {
     private static final List<OpContract> CONTRACTS = List.of(
             new AddTest(),
             new AttentionTest(),
+            new Conv2dTest(),
             new DropoutTest(),
             new EmbeddingTest(),
             new GatherTokensTest(),
@@ -69,14 +70,15 @@ class Bf16Test {
         products.addAll(Device.cublasLt());
         return CONTRACTS.stream()
                 .flatMap(contract -> contract.all().stream()
-                        .filter(Bf16Test::fits)
+                        .filter(c -> fits(contract, c))
                         .flatMap(c -> (contract instanceof MatMulTest ? products : devices)
                                 .stream().map(device -> Arguments.of(contract, c, device))));
     }
 
     /** Vectors are told by their rank; and bf16 does not hold a spread of 1 around a mean of 1000. */
-    private static boolean fits(Case c) {
-        return (c.small() || c.toString().contains("activation=NONE")) // tiles of products are larger than small cases
+    private static boolean fits(OpContract contract, Case c) {
+        boolean product = contract instanceof Conv2dTest || c.toString().contains("activation=NONE");
+        return (c.small() || product) // tiles of products are larger than small cases
                 && c.inputs().getFirst().shape().rank() > 1
                 && !c.toString().contains("mean of 1e3");
     }

@@ -18,8 +18,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Products in tf32 on devices that have it, on the cases of their contract, against the same device in f32, which the
- * contract holds to float64. Each factor is off by at most half a unit of its 10 bits, 2^-11, of either sign: errors of a
+ * Products and convolutions in tf32 on devices that have it, on the cases of their contracts, against the same device in
+ * f32, which the contracts hold to float64. Each factor is off by at most half a unit of its 10 bits, 2^-11, of either sign: errors of a
  * sum grow as the sum does, with the square root of its length. Results may be off by four times that of the largest,
  * gradients, whose factor is a slope at a result, by eight times.
  */
@@ -31,10 +31,16 @@ class Tf32Test {
     private record Run(List<float[]> results, List<float[]> gradients) {}
 
     static Stream<Arguments> cases() {
-        var contract = new MatMulTest();
-        return Stream.concat(Device.all().stream(), Device.cublasLt().stream())
-                .filter(device -> device.name().startsWith("cuda"))
-                .flatMap(device -> contract.all().stream().map(c -> Arguments.of(c, device)));
+        return Stream.concat(
+                Stream.concat(Device.all().stream(), Device.cublasLt().stream())
+                        .flatMap(device -> cases(new MatMulTest(), device)),
+                Device.all().stream().flatMap(device -> cases(new Conv2dTest(), device)));
+    }
+
+    private static Stream<Arguments> cases(OpContract contract, Device device) {
+        return contract.all().stream()
+                .filter(_ -> device.name().startsWith("cuda"))
+                .map(c -> Arguments.of(c, device));
     }
 
     @ParameterizedTest(name = "{0} on {1}")

@@ -15,6 +15,7 @@ public sealed interface Op
         permits Add,
                 Attention,
                 CachedAttention,
+                Conv2d,
                 Dropout,
                 Embedding,
                 GatherTokens,

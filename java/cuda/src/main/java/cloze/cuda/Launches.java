@@ -16,6 +16,7 @@ import cloze.nn.RandomMask;
 import cloze.op.Add;
 import cloze.op.Attention;
 import cloze.op.CachedAttention;
+import cloze.op.Conv2d;
 import cloze.op.Dropout;
 import cloze.op.Embedding;
 import cloze.op.GatherTokens;
@@ -130,6 +131,8 @@ final class Launches {
                 MatMul.Forward.class,
                 first(tiles(s -> s.of("n"), s -> s.of("m"))).ofProduct());
         PLANS.put(MatMul.Backward.class, matMulBackward().ofProduct());
+        PLANS.put(Conv2d.Forward.class, Convolution.forward().ofProduct());
+        PLANS.put(Conv2d.Backward.class, Convolution.backward().ofProduct());
         PLANS.put(Attention.Forward.class, first(Launches::queryTiles));
         PLANS.put(Attention.Backward.class, attentionBackward());
         PLANS.put(
@@ -143,7 +146,7 @@ final class Launches {
         return PLANS.get(kernel);
     }
 
-    private static Plan first(Function<Sizes, Extent> extent) {
+    static Plan first(Function<Sizes, Extent> extent) {
         return new Plan(List.of(new Stage("", extent)), null, false);
     }
 

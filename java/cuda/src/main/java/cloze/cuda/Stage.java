@@ -17,8 +17,11 @@ record Stage(String suffix, Function<Sizes, Extent> extent) {
 
     /** A grid that strides over so many elements, four at a time. */
     static Function<Sizes, Extent> elements(String... factors) {
-        return sizes ->
-                Extent.blocks(Math.min(Math.ceilDiv(sizes.product(factors), 4L * THREADS), MOST_BLOCKS), THREADS);
+        return sizes -> elements(sizes.product(factors));
+    }
+
+    static Extent elements(long count) {
+        return Extent.blocks(Math.min(Math.ceilDiv(count, 4L * THREADS), MOST_BLOCKS), THREADS);
     }
 
     /** A warp a row. */
@@ -49,10 +52,15 @@ record Stage(String suffix, Function<Sizes, Extent> extent) {
 
     /** Tiles of a product [n, m], see {@code gemm.cuh}. */
     static Function<Sizes, Extent> tiles(Function<Sizes, Long> n, Function<Sizes, Long> m) {
-        return sizes -> Extent.blocks(
-                        Math.multiplyExact(
-                                Math.ceilDiv(n.apply(sizes), GEMM_SIDE), Math.ceilDiv(m.apply(sizes), GEMM_SIDE)),
-                        THREADS)
-                .shared(GEMM_SHARED);
+        return sizes -> tiles(n.apply(sizes), m.apply(sizes), 1);
+    }
+
+    /** As many products [n, m] at a time. */
+    static Extent tiles(long n, long m, long products) {
+        return new Extent(Math.toIntExact(tiles(n, m)), Math.toIntExact(products), THREADS, 1, GEMM_SHARED);
+    }
+
+    static long tiles(long n, long m) {
+        return Math.multiplyExact(Math.ceilDiv(n, GEMM_SIDE), Math.ceilDiv(m, GEMM_SIDE));
     }
 }

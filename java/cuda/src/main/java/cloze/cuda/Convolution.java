@@ -1,0 +1,66 @@
+package cloze.cuda;
+
+import static cloze.cuda.Stage.chunks;
+import static cloze.cuda.Stage.columns;
+import static cloze.cuda.Stage.elements;
+
+/**
+ * The sizes of a convolution as {@code conv2d.cu} reckons them, and the launches that follow from them.
+ *
+ * @param windows that an image has
+ * @param depth elements of a group under a window
+ */
+record Convolution(long images, long windows, long m, long groups, long depth) {
+    /** Blocks that a GPU should have at least. */
+    private static final long BLOCKS = 256;
+
+    /** Least windows of a part of the sum over all. */
+    private static final long LEAST = 256;
+
+    static Convolution of(Sizes s) {
+        long windows = count(s, s.of("h"), s.of("p")) * count(s, s.of("w"), s.of("q"));
+        long depth = s.product("p", "q", "c") / s.of("groups");
+        return new Convolution(s.of("b"), windows, s.of("m"), s.of("groups"), depth);
+    }
+
+    private static long count(Sizes s, long extent, long side) {
+        return (extent + 2 * s.of("padding") - s.of("dilation") * (side - 1) - 1) / s.of("stride") + 1;
+    }
+
+    private long rows() {
+        return images * windows;
+    }
+
+    /** Parts of the sum over windows that make the gradient of the weight. */
+    private long parts() {
+        long tiles = groups * Stage.tiles(m / groups, depth);
+        return Math.max(1, Math.min(BLOCKS / Math.max(tiles, 1), Math.ceilDiv(rows(), LEAST)));
+    }
+
+    static Launches.Plan forward() {
+        return Launches.first(s -> {
+            Convolution v = of(s);
+            return Stage.tiles(v.rows(), v.m / v.groups, v.groups);
+        });
+    }
+
+    static Launches.Plan backward() {
+        return Launches.first(Convolution::input)
+                .then("weight", s -> {
+                    Convolution v = of(s);
+                    return Stage.tiles(v.m / v.groups, v.depth, v.groups * v.parts());
+                })
+                .then("weight_sum", s -> Stage.elements(of(s).m * of(s).depth))
+                .then("columns", columns(s -> of(s).rows(), "m"))
+                .then("reduce", elements("m"))
+                .scratch(s ->
+                        Float.BYTES * Math.max(of(s).parts() * of(s).m * of(s).depth, chunks(of(s).rows()) * of(s).m));
+    }
+
+    /** A product for each rest that pixels have by the stride, as large as the first one's. */
+    private static Extent input(Sizes s) {
+        long stride = s.of("stride");
+        long pixels = s.of("b") * Math.ceilDiv(s.of("h"), stride) * Math.ceilDiv(s.of("w"), stride);
+        return Stage.tiles(pixels, s.of("c") / s.of("groups"), s.of("groups") * stride * stride);
+    }
+}
