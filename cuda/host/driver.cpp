@@ -1,7 +1,8 @@
 // A stand-in libcuda.so.1 for machines without a GPU: device memory is host memory, streams run at once, and a module
 // is a shared library of kernels that run on fibers. It checks what a driver would check (bounds of copies, extents of
 // launches, contexts) and answers with CUDA's numbers. CLOZE_CUDA_SEED orders the threads, see fibers.h;
-// cloze_host_seed() changes it. A fault of a kernel goes to the error stream and is answered with 719.
+// cloze_host_seed() changes it. Its compute capability is 8.0, unless CLOZE_CUDA_CAPABILITY or cloze_host_capability()
+// say 90. A fault of a kernel goes to the error stream and is answered with 719.
 
 #include <dlfcn.h>
 #include <time.h>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "fibers.h"
+#include "tensor_map.h"
 
 namespace {
 
@@ -66,11 +68,21 @@ std::atomic<unsigned> seed{[] {
     const char* text = std::getenv("CLOZE_CUDA_SEED");
     return text ? unsigned(std::strtoul(text, nullptr, 10)) : 0u;
 }()};
+std::atomic<int> capability{[] {
+    const char* text = std::getenv("CLOZE_CUDA_CAPABILITY");
+    return text ? std::atoi(text) : 80;
+}()};
 thread_local void* context = nullptr;
 Stream legacy;
+std::string last;  // kernel that was launched
 
 constexpr size_t memory = size_t{8} << 30;
 size_t used = 0;
+
+// That a block may ask for.
+int most_shared() {
+    return (capability == 90 ? 227 : 163) << 10;
+}
 
 bool inside(Pointer p, size_t bytes) {
     std::lock_guard<std::mutex> guard(lock);
@@ -106,6 +118,10 @@ void* open(const std::string& image) {
 
 int run(const Function& function, void** arguments, dim3 grid, dim3 block, size_t shared) {
     launches++;
+    {
+        std::lock_guard<std::mutex> guard(lock);
+        last = function.name;
+    }
     std::string fault;
     function.launch(arguments, &grid, &block, shared, seed, &fault);
     if (fault.empty()) return success;
@@ -153,10 +169,13 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
             *value = 4;
             break;
         case 75:  // compute capability
-            *value = 8;
+            *value = capability / 10;
+            break;
+        case 76:
+            *value = capability % 10;
             break;
         case 97:  // shared memory of a block that asks for it
-            *value = 163 << 10;
+            *value = most_shared();
             break;
         default:
             *value = 0;
@@ -316,7 +335,7 @@ int cuModuleGetFunction(void** function, void* module, const char* name) {
 }
 int cuFuncSetAttribute(void* function, int attribute, int value) {
     if (attribute != 8) return success;  // dynamic shared memory
-    if (value > 163 << 10) return invalid_value;
+    if (value > most_shared()) return invalid_value;
     return static_cast<Function*>(function)->most_shared = size_t(value), success;
 }
 int cuFuncGetAttribute(int* value, int, void*) {
@@ -334,14 +353,38 @@ int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsign
     auto& to = stream ? *static_cast<Stream*>(stream) : legacy;
     if (!to.capture) return run(kernel, arguments, {gx, gy, gz}, {bx, by, bz}, shared);
     // A graph keeps the arguments as they are now.
-    std::vector<uint64_t> values(kernel.sizes.size());
-    for (size_t i = 0; i < values.size(); i++) std::memcpy(&values[i], arguments[i], size_t(kernel.sizes[i]));
+    std::vector<std::string> values;
+    for (size_t i = 0; i < kernel.sizes.size(); i++)
+        values.emplace_back(static_cast<const char*>(arguments[i]), size_t(kernel.sizes[i]));
     to.capture->work.push_back([=, &kernel]() mutable {
         std::vector<void*> slots;
-        for (auto& value : values) slots.push_back(&value);
+        for (auto& value : values) slots.push_back(value.data());
         return run(kernel, slots.data(), {gx, gy, gz}, {bx, by, bz}, shared);
     });
     return success;
+}
+
+// Tensors [planes, rows, columns] of bf16 in boxes of at most 128 bytes a row, in swizzles of 128 bytes.
+int cuTensorMapEncodeTiled(void* to, int type, unsigned rank, void* address, const uint64_t* extents,
+                           const uint64_t* strides, const unsigned* box, const unsigned* steps, int interleave,
+                           int swizzle, int promotion, int fill) {
+    constexpr int bf16 = 9, swizzle_of_128 = 3;
+    if (capability < 90 || reinterpret_cast<uintptr_t>(to) % 64 || type != bf16 || rank != 3 || interleave || fill ||
+        swizzle != swizzle_of_128 || promotion < 0 || promotion > 3 || Pointer(address) % 16 || box[0] > 64)
+        return invalid_value;
+    cloze::host::TensorMap map{cloze::host::TensorMap::encoded, Pointer(address), {}, {}, {}, {}};
+    uint64_t bytes = 2 * extents[0];
+    for (int i = 0; i < 3; i++) {
+        if (extents[i] == 0 || extents[i] > uint64_t{1} << 32 || box[i] == 0 || box[i] > 256 || steps[i] != 1)
+            return invalid_value;
+        map.extent[i] = extents[i], map.box[i] = box[i];
+        if (i == 2) break;
+        if (strides[i] % 16 || strides[i] >= uint64_t{1} << 40 || strides[i] < bytes) return invalid_value;
+        map.step[i] = strides[i];
+        bytes = strides[i] * extents[i + 1];
+    }
+    if (box[0] * 2 % 16 || !inside(Pointer(address), bytes)) return invalid_value;
+    return std::memcpy(to, &map, sizeof map), success;
 }
 
 int cuGetErrorName(int error, const char** name) {
@@ -374,6 +417,14 @@ int cuGetErrorString(int error, const char** text) {
 
 void cloze_host_seed(unsigned to) {
     seed = to;
+}
+void cloze_host_capability(int to) {
+    capability = to;
+}
+// The kernel that was launched last.
+void cloze_host_kernel(char* name, int length) {
+    std::lock_guard<std::mutex> guard(lock);
+    std::snprintf(name, size_t(length), "%s", last.c_str());
 }
 uint64_t cloze_host_launches() {
     return launches;

@@ -17,6 +17,7 @@
 #define __device__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __shared__ static thread_local
 #define __restrict__ __restrict
 #define __align__(n) __attribute__((aligned(n)))
@@ -30,6 +31,10 @@
 
 struct alignas(16) uint4 {
     uint32_t x, y, z, w;
+};
+
+struct alignas(8) float2 {
+    float x, y;
 };
 
 namespace cloze::host {
@@ -59,11 +64,13 @@ std::vector<int> sizes(void (*)(P...)) {
 template <class T, class F>
 T shuffle(int operation, uint32_t mask, T value, F source) {
     static_assert(sizeof(T) == 4 || sizeof(T) == 8);
-    uint32_t in[2] = {};
+    uint32_t in[3] = {};
     std::memcpy(in, &value, sizeof value);
-    const uint32_t* out = Block::current().exchange(operation, mask, in, 2, [&](Warp& warp) {
+    auto& block = Block::current();
+    in[2] = uint32_t(source(block.lane()));
+    const uint32_t* out = block.exchange(operation, mask, in, 3, [](Warp& warp) {
         for (int lane = 0; lane < 32; lane++) {
-            int from = source(lane);
+            int from = int(warp.in[lane][2]);
             if (from < 0 || from > 31 || !(warp.mask >> from & 1)) from = lane;
             std::copy_n(warp.in[from], 2, warp.out[lane]);
         }

@@ -89,6 +89,11 @@ void Block::barrier(int which, int count) {
     wait(State::barrier);
 }
 
+void Block::arrive(int which, int count) {
+    spins_ = 0;
+    if (++waiting_[which] >= count) release(which);
+}
+
 void Block::spin() {
     if (++spins_ > 2000 * uint64_t(count_)) fail("livelock: threads spin and nothing else moves");
     wait(State::spinning);
@@ -136,6 +141,7 @@ void Block::shuffle() {
 void Block::main() {
     (*running->body_)();
     Block& block = *running;
+    block.hopper.leave();
     block.fiber().state = State::done;
     block.live_--;
     // Threads that have returned are not waited for.
@@ -163,6 +169,7 @@ void Block::start() {
         fiber.group = 0;
     }
     for (Warp& warp : warps_) warp.arrived = 0;
+    hopper.reset(count_, shared_bytes_);
     current_ = order_[0];
     change_stack(&scheduler_, fibers_[size_t(current_)].stack);
 }

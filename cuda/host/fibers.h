@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "hopper.h"
+
 // Runs a grid of CUDA threads on the host, one fiber a CUDA thread, block after block. What threads of a warp or of a
 // block do together is a place where they wait for each other; which one runs next is decided by a seed, so that code
 // that lacks a barrier fails under one seed or another. Bit 0 of the seed: a thread runs as far ahead as it can; bit 1:
@@ -45,18 +47,22 @@ struct Warp {
 class Block {
   public:
     dim3 index, extent, grid;
+    Hopper hopper{*this};
 
     // The block that runs on this thread of the host.
     static Block& current();
 
     const dim3& thread() const { return fibers_[size_t(current_)].index; }
     Fiber& fiber() { return fibers_[size_t(current_)]; }
+    int number() const { return current_; }
     int lane() const { return current_ & 31; }
     unsigned char* shared() const { return shared_; }
     bool copies_land_at_once() const { return seed_ & 2; }
 
     // Waits for `count` threads (0: all that still run) at one of 16 barriers.
     void barrier(int which, int count);
+    // ... or does not wait, but counts.
+    void arrive(int which, int count);
 
     // The lanes of the mask bring words; the last one to come runs combine(warp) for all.
     template <class F>
@@ -71,8 +77,9 @@ class Block {
         return warp.out[lane()];
     }
 
-    // Another thread has to do something first.
+    // Another thread has to do something first; that one has moved.
     void spin();
+    void moved() { spins_ = 0; }
 
     [[noreturn]] void fail(const char* why);
 

@@ -76,6 +76,16 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                 .toList();
     }
 
+    /** CUDA with the kernels of compute capability 9.0, which the stand-in for the driver has if it is told to. */
+    static List<Device> hopper() {
+        return all().stream()
+                .filter(device -> device.name().startsWith("cuda"))
+                .map(device -> HostCuda.isThere()
+                        ? new Device(device.name() + ", sm_90", options -> HostCuda.withCapability(90, device, options))
+                        : device)
+                .toList();
+    }
+
     private Device cublasLt(String by, int epilogues) {
         return new Device("cuda on host, " + by, options -> {
             HostCuda.epilogues(epilogues);

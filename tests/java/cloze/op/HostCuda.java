@@ -5,6 +5,7 @@ import cloze.backend.BackendOptions;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -57,6 +58,33 @@ final class HostCuda {
         } finally {
             System.clearProperty("cloze.cuda.cublasLt");
             System.setProperty("cloze.cuda.products", before == null ? "" : before);
+        }
+    }
+
+    static Backend withCapability(int capability, Device device, BackendOptions options) {
+        String driver = System.getProperty("cloze.cuda.driver");
+        call(driver, "cloze_host_capability", capability);
+        try {
+            return device.open(options);
+        } finally {
+            call(driver, "cloze_host_capability", 80);
+        }
+    }
+
+    /** The name of the kernel that was launched last. */
+    static String lastKernel() {
+        MethodHandle get = Linker.nativeLinker()
+                .downcallHandle(
+                        library(System.getProperty("cloze.cuda.driver"))
+                                .find("cloze_host_kernel")
+                                .orElseThrow(),
+                        FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment name = arena.allocate(256);
+            get.invokeExact(name, 256);
+            return name.getString(0);
+        } catch (Throwable e) {
+            throw new IllegalStateException("cloze_host_kernel", e);
         }
     }
 

@@ -22,6 +22,7 @@ final class CudaBackend implements Backend {
     private final Precision precision;
     private final Products products;
     private final @Nullable CublasLt cublasLt;
+    private final int capability;
 
     CudaBackend(Driver driver, BackendOptions options) {
         this.driver = driver;
@@ -35,7 +36,8 @@ final class CudaBackend implements Backend {
         cublasLt = products.library() == null
                 ? null
                 : new CublasLt(products.library().library());
-        kernels = new CudaKernels(driver, images, queue, precision, cublasLt);
+        capability = driver.capability();
+        kernels = new CudaKernels(driver, images, queue, precision, cublasLt, capability);
         memory = new Pool(device, options.memory());
     }
 
@@ -46,7 +48,9 @@ final class CudaBackend implements Backend {
 
     @Override
     public String description() {
-        return "cuda: %s, %s, %s, %s".formatted(driver, precision, images, products.describe(cublasLt));
+        return "cuda: %s, %s, %s, %s, %s"
+                .formatted(
+                        driver, precision, images, products.describe(cublasLt), AttentionHopper.describe(capability));
     }
 
     @Override

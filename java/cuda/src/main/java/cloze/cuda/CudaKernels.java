@@ -5,6 +5,7 @@ import cloze.backend.KernelName;
 import cloze.backend.MissingKernelException;
 import cloze.backend.Precision;
 import cloze.nn.Parameters;
+import cloze.op.Attention;
 import cloze.op.Gelu;
 import cloze.op.MatMul;
 import cloze.tensor.Tensor;
@@ -38,20 +39,35 @@ final class CudaKernels extends ClassValue<Object> {
     private final CudaQueue queue;
     private final Precision precision;
     private final @Nullable CublasLt cublasLt;
+    private final int capability;
 
-    /** @param cublasLt makes products, or null for own kernels */
-    CudaKernels(Driver driver, KernelImages images, CudaQueue queue, Precision precision, @Nullable CublasLt cublasLt) {
+    /**
+     * @param cublasLt makes products, or null for own kernels
+     * @param capability of the device, for example 90
+     */
+    CudaKernels(
+            Driver driver,
+            KernelImages images,
+            CudaQueue queue,
+            Precision precision,
+            @Nullable CublasLt cublasLt,
+            int capability) {
         this.driver = driver;
         this.images = images;
         this.queue = queue;
         this.precision = precision;
         this.cublasLt = cublasLt;
+        this.capability = capability;
     }
 
     @Override
     protected Object computeValue(Class<?> kernel) {
         if (cublasLt != null && (kernel == MatMul.Forward.class || kernel == MatMul.Backward.class)) {
             return products(cublasLt);
+        }
+        if (AttentionHopper.isFor(capability)
+                && (kernel == Attention.Forward.class || kernel == Attention.Backward.class)) {
+            return attention();
         }
         Method method = method(kernel);
         Launches.Plan plan = Launches.of(kernel);
@@ -76,6 +92,20 @@ final class CudaKernels extends ClassValue<Object> {
         return new CublasLtMatMul(driver, queue, library, precision == Precision.TF32, own);
     }
 
+    private AttentionHopper attention() {
+        return new AttentionHopper(
+                driver, this::hopper, launcher(Attention.Forward.class), launcher(Attention.Backward.class));
+    }
+
+    private Launcher hopper(Class<?> kernel, Launches.Plan plan) {
+        return launcher(
+                kernel,
+                "attention_hopper",
+                KernelName.of(kernel).replace("attention", "attention_hopper"),
+                plan,
+                "_bf16");
+    }
+
     private static Method method(Class<?> kernel) {
         return Arrays.stream(kernel.getMethods())
                 .filter(candidate -> Modifier.isAbstract(candidate.getModifiers()))
@@ -88,7 +118,10 @@ final class CudaKernels extends ClassValue<Object> {
     }
 
     private Launcher launcher(Class<?> kernel, Launches.Plan plan) {
-        String symbol = KernelName.of(kernel);
+        return launcher(kernel, KernelName.source(kernel), KernelName.of(kernel), plan, single(plan));
+    }
+
+    private Launcher launcher(Class<?> kernel, String source, String symbol, Launches.Plan plan, String single) {
         var names = new ArrayList<String>();
         for (Parameter parameter : method(kernel).getParameters()) {
             Class<?> type = parameter.getType();
@@ -97,8 +130,7 @@ final class CudaKernels extends ClassValue<Object> {
             }
             names.add(parameter.getName());
         }
-        String source = KernelName.source(kernel);
-        var launcher = new Launcher(driver, images, queue, source, symbol, names, plan, single(plan));
+        var launcher = new Launcher(driver, images, queue, source, symbol, names, plan, single);
         launcher.require();
         return launcher;
     }

@@ -47,6 +47,7 @@ final class Driver {
         }
     }
 
+    private final NativeLibrary functions;
     private final MethodHandle launch;
     private final MethodHandle setContext;
     private final Context context = new Context();
@@ -62,7 +63,6 @@ final class Driver {
             }
             NativeLibrary.preload(file); // what JCuda needs by the name libcuda.so.1 is then there
         }
-        NativeLibrary functions;
         try {
             functions = NativeLibrary.open(library);
             JCudaDriver.setExceptionsEnabled(true);
@@ -131,6 +131,11 @@ final class Driver {
         } catch (Throwable e) {
             throw new IllegalStateException("cuLaunchKernel", e);
         }
+    }
+
+    /** @throws BackendException if this driver has no such function */
+    MethodHandle bind(String symbol, FunctionDescriptor descriptor) {
+        return functions.bind(symbol, descriptor);
     }
 
     static void check(String what, int result) {

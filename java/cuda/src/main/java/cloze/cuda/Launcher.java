@@ -69,6 +69,15 @@ final class Launcher {
 
     /** Functions that end so. */
     void callVariant(String variant, @Nullable Object... arguments) {
+        call(variant, null, arguments);
+    }
+
+    /** Functions whose last parameter, behind all others, is a struct with these bytes. */
+    void callWith(MemorySegment struct, @Nullable Object... arguments) {
+        call(variant(arguments), struct, arguments);
+    }
+
+    private void call(String variant, @Nullable MemorySegment struct, @Nullable Object[] arguments) {
         var sizes = new Sizes(names, arguments);
         List<KernelImages.Kernel> functions = variants.computeIfAbsent(variant, this::functions);
         synchronized (queue) { // the stages share scratch, and follow one another in the stream
@@ -78,8 +87,11 @@ final class Launcher {
             if (plan.scratch() != null) {
                 slots.setAtIndex(
                         ValueLayout.JAVA_LONG,
-                        count,
+                        count++,
                         queue.scratch(plan.scratch().apply(sizes)));
+            }
+            if (struct != null) {
+                MemorySegment.copy(struct, 0, slots, (long) count * Long.BYTES, struct.byteSize());
             }
             for (int i = 0; i < functions.size(); i++) {
                 Stage stage = plan.stages().get(i);

@@ -1,0 +1,42 @@
+package cloze.op;
+
+import cloze.backend.Backend;
+import cloze.tensor.DType;
+import cloze.tensor.Scope;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+
+/** Numbers of 8 bits of mantissa. */
+final class Bf16 {
+    private Bf16() {}
+
+    /** The nearest, ties to even. */
+    static float round(float x) {
+        return Float.intBitsToFloat(bits(x) << 16);
+    }
+
+    private static short bits(float x) {
+        int bits = Float.floatToRawIntBits(x);
+        return (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16);
+    }
+
+    static Tensor tensor(Backend backend, Scope scope, String name, Array64 values) {
+        return set(backend, scope.tensor(name, values.shape(), DType.BF16), values);
+    }
+
+    static Tensor set(Backend backend, Tensor tensor, Array64 values) {
+        var halves = new short[values.size()];
+        for (int i = 0; i < halves.length; i++) {
+            halves[i] = bits((float) values.at(i));
+        }
+        backend.upload(MemorySegment.ofArray(halves), tensor);
+        return tensor;
+    }
+
+    /** Whose address is that many elements behind an aligned one. */
+    static Tensor behind(Backend backend, Scope scope, String name, Array64 values, int elements) {
+        Tensor whole = scope.tensor(name, new Shape(values.size() + elements), DType.BF16);
+        return set(backend, scope.slice(whole, elements, name, values.shape(), false), values);
+    }
+}
