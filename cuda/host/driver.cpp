@@ -369,7 +369,7 @@ int cuTensorMapEncodeTiled(void* to, int type, unsigned rank, void* address, con
                            const uint64_t* strides, const unsigned* box, const unsigned* steps, int interleave,
                            int swizzle, int promotion, int fill) {
     constexpr int bf16 = 9, swizzle_of_128 = 3;
-    if (capability < 90 || reinterpret_cast<uintptr_t>(to) % 64 || type != bf16 || rank != 3 || interleave || fill ||
+    if (reinterpret_cast<uintptr_t>(to) % 64 || type != bf16 || rank != 3 || interleave || fill ||
         swizzle != swizzle_of_128 || promotion < 0 || promotion > 3 || Pointer(address) % 16 || box[0] > 64)
         return invalid_value;
     cloze::host::TensorMap map{cloze::host::TensorMap::encoded, Pointer(address), {}, {}, {}, {}};

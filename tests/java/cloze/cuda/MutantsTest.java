@@ -138,13 +138,24 @@ class MutantsTest {
                 library.toString(),
                 "-x",
                 "c++",
-                CUDA.resolve("host/fibers.cpp").toString()));
-        command.add(temporary.resolve("src/%s.cu".formatted(op)).toString());
-        command.add(temporary.resolve("src/gradients.cu").toString());
+                CUDA.resolve("host/fibers.cpp").toString(),
+                CUDA.resolve("host/hopper.cpp").toString(),
+                temporary.resolve("src/gradients.cu").toString()));
+        String any = op.replace("_hopper", "");
+        command.add(temporary.resolve("src/%s.cu".formatted(any)).toString());
+        if (!any.equals(op)) { // for bf16 alone, and what does not fit goes to the other one
+            command.add(inBf16(op).toString());
+            command.add(inBf16(any).toString());
+        }
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor()).as(output).isZero();
         return library;
+    }
+
+    private Path inBf16(String op) throws IOException {
+        return Files.writeString(
+                temporary.resolve(op + "_bf16.cu"), "#define CLOZE_BF16\n#include \"src/%s.cu\"\n".formatted(op));
     }
 
     private static void copy(Path from, Path to) throws IOException {
