@@ -99,6 +99,11 @@ void Block::spin() {
     wait(State::spinning);
 }
 
+void Block::wake() {
+    for (int i = 0; i < count_; i++)
+        if (fibers_[size_t(i)].state == State::spinning) fibers_[size_t(i)].state = State::ready;
+}
+
 Warp& Block::arrive(int operation, uint32_t mask, const uint32_t* in, int words) {
     Warp& warp = warps_[size_t(current_ / 32)];
     spins_ = 0;

@@ -77,9 +77,10 @@ class Block {
         return warp.out[lane()];
     }
 
-    // Another thread has to do something first; that one has moved.
+    // Another thread has to do something first; that one has moved, or has done it.
     void spin();
     void moved() { spins_ = 0; }
+    void wake();
 
     [[noreturn]] void fail(const char* why);
 

@@ -56,6 +56,7 @@ void Hopper::settle(Gate& gate) {
     if (gate.missing > 0 || gate.bytes != 0) return;
     gate.ended++;
     gate.missing = gate.threads;
+    block_.wake();
 }
 
 void Hopper::arrive(const void* barrier, int bytes) {
