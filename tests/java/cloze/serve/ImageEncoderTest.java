@@ -4,11 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import cloze.autograd.Tape;
 import cloze.backend.Backend;
 import cloze.checkpoint.Safetensors;
+import cloze.image.Augmentation;
+import cloze.image.ImageCodec;
+import cloze.image.Normalization;
+import cloze.image.Picture;
+import cloze.model.Vit;
+import cloze.model.VitFolder;
 import cloze.op.Device;
+import cloze.tensor.DType;
+import cloze.tensor.Scope;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,6 +29,7 @@ import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -124,6 +137,56 @@ class ImageEncoderTest {
                 assertThat(alone.get(i).get().getFirst()).containsExactly(together.get(i), within(1e-5f));
             }
             assertThat(encoder.encode(new float[0])).isEmpty();
+        }
+    }
+
+    @Test
+    void files_and_pictures_are_encoded_in_one_call(@TempDir Path folder) throws Exception {
+        for (String name : List.of("model.safetensors", "config.json")) {
+            Files.copy(golden().resolve(name), folder.resolve(name));
+        }
+        Path image = golden().resolveSibling("images").resolve("rgb.png");
+        Files.writeString(
+                folder.resolve("preprocessor_config.json"),
+                "{\"image_mean\": [0.5, 0.4, 0.3], \"image_std\": [0.1, 0.2, 0.3]}");
+        try (ImageEncoder encoder = ImageEncoder.load(folder)) {
+            Picture picture = ImageCodec.installed().decode("rgb.png", Files.readAllBytes(image));
+            float[] pixels = new float[PIXELS];
+            Augmentation.none(20, new Normalization(List.of(0.5, 0.4, 0.3), List.of(0.1, 0.2, 0.3)))
+                    .apply(picture, 0, pixels, 0);
+            float[] expected = encoder.encode(pixels).getFirst();
+            assertThat(encoder.encodeFiles(List.of(image, image)).getLast()).containsExactly(expected, within(1e-5f));
+            assertThat(encoder.encodePictures(List.of(picture)).getFirst()).containsExactly(expected, within(1e-5f));
+            assertThatThrownBy(() -> encoder.encodeFiles(List.of(folder.resolve("config.json"))))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("config.json");
+        }
+    }
+
+    @Test
+    void the_class_token_may_stand_for_an_image() throws Exception {
+        try (Backend backend = Device.all().getFirst().open(1);
+                Scope scope = backend.memory().scope("test")) {
+            Vit vit = VitFolder.load(golden(), backend, scope).model();
+            float[] image = waves(1, 0.5);
+            Tape tape = Tape.inference(backend, scope);
+            int[] all = IntStream.range(0, 25).toArray();
+            Tensor ids = backend.set(scope.tensor("ids", new Shape(1, 25), DType.I32), all);
+            float[] tokens = backend.floats(vit.encode(tape, vit.patches(tape, image), ids)); // [1, 26, 16]
+            try (ImageEncoder encoder = ImageEncoder.load(golden(), backend)) {
+                assertThat(encoder.encode(image, Vit.Pooling.CLASS_TOKEN).getFirst())
+                        .containsExactly(Arrays.copyOf(tokens, 16), within(1e-5f));
+                float[] map = encoder.attention(image).getFirst(); // [2, 25]
+                assertThat(map).hasSize(50);
+                for (int head = 0; head < 2; head++) {
+                    double sum = 0;
+                    for (int i = 0; i < 25; i++) {
+                        assertThat(map[head * 25 + i]).isPositive();
+                        sum += map[head * 25 + i];
+                    }
+                    assertThat(sum).isBetween(0.2, 0.9999999); // the rest is the class token's own
+                }
+            }
         }
     }
 

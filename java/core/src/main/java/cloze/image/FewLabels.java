@@ -5,6 +5,7 @@ import cloze.data.Permutation;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 
 /**
  * The same number of images of every class, drawn by a seed: what there is to learn from where labels are few. What is
@@ -19,36 +20,42 @@ public final class FewLabels {
      * @throws DataException if the images have no classes, or a class has fewer images
      */
     public static ImageSet draw(ImageSet images, int perClass, long seed) throws DataException {
+        if (!images.labelled()) {
+            throw new DataException("the images have no classes: they can not be told apart by them");
+        }
+        return images.subset(draw(images.count(), images::label, images.classes(), perClass, seed));
+    }
+
+    /**
+     * Draws {@code perClass} numbers of each class from 0 to {@code count - 1}.
+     *
+     * @param label of each number
+     * @return the numbers, in their order
+     * @throws DataException if a class has fewer
+     */
+    public static List<Integer> draw(int count, IntUnaryOperator label, List<String> classes, int perClass, long seed)
+            throws DataException {
         if (perClass < 1) {
             throw new IllegalArgumentException("FewLabels: perClass must be 1 or more, but it is " + perClass);
         }
-        List<List<Integer>> members = members(images);
+        List<List<Integer>> members = new ArrayList<>();
+        classes.forEach(_ -> members.add(new ArrayList<>()));
+        for (int i = 0; i < count; i++) {
+            members.get(label.applyAsInt(i)).add(i);
+        }
         List<Integer> drawn = new ArrayList<>();
-        for (int label = 0; label < members.size(); label++) {
-            List<Integer> of = members.get(label);
+        for (int c = 0; c < members.size(); c++) {
+            List<Integer> of = members.get(c);
             if (of.size() < perClass) {
                 throw new DataException("%d images of each class are wanted, but there are only %d of '%s'"
-                        .formatted(perClass, of.size(), images.classes().get(label)));
+                        .formatted(perClass, of.size(), classes.get(c)));
             }
-            var order = new Permutation(of.size(), Permutation.mix(seed) ^ Permutation.mix(label));
+            var order = new Permutation(of.size(), Permutation.mix(seed) ^ Permutation.mix(c));
             for (int i = 0; i < perClass; i++) {
                 drawn.add(of.get((int) order.at(i)));
             }
         }
         drawn.sort(Comparator.naturalOrder());
-        return images.subset(drawn);
-    }
-
-    /** The images of each class. */
-    private static List<List<Integer>> members(ImageSet images) throws DataException {
-        if (!images.labelled()) {
-            throw new DataException("the images have no classes: they can not be told apart by them");
-        }
-        List<List<Integer>> members = new ArrayList<>();
-        images.classes().forEach(_ -> members.add(new ArrayList<>()));
-        for (int i = 0; i < images.count(); i++) {
-            members.get(images.label(i)).add(i);
-        }
-        return members;
+        return drawn;
     }
 }

@@ -44,16 +44,7 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
      * @param heldOut share that is held out where the data do not say which
      */
     public static ImageData open(String data, Path cache, double heldOut) throws IOException {
-        Path path = Path.of(data);
-        if (!Files.exists(path)) {
-            Path installed = cache.resolve("data").resolve(data);
-            if (!Files.exists(installed)) {
-                throw new DataException(
-                        "no images '%1$s': it is no file or folder, and not installed (build-scripts/data %1$s installs it if it is one of the named sets)"
-                                .formatted(data));
-            }
-            path = installed;
-        }
+        Path path = path(data, cache);
         ImageData known = known(path);
         if (known != null) {
             return known;
@@ -67,6 +58,17 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
             }
         }
         return split(set(path), heldOut);
+    }
+
+    private static Path path(String data, Path cache) throws IOException {
+        Path path = Path.of(data);
+        Path installed = cache.resolve("data").resolve(data);
+        if (!Files.exists(path) && !Files.exists(installed)) {
+            throw new DataException(
+                    "no images '%1$s': it is no file or folder, and not installed (build-scripts/data %1$s installs it if it is one of the named sets)"
+                            .formatted(data));
+        }
+        return Files.exists(path) ? path : installed;
     }
 
     /** A folder of one of the sets that build-scripts/data installs. */
@@ -114,9 +116,17 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
                 throw new DataException(
                         path,
                         "name",
-                        "a folder of images, a list of files (.txt, .tsv), IDX (.gz, .idx), or an archive (.tar, .parquet)",
+                        "a folder of images, a list of files (.txt, .tsv), IDX (.gz, .idx), or an archive (.tar,"
+                                + " .parquet)",
                         "a file of another kind");
         };
+    }
+
+    /** All images of what a user names; of an installed set those to learn from. */
+    public static ImageSet all(String data, Path cache) throws IOException {
+        Path path = path(data, cache);
+        ImageData known = known(path);
+        return known == null ? set(path) : known.train();
     }
 
     private static ImageData split(ImageSet all, double share) throws IOException {

@@ -93,6 +93,15 @@ public record Normalization(List<Double> mean, List<Double> deviation) {
         }
     }
 
+    /** Normalised pixels [side, side, C] as the picture that they were. */
+    public Picture picture(float[] pixels, int side) {
+        byte[] samples = new byte[pixels.length];
+        for (int i = 0; i < samples.length; i++) {
+            samples[i] = (byte) sample(pixels[i], i % channels());
+        }
+        return new Picture(side, side, channels(), samples);
+    }
+
     /** The sample in 0..255, rounded, that became {@code value}. */
     public int sample(float value, int channel) {
         double unit = value * deviation.get(channel) + mean.get(channel);

@@ -53,11 +53,29 @@ final class Transformer {
 
     /** @param x [B, T, D] */
     Tensor forward(Tape tape, Tensor x) {
+        return norm.forward(tape, through(tape, x, blocks)).y();
+    }
+
+    private static Norm.Residual through(Tape tape, Tensor x, List<Block> blocks) {
         var view = new SelfAttention.View.Batch(new AttentionMask.None());
         var stream = new Norm.Residual(x, null);
         for (Block block : blocks) {
             stream = block.forward(tape, stream, view);
         }
-        return norm.forward(tape, stream).y();
+        return stream;
+    }
+
+    /**
+     * The queries, keys and values of the last block.
+     *
+     * @param x [B, T, D]
+     * @return [B, T, 3 D]
+     */
+    Tensor lastQkv(Tape tape, Tensor x) {
+        Norm.Residual stream = through(tape, x, blocks.subList(0, blocks.size() - 1));
+        Block last = blocks.getLast();
+        return last.attention()
+                .qkv()
+                .forward(tape, last.norm1().forward(tape, stream).y());
     }
 }

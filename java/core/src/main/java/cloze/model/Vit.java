@@ -7,6 +7,7 @@ import cloze.nn.Linear;
 import cloze.nn.ParameterSource;
 import cloze.nn.Role;
 import cloze.op.GatherTokens;
+import cloze.op.Heads;
 import cloze.op.MeanPool;
 import cloze.op.Patchify;
 import cloze.op.RestoreTokens;
@@ -80,10 +81,14 @@ public final class Vit {
      * @return [B, 1 + M, D], the class token first
      */
     Tensor encode(Tape tape, Tensor tokens) {
+        return blocks.forward(tape, withClassToken(tape, tokens));
+    }
+
+    private Tensor withClassToken(Tape tape, Tensor tokens) {
         int m = tokens.shape().extent(1);
         // index m is none of the m tokens, so that the class token comes in its place
         Tensor order = HostValues.ids(tape, "class token first", tokens, LEAD + m, i -> i < LEAD ? m : i - LEAD);
-        return blocks.forward(tape, tape.apply(new RestoreTokens(tokens, classToken, order)));
+        return tape.apply(new RestoreTokens(tokens, classToken, order));
     }
 
     /**
@@ -97,9 +102,39 @@ public final class Vit {
         return encode(tape, tape.apply(new GatherTokens(placed, idsKeep)));
     }
 
+    /** What an image is to those who have no use for its tokens. */
+    public enum Pooling {
+        /** The mean of its patches' tokens. */
+        MEAN,
+        CLASS_TOKEN
+    }
+
     /** What a whole image is to the encoder: the mean of its patches' tokens, [B, D]. */
     public Tensor features(Tape tape, Tensor patches) {
-        return tape.apply(new MeanPool(behindClassToken(tape, encode(tape, place(tape, embed(tape, patches)))), null));
+        return features(tape, patches, Pooling.MEAN);
+    }
+
+    /** @return [B, D] */
+    public Tensor features(Tape tape, Tensor patches, Pooling pooling) {
+        Tensor tokens = encode(tape, place(tape, embed(tape, patches)));
+        Tensor pooled = switch (pooling) {
+            case MEAN -> behindClassToken(tape, tokens);
+            case CLASS_TOKEN ->
+                tape.apply(new GatherTokens(tokens, HostValues.ids(tape, "the class token", tokens, LEAD, i -> i)));
+        };
+        return tape.apply(new MeanPool(pooled, null));
+    }
+
+    /**
+     * Where the class token looks in the last block, on the host.
+     *
+     * @return [B, H, 1 + N], probabilities of the class token and of every patch
+     */
+    public float[] classAttention(Tape tape, Tensor patches) {
+        Tensor qkv = blocks.lastQkv(tape, withClassToken(tape, place(tape, embed(tape, patches))));
+        MaeConfig.Stack stack = config.stack();
+        Heads heads = Heads.of(stack.heads(), stack.width() / stack.heads());
+        return FirstQuery.probabilities(tape.backend().floats(qkv), LEAD + config.patches(), heads);
     }
 
     /** @param tokens [B, 1 + N, D] */

@@ -1,0 +1,89 @@
+package cloze.image;
+
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Every image of a set once, in its order, in batches: for evaluation. While one batch is worked on, the next is read on
+ * another thread. An image that can not be read is left out, so that a batch may be smaller than others.
+ */
+public final class ImagePass implements AutoCloseable {
+    private final ImageSet images;
+    private final Augmentation augmentation;
+    private final int batch;
+    private final Unreadable unreadable;
+    private final ExecutorService reader = Executors.newSingleThreadExecutor(
+            Thread.ofPlatform().daemon().name("image-pass").factory());
+    private int next;
+    private @Nullable Future<ImageBatch> ahead;
+
+    /** @param batch the most images of one */
+    public ImagePass(ImageSet images, Augmentation augmentation, int batch, Unreadable unreadable) {
+        if (batch < 1) {
+            throw new IllegalArgumentException("ImagePass: batch must be 1 or more, but it is " + batch);
+        }
+        this.images = images;
+        this.augmentation = augmentation;
+        this.batch = batch;
+        this.unreadable = unreadable;
+    }
+
+    /**
+     * The next batch, perhaps of no image at all; null when all have been read.
+     *
+     * @throws IOException if an image can not be read and none may be left out
+     */
+    public @Nullable ImageBatch next() throws IOException {
+        Future<ImageBatch> wanted = ahead == null ? submit() : ahead;
+        ahead = submit();
+        if (wanted == null) {
+            return null;
+        }
+        try {
+            return wanted.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException because) {
+                throw because;
+            }
+            throw new IllegalStateException("images can not be read", e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while waiting for images", e);
+        }
+    }
+
+    private @Nullable Future<ImageBatch> submit() {
+        if (next >= images.count()) {
+            return null;
+        }
+        int from = next;
+        next = Math.min(images.count(), from + batch);
+        int to = next;
+        return reader.submit(() -> read(from, to));
+    }
+
+    private ImageBatch read(int from, int to) throws IOException {
+        float[] pixels = new float[Math.multiplyExact(to - from, augmentation.size())];
+        int[] labels = new int[to - from];
+        int count = 0;
+        for (int i = from; i < to; i++) {
+            try {
+                augmentation.apply(images.read(i), i, pixels, count * augmentation.size());
+                labels[count++] = images.label(i);
+            } catch (IOException e) {
+                unreadable.add(i, images.name(i), e);
+            }
+        }
+        return new ImageBatch(Arrays.copyOf(pixels, count * augmentation.size()), Arrays.copyOf(labels, count));
+    }
+
+    @Override
+    public void close() {
+        reader.shutdownNow();
+    }
+}
