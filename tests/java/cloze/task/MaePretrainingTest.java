@@ -8,6 +8,7 @@ import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
 import cloze.image.ImageCodec;
 import cloze.image.Picture;
+import cloze.train.MetricsLog;
 import cloze.train.RunFolder;
 import cloze.train.Trainer;
 import cloze.train.TrainingEvent;
@@ -19,6 +20,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
@@ -77,6 +79,47 @@ class MaePretrainingTest {
         Path stopped = temporary.resolve("stopped");
         run(stopped, nano("fashion-mnist", 6, 3), 2, 3);
         assertThat(run(stopped, nano("fashion-mnist", 6, 3), 1, -1)).isEqualTo(whole);
+    }
+
+    @Test
+    void a_probe_on_the_way_is_logged_and_changes_no_bit_also_of_a_run_that_goes_on() throws IOException {
+        byte[] without = run(temporary.resolve("without"), nano("fashion-mnist", 4, 1), 2, -1);
+        MaeOptions probed = nano("fashion-mnist", 4, 1).withWatch(new MaeOptions.Watch(2, 0, 2, 0, true));
+        Path path = temporary.resolve("probed");
+        assertThat(run(path, probed, 2, -1)).isEqualTo(without);
+        List<Double> shares = accuracies(path);
+        assertThat(shares).hasSize(2).allSatisfy(share -> assertThat(share).isBetween(0.4, 0.95));
+        Path stopped = temporary.resolve("stopped-probe");
+        run(stopped, probed, 1, 3);
+        assertThat(run(stopped, probed, 2, -1)).isEqualTo(without);
+        assertThat(accuracies(stopped)).isEqualTo(shares);
+    }
+
+    private static List<Double> accuracies(Path run) throws IOException {
+        return MetricsLog.read(run.resolve("metrics.jsonl")).stream()
+                .filter(TrainingEvent.Evaluated.class::isInstance)
+                .map(event -> ((TrainingEvent.Evaluated) event).metrics().getOrDefault("probe_accuracy", Double.NaN))
+                .toList();
+    }
+
+    @Test
+    void a_run_from_before_there_were_probes_goes_on() throws IOException {
+        Path path = temporary.resolve("old");
+        run(path, nano("fashion-mnist", 3, 1), 1, 2);
+        Path config = path.resolve("config.json");
+        String text = Files.readString(config);
+        String old = text.replaceFirst(",\\s*\"probe\" : false", "");
+        assertThat(old).isNotEqualTo(text).doesNotContain("\"probe\" :");
+        Files.writeString(config, old);
+        run(path, nano("fashion-mnist", 3, 1), 1, -1);
+        assertThat(MetricsLog.read(path.resolve("metrics.jsonl"))).hasSize(4); // three steps and an evaluation
+    }
+
+    @Test
+    void a_probe_needs_classes() throws IOException {
+        MaeOptions options = nano("images", 2, 1).withWatch(new MaeOptions.Watch(0, 0, 0, 0, true));
+        assertThatThrownBy(() -> run(temporary.resolve("unlabelled"), options, 1, -1))
+                .hasMessageContaining("a probe needs classes, but the images of ");
     }
 
     @Test

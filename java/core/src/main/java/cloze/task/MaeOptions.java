@@ -81,8 +81,14 @@ public record MaeOptions(
      *
      * @param pictureEvery steps between pictures of what is filled in
      * @param outlierZ steps so many standard deviations out are skipped, 0 for none
+     * @param probe whether a linear probe of the encoder belongs to each evaluation
      */
-    public record Watch(long evaluateEvery, long pictureEvery, long checkpointEvery, double outlierZ) {}
+    public record Watch(long evaluateEvery, long pictureEvery, long checkpointEvery, double outlierZ, boolean probe) {
+        /** Without a probe. */
+        public Watch(long evaluateEvery, long pictureEvery, long checkpointEvery, double outlierZ) {
+            this(evaluateEvery, pictureEvery, checkpointEvery, outlierZ, false);
+        }
+    }
 
     public MaeOptions {
         require("steps and epochs", "one of them above 0", descent, descent.steps() > 0 ^ descent.epochs() > 0);

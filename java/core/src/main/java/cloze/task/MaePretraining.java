@@ -2,6 +2,8 @@ package cloze.task;
 
 import cloze.backend.Backend;
 import cloze.checkpoint.CheckpointException;
+import cloze.checkpoint.ConfigJson;
+import cloze.data.DataException;
 import cloze.image.Augmentation;
 import cloze.image.ImageBatch;
 import cloze.image.ImageBatches;
@@ -33,11 +35,14 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Pre-trains a masked autoencoder, or a SimMIM, on images into a run folder, from the start or from where a run was interrupted:
@@ -70,6 +75,7 @@ public final class MaePretraining implements AutoCloseable {
     private final Scope scope;
     private final Parameters.Built<MaskedImageModel> built;
     private final HeldOutImages heldOut;
+    private final @Nullable OnlineProbe probe;
 
     private MaePretraining(
             RunFolder folder, MaeOptions options, Normalization normalization, Backend backend, ImageData data)
@@ -92,6 +98,9 @@ public final class MaePretraining implements AutoCloseable {
                 Augmentation.none(options.size().image(), normalization),
                 EVALUATED,
                 images.strict());
+        probe = options.watch().probe()
+                ? new OnlineProbe(backend, built.model().encoder(), normalization, data, images.strict())
+                : null;
     }
 
     private Parameters.Built<MaskedImageModel> build(Backend device, Scope owner) {
@@ -111,6 +120,11 @@ public final class MaePretraining implements AutoCloseable {
         ImageData data =
                 ImageData.open(options.images().data(), cache, options.images().heldOut());
         int channels = options.size().channels() > 0 ? options.size().channels() : channels(data.train());
+        if (options.watch().probe()
+                && !(data.train().labelled() && data.heldOut().labelled())) {
+            throw new DataException("a probe needs classes, but the images of %s have none"
+                    .formatted(options.images().data()));
+        }
         MaeOptions resolved = options.resolved(channels, data.train().count());
         Normalization normalization = Normalization.of(data.train(), channels);
         Map<String, Object> json = new LinkedHashMap<>(
@@ -160,11 +174,25 @@ public final class MaePretraining implements AutoCloseable {
 
     /** The options that a run was started with. */
     public static MaeOptions options(RunFolder folder) throws IOException {
+        return options(folder.config());
+    }
+
+    private static MaeOptions options(Path file) throws IOException {
         try {
-            return JSON.treeToValue(config(folder.config(), OPTIONS), MaeOptions.class);
+            JsonNode options = config(file, OPTIONS);
+            if (options.path("watch") instanceof ObjectNode watch && !watch.has("probe")) {
+                watch.put("probe", false); // a run from before there were probes
+            }
+            return JSON.treeToValue(options, MaeOptions.class);
         } catch (JacksonException e) {
-            throw new CheckpointException(folder.config(), "no config of a run: " + e.getOriginalMessage());
+            throw new CheckpointException(file, "no config of a run: " + e.getOriginalMessage());
         }
+    }
+
+    /** The images that the model of a folder was trained on, if it is that of a run. */
+    public static Optional<MaeOptions.Images> images(Path folder) throws IOException {
+        ConfigJson json = ConfigJson.read(folder);
+        return json.has(OPTIONS) ? Optional.of(options(json.file()).images()) : Optional.empty();
     }
 
     public MaeOptions options() {
@@ -210,10 +238,19 @@ public final class MaePretraining implements AutoCloseable {
 
     /** The loop; it evaluates on held-out images and draws some of them; hooks are what else to do on the way. */
     public Trainer trainer(TrainingHooks hooks) {
-        TrainingHooks full = hooks.evaluation() == null ? hooks.withEvaluation(heldOut) : hooks;
+        TrainingHooks full = hooks.evaluation() == null ? hooks.withEvaluation(this::evaluate) : hooks;
         full = full.sampling() == null ? full.withSampling(this::picture) : full;
         return new Trainer(
                 backend, objective(built, batches::at), options.training(), full.withExtraState(choices()), folder);
+    }
+
+    /** Of the held-out images, {@code val_loss} and what belongs to it; {@code probe_accuracy} if it is wanted. */
+    private Map<String, Double> evaluate() {
+        Map<String, Double> metrics = new LinkedHashMap<>(heldOut.evaluate());
+        if (probe != null) {
+            metrics.put("probe_accuracy", probe.accuracy());
+        }
+        return metrics;
     }
 
     /**
@@ -260,6 +297,9 @@ public final class MaePretraining implements AutoCloseable {
     @Override
     public void close() throws IOException {
         batches.close();
+        if (probe != null) {
+            probe.close();
+        }
         scope.close();
         data.close();
     }
