@@ -28,6 +28,10 @@ import picocli.CommandLine.IVersionProvider;
         subcommands = {
             Pretrain.class,
             Reconstruct.class,
+            Probe.class,
+            Attention.class,
+            Project.class,
+            NearestImages.class,
             Generate.class,
             ScoreText.class,
             Export.class,

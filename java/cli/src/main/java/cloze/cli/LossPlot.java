@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import javax.imageio.ImageIO;
+import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
@@ -22,6 +23,7 @@ final class LossPlot {
     private static final Color TRAINING = new Color(0xB8C4D6);
     private static final Color SMOOTHED = new Color(0x2F5D9B);
     private static final Color VALIDATION = new Color(0xC8501E);
+    private static final Color PROBE = new Color(0x009E73);
     private static final int MOST_POINTS = 2000;
 
     private LossPlot() {}
@@ -63,7 +65,8 @@ final class LossPlot {
         style.setXAxisDecimalPattern("#,###");
         style.setChartBackgroundColor(Color.WHITE);
         double last = training(chart, events);
-        validation(chart, events);
+        evaluations(chart, "validation", TrainingView.VALIDATION, events, VALIDATION);
+        probe(chart, events);
         int shade = 0;
         for (var baseline : baselines.entrySet()) {
             level(chart, baseline.getKey(), baseline.getValue(), last, shade++);
@@ -102,21 +105,39 @@ final class LossPlot {
         return x[n - 1];
     }
 
-    private static void validation(XYChart chart, List<TrainingEvent> events) {
+    /** On an axis of its own, at the right. */
+    private static void probe(XYChart chart, List<TrainingEvent> events) {
+        XYSeries series = evaluations(chart, "accuracy of a linear probe", TrainingView.PROBE, events, PROBE);
+        if (series != null) {
+            series.setYAxisGroup(1);
+            series.setMarker(SeriesMarkers.SQUARE);
+            chart.setYAxisGroupTitle(1, "share of held-out images told right");
+            chart.getStyler().setYAxisGroupPosition(1, Styler.YAxisPosition.Right);
+            chart.getStyler().setYAxisMin(1, 0.0);
+            chart.getStyler().setYAxisMax(1, 1.0);
+            chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideS); // inside it would hide a rising line
+            chart.getStyler().setLegendLayout(Styler.LegendLayout.Horizontal);
+        }
+    }
+
+    private static @Nullable XYSeries evaluations(
+            XYChart chart, String name, String metric, List<TrainingEvent> events, Color color) {
         List<TrainingEvent.Evaluated> evaluations = events.stream()
                 .filter(TrainingEvent.Evaluated.class::isInstance)
                 .map(TrainingEvent.Evaluated.class::cast)
-                .filter(e -> Double.isFinite(e.metrics().getOrDefault(TrainingView.VALIDATION, Double.NaN)))
+                .filter(e -> Double.isFinite(e.metrics().getOrDefault(metric, Double.NaN)))
                 .toList();
-        if (!evaluations.isEmpty()) {
-            double[] x = evaluations.stream()
-                    .mapToDouble(TrainingEvent.Evaluated::step)
-                    .toArray();
-            double[] y = evaluations.stream()
-                    .mapToDouble(e -> e.metrics().getOrDefault(TrainingView.VALIDATION, Double.NaN))
-                    .toArray();
-            line(chart, "validation", x, y, VALIDATION, 2).setMarker(SeriesMarkers.CIRCLE);
+        if (evaluations.isEmpty()) {
+            return null;
         }
+        double[] x =
+                evaluations.stream().mapToDouble(TrainingEvent.Evaluated::step).toArray();
+        double[] y = evaluations.stream()
+                .mapToDouble(e -> e.metrics().getOrDefault(metric, Double.NaN))
+                .toArray();
+        XYSeries series = line(chart, name, x, y, color, 2);
+        series.setMarker(SeriesMarkers.CIRCLE);
+        return series;
     }
 
     private static XYSeries line(XYChart chart, String name, double[] x, double[] y, Color color, float width) {

@@ -157,6 +157,11 @@ final class MaeFlags {
             description = "Steps between checkpoints, 0 for the end only.")
     private @Nullable Long checkpointEvery;
 
+    @Option(
+            names = "--probe",
+            description = "Fit a linear probe of the encoder at each evaluation, where the images have classes.")
+    private boolean probe;
+
     String preset() {
         return preset;
     }
@@ -212,7 +217,8 @@ final class MaeFlags {
                 or(evaluateEvery, usual.evaluateEvery()),
                 or(pictureEvery, usual.pictureEvery()),
                 or(checkpointEvery, usual.checkpointEvery()),
-                usual.outlierZ());
+                usual.outlierZ(),
+                usual.probe() || probe);
     }
 
     private static <T> T or(@Nullable T given, T usual) {
