@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param seconds that each training step is measured for; an op takes a twentieth of it
  * @param only measures the steps and ops whose label contains this
  * @param profile whether to say which of our kernels a step spends its time in
+ * @param device of the kernels, "cpu" or "cuda"; all else is measured on the CPU, as libtorch is
  * @param out file for the report, or null for none
  */
 public record BenchOptions(
@@ -21,6 +22,7 @@ public record BenchOptions(
         double seconds,
         String only,
         boolean profile,
+        String device,
         @Nullable Path out) {
     /** A table of the report. */
     public enum Part {
@@ -45,6 +47,7 @@ public record BenchOptions(
         double seconds = SECONDS;
         String only = "";
         boolean profile = false;
+        String device = "cpu";
         Path out = null;
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
@@ -52,13 +55,14 @@ public record BenchOptions(
                 case "--seconds" -> seconds = Double.parseDouble(value(arguments, i++));
                 case "--only" -> only = value(arguments, i++);
                 case "--out" -> out = Path.of(value(arguments, i++));
+                case "--device" -> device = value(arguments, i++);
                 case "--profile" -> profile = true;
                 case "all" -> parts.addAll(EnumSet.allOf(Part.class));
                 default -> parts.add(part(arguments[i]));
             }
         }
         return new BenchOptions(
-                parts.isEmpty() ? EnumSet.allOf(Part.class) : parts, threads, seconds, only, profile, out);
+                parts.isEmpty() ? EnumSet.allOf(Part.class) : parts, threads, seconds, only, profile, device, out);
     }
 
     private static String value(String[] arguments, int i) {
@@ -75,7 +79,7 @@ public record BenchOptions(
             }
         }
         throw new IllegalArgumentException(
-                "usage: bench [steps|ops|kernels|memory|all] [--threads N] [--seconds S] [--only LABEL] [--profile] [--out"
-                        + " FILE], but there is '" + name + "'");
+                "usage: bench [steps|ops|kernels|memory|all] [--threads N] [--seconds S] [--only LABEL] [--profile]"
+                        + " [--device cpu|cuda] [--out FILE], but there is '" + name + "'");
     }
 }

@@ -12,8 +12,8 @@ public class AdamWBenchmark extends OpBenchmark {
     String shape = "";
 
     @Override
-    OpSide open(Backend cpu) {
+    OpSide open(Backend backend) {
         int[] e = extents(shape);
-        return ClozeOps.of(cpu, new OpShape.AdamW(e[0]));
+        return ClozeOps.of(backend, new OpShape.AdamW(e[0]));
     }
 }

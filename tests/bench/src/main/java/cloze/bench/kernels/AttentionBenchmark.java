@@ -12,8 +12,8 @@ public class AttentionBenchmark extends OpBenchmark {
     String shape = "";
 
     @Override
-    OpSide open(Backend cpu) {
+    OpSide open(Backend backend) {
         int[] e = extents(shape);
-        return ClozeOps.of(cpu, new OpShape.Attention(e[0], e[1], e[2], e[3], e[2] % 64 == 0));
+        return ClozeOps.of(backend, new OpShape.Attention(e[0], e[1], e[2], e[3], e[2] % 64 == 0));
     }
 }

@@ -12,8 +12,8 @@ public class CrossEntropyBenchmark extends OpBenchmark {
     String shape = "";
 
     @Override
-    OpSide open(Backend cpu) {
+    OpSide open(Backend backend) {
         int[] e = extents(shape);
-        return ClozeOps.of(cpu, new OpShape.CrossEntropy(e[0], e[1]));
+        return ClozeOps.of(backend, new OpShape.CrossEntropy(e[0], e[1]));
     }
 }

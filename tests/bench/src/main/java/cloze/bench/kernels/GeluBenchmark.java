@@ -12,7 +12,7 @@ public class GeluBenchmark extends OpBenchmark {
     String form = "";
 
     @Override
-    OpSide open(Backend cpu) {
-        return ClozeOps.of(cpu, new OpShape.Gelu(2048, 1536, form.equals("tanh")));
+    OpSide open(Backend backend) {
+        return ClozeOps.of(backend, new OpShape.Gelu(2048, 1536, form.equals("tanh")));
     }
 }

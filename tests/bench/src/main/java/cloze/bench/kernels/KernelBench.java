@@ -20,10 +20,10 @@ public final class KernelBench {
 
     /** Adds a table to the report. */
     public static void run(BenchOptions options, Report report) {
-        report.heading("Kernels of the CPU backend (JMH, wall time)");
+        report.heading("Kernels on %s (JMH, wall time)".formatted(options.device()));
         report.columns("benchmark", "us", "error, us");
         try {
-            for (RunResult result : results(options.threads())) {
+            for (RunResult result : results(options)) {
                 var score = result.getPrimaryResult();
                 report.row(
                         label(result.getParams()),
@@ -35,7 +35,7 @@ public final class KernelBench {
         }
     }
 
-    private static Collection<RunResult> results(int threads) throws RunnerException {
+    private static Collection<RunResult> results(BenchOptions options) throws RunnerException {
         return new Runner(new OptionsBuilder()
                         .include("cloze\\.bench\\.kernels\\..*")
                         .forks(1)
@@ -43,7 +43,8 @@ public final class KernelBench {
                         .warmupTime(ITERATION)
                         .measurementIterations(3)
                         .measurementTime(ITERATION)
-                        .jvmArgsAppend("-Dcloze.bench.threads=" + threads)
+                        .jvmArgsAppend("-Dcloze.bench.threads=" + options.threads())
+                        .param("device", options.device())
                         .shouldFailOnError(true)
                         .verbosity(VerboseMode.SILENT)
                         .build())

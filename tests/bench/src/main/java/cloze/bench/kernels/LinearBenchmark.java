@@ -12,8 +12,8 @@ public class LinearBenchmark extends OpBenchmark {
     String shape = "";
 
     @Override
-    OpSide open(Backend cpu) {
+    OpSide open(Backend backend) {
         int[] e = extents(shape);
-        return ClozeOps.of(cpu, new OpShape.Linear(e[0], e[1], e[2]));
+        return ClozeOps.of(backend, new OpShape.Linear(e[0], e[1], e[2]));
     }
 }

@@ -12,8 +12,8 @@ public class SoftmaxBenchmark extends OpBenchmark {
     String shape = "";
 
     @Override
-    OpSide open(Backend cpu) {
+    OpSide open(Backend backend) {
         int[] e = extents(shape);
-        return ClozeOps.of(cpu, new OpShape.Softmax(e[0], e[1]));
+        return ClozeOps.of(backend, new OpShape.Softmax(e[0], e[1]));
     }
 }

@@ -11,7 +11,7 @@ public class TokenBenchmark extends OpBenchmark {
     String op = "";
 
     @Override
-    OpSide open(Backend cpu) {
-        return TokenOps.of(cpu, op);
+    OpSide open(Backend backend) {
+        return TokenOps.of(backend, op);
     }
 }
