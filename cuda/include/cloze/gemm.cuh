@@ -131,8 +131,8 @@ struct TileOfBlock {
 };
 
 // finish(row, column, step, sums) for every element of C, neighbours of a row in packs where `whole` says that all that
-// it touches lets them.
-template <class Sums, class A, class B, class F>
+// it touches lets them; or `fixed` of them, which divides m, whatever it touches.
+template <class Sums, int fixed = 0, class A, class B, class F>
 CLOZE_DEVICE void gemm(int64_t n, int64_t m, int64_t k, const A& a, const B& b, bool whole, F&& finish) {
     using T = typename Sums::Element;
     CLOZE_SHARED(shared);
@@ -158,7 +158,9 @@ CLOZE_DEVICE void gemm(int64_t n, int64_t m, int64_t k, const A& a, const B& b, 
     auto to = reinterpret_cast<float*>(shared);
     sums.template each<A::along_k, B::along_k>([&](int i, int j, float sum) { *in_tile(to, i, j) = sum; });
     __syncthreads();
-    if (whole && m % pack == 0)
+    if constexpr (fixed > 0)
+        finish_tile<fixed>(to, tile.row, n, tile.column, m, finish);
+    else if (whole && m % pack == 0)
         finish_tile<pack>(to, tile.row, n, tile.column, m, finish);
     else
         finish_tile<1>(to, tile.row, n, tile.column, m, finish);

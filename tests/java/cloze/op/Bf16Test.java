@@ -43,6 +43,7 @@ class Bf16Test {
             new GatherTokensTest(),
             new GeluTest(),
             new LayerNormTest(),
+            new LstmTest(),
             new MaskedL1Test(),
             new MaskedSoftmaxTest(),
             new MaskedMseTest(),

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Products and convolutions in tf32 on devices that have it, on the cases of their contracts, against the same device in
+ * Products, convolutions and recurrences in tf32 on devices that have it, on the cases of their contracts, against the same device in
  * f32, which the contracts hold to float64. Each factor is off by at most half a unit of its 10 bits, 2^-11, of either sign: errors of a
  * sum grow as the sum does, with the square root of its length. Results may be off by four times that of the largest,
  * gradients, whose factor is a slope at a result, by eight times.
@@ -34,7 +34,8 @@ class Tf32Test {
         return Stream.concat(
                 Stream.concat(Device.all().stream(), Device.cublasLt().stream())
                         .flatMap(device -> cases(new MatMulTest(), device)),
-                Device.all().stream().flatMap(device -> cases(new Conv2dTest(), device)));
+                Stream.of(new Conv2dTest(), new LstmTest())
+                        .flatMap(contract -> Device.all().stream().flatMap(device -> cases(contract, device))));
     }
 
     private static Stream<Arguments> cases(OpContract contract, Device device) {

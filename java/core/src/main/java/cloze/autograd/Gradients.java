@@ -59,7 +59,8 @@ public final class Gradients {
         return arrived.containsKey(tensor);
     }
 
-    private @Nullable Tensor arrivedAt(Tensor tensor) {
+    /** The gradient that has arrived at {@code tensor}, or null. */
+    public @Nullable Tensor arrivedAt(Tensor tensor) {
         Buffer buffer = arrived.get(tensor);
         if (buffer != null) {
             return buffer.tensor;

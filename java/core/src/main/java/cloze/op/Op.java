@@ -21,6 +21,7 @@ public sealed interface Op
                 GatherTokens,
                 Gelu,
                 LayerNorm,
+                Lstm,
                 MaskedL1,
                 MaskedSoftmax,
                 MaskedMse,

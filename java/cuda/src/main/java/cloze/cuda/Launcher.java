@@ -89,6 +89,7 @@ final class Launcher {
                         ValueLayout.JAVA_LONG,
                         count++,
                         queue.scratch(plan.scratch().apply(sizes)));
+                count++;
             }
             if (struct != null) {
                 MemorySegment.copy(struct, 0, slots, (long) count * Long.BYTES, struct.byteSize());
@@ -96,7 +97,9 @@ final class Launcher {
             for (int i = 0; i < functions.size(); i++) {
                 Stage stage = plan.stages().get(i);
                 Extent extent = stage.extent().apply(sizes);
-                if (!extent.isEmpty()) {
+                long times = stage.times() == null ? 1 : sizes.of(stage.times());
+                for (long time = 0; time < times && !extent.isEmpty(); time++) {
+                    slots.setAtIndex(ValueLayout.JAVA_LONG, count, time);
                     launch(functions, i, extent, arguments);
                 }
             }

@@ -22,6 +22,7 @@ import cloze.op.Embedding;
 import cloze.op.GatherTokens;
 import cloze.op.Gelu;
 import cloze.op.LayerNorm;
+import cloze.op.Lstm;
 import cloze.op.MaskedL1;
 import cloze.op.MaskedMse;
 import cloze.op.MaskedSoftmax;
@@ -66,6 +67,13 @@ final class Launches {
             var more = new ArrayList<>(stages);
             more.add(new Stage("_" + suffix, extent));
             return new Plan(List.copyOf(more), scratch, product);
+        }
+
+        /** The last stage once for each number below a size; the number is one more argument. */
+        Plan each(String size) {
+            var all = new ArrayList<>(stages);
+            all.add(all.removeLast().each(size));
+            return new Plan(List.copyOf(all), scratch, product);
         }
 
         Plan scratch(Function<Sizes, Long> bytes) {
@@ -133,6 +141,10 @@ final class Launches {
         PLANS.put(MatMul.Backward.class, matMulBackward().ofProduct());
         PLANS.put(Conv2d.Forward.class, Convolution.forward().ofProduct());
         PLANS.put(Conv2d.Backward.class, Convolution.backward().ofProduct());
+        PLANS.put(
+                Lstm.Forward.class,
+                first(tiles(s -> s.of("b"), s -> 4 * s.of("hidden"))).each("t").ofProduct());
+        PLANS.put(Lstm.Backward.class, lstmBackward().ofProduct());
         PLANS.put(Attention.Forward.class, first(Launches::queryTiles));
         PLANS.put(Attention.Backward.class, attentionBackward());
         PLANS.put(
@@ -182,6 +194,15 @@ final class Launches {
                 .then("columns", columns(s -> s.of("n"), "m"))
                 .then("reduce", elements("m"))
                 .scratch(s -> chunks(s.of("n")) * s.of("m") * FLOAT);
+    }
+
+    private static Plan lstmBackward() {
+        return first(tiles(s -> s.of("b"), s -> s.of("hidden")))
+                .each("t")
+                .then("state", tiles(s -> s.of("b"), s -> s.of("hidden")))
+                .then("weight", tiles(s -> 4 * s.of("hidden"), s -> s.of("hidden")))
+                .then("input", s -> Stage.elements(4 * s.product("b", "t", "hidden")))
+                .scratch(s -> s.product("b", "hidden") * FLOAT * (1 + (s.of("accumulate") & 1) * 4 * s.of("t")));
     }
 
     private static Plan muon() {

@@ -1,13 +1,26 @@
 package cloze.cuda;
 
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One launch of a kernel.
+ * One launch of a kernel, or one for each number below a size.
  *
  * @param suffix of the function's name, empty for the first or only launch
+ * @param times the name of that size, or null for one launch
  */
-record Stage(String suffix, Function<Sizes, Extent> extent) {
+record Stage(
+        String suffix,
+        Function<Sizes, Extent> extent,
+        @Nullable String times) {
+    Stage(String suffix, Function<Sizes, Extent> extent) {
+        this(suffix, extent, null);
+    }
+
+    Stage each(String size) {
+        return new Stage(suffix, extent, size);
+    }
+
     private static final int THREADS = 256;
     private static final int MOST_BLOCKS = 4096;
     /** Of a tile, and shared memory of its block, as in {@code gemm.cuh}. */
