@@ -10,25 +10,31 @@ using namespace cloze;
 
 namespace {
 
+// f([](vf x, vf& slope) -> y)
 template <class F>
-void forward(const float* x, float* y, int64_t n, F f) {
-    elementwise(n, [=](int64_t i, auto step) { step.store(y + i, f(step.load(x + i))); });
-}
-
-template <class F>
-void backward(const float* x, const float* dy, float* dx, int64_t n, bool add, F slope) {
-    elementwise(n, [=](int64_t i, auto step) { step.put(dx + i, step.load(dy + i) * slope(step.load(x + i)), add); });
+void with_form(int64_t form, F&& f) {
+    if (form == 1) f([](vf x, vf& slope) { return gelu_erf(x, slope); });
+    if (form == 2) f([](vf x, vf& slope) { return gelu_tanh(x, slope); });
 }
 
 }  // namespace
 
 CLOZE_EXPORT void gelu_forward(const float* x, float* y, int64_t n, int64_t form) {
-    if (form == 1) forward(x, y, n, [](vf v) { return gelu_erf(v); });
-    if (form == 2) forward(x, y, n, [](vf v) { return gelu_tanh(v); });
+    with_form(form, [=](auto gelu) {
+        elementwise(n, [=](int64_t i, auto step) {
+            vf slope;
+            step.store(y + i, gelu(step.load(x + i), slope));
+        });
+    });
 }
 
 CLOZE_EXPORT void gelu_backward(const float* x, const float* dy, float* dx, int64_t n, int64_t form,
                                 int64_t accumulate) {
-    if (form == 1) backward(x, dy, dx, n, accumulate & 1, [](vf v) { return gelu_erf_slope(v); });
-    if (form == 2) backward(x, dy, dx, n, accumulate & 1, [](vf v) { return gelu_tanh_slope(v); });
+    with_form(form, [=](auto gelu) {
+        elementwise(n, [=](int64_t i, auto step) {
+            vf slope;
+            gelu(step.load(x + i), slope);
+            step.put(dx + i, step.load(dy + i) * slope, accumulate & 1);
+        });
+    });
 }

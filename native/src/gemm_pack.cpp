@@ -126,15 +126,24 @@ void gather_b(const Gather& b, int64_t k, int64_t depth, int64_t column, int64_t
 
 void panel_sums(const float* panels, int64_t rows, int64_t k, float* sums, bool add) {
     constexpr int vectors = (tile_rows + lanes - 1) / lanes, rest = tile_rows - (vectors - 1) * lanes;
+    constexpr int chains = 4;  // one would wait for its own last addition
     for (int64_t row = 0; row < rows; row += tile_rows, panels += k * tile_rows) {
-        vf sum[vectors] = {};
-        for (int64_t p = 0; p < k - 1; p++)
-            for (int i = 0; i < vectors; i++) sum[i] += load(panels + p * tile_rows + i * lanes);
+        vf sum[chains][vectors] = {};
+        int64_t p = 0;
+        for (; p + chains < k; p += chains)
+#pragma GCC unroll 4
+            for (int chain = 0; chain < chains; chain++)
+#pragma GCC unroll 4
+                for (int i = 0; i < vectors; i++) sum[chain][i] += load(panels + (p + chain) * tile_rows + i * lanes);
+        for (; p < k - 1; p++)
+            for (int i = 0; i < vectors; i++) sum[0][i] += load(panels + p * tile_rows + i * lanes);
         if (k > 0)  // not a float behind the panel: it may be another thread's
             for (int i = 0; i < vectors; i++)
-                sum[i] += load(panels + (k - 1) * tile_rows + i * lanes, i < vectors - 1 ? lanes : rest);
-        for (int64_t i = 0; i < std::min<int64_t>(tile_rows, rows - row); i++)
-            sums[row + i] = (add ? sums[row + i] : 0.f) + sum[i / lanes][i % lanes];
+                sum[1][i] += load(panels + p * tile_rows + i * lanes, i < vectors - 1 ? lanes : rest);
+        for (int64_t i = 0; i < std::min<int64_t>(tile_rows, rows - row); i++) {
+            auto at = [&](int chain) { return sum[chain][i / lanes][i % lanes]; };
+            sums[row + i] = (add ? sums[row + i] : 0.f) + ((at(0) + at(1)) + (at(2) + at(3)));
+        }
     }
 }
 

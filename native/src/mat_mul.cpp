@@ -3,96 +3,107 @@
 #include "cloze/export.h"
 #include "cloze/gelu.h"
 #include "cloze/gemm.h"
+#include "cloze/loop.h"
 #include "cloze/threads.h"
 
-// x [n, k], weight [m, k], bias [m]; pre = x weight^T + bias, y = act(pre) [n, m].
-// dpre = dy act'(pre) in place of dy; dx = dpre weight, dweight = dpre^T x, dbias = the column sums of dpre.
-// The activation runs on each tile of pre in the first cache, its slope on each block of dy right before that is
-// packed, and dbias on the panels packed for dweight: no pass over memory is theirs alone.
+// x [n, k], weight [m, k], bias [m]; pre = x weight^T + bias, y = act(pre) [n, m], saved = act'(pre).
+// dpre = dy saved in place of dy; dx = dpre weight, dweight = dpre^T x, dbias = the column sums of dpre.
+// The activation and its slope, which have the dear part in common, are made of each tile of pre in the first cache;
+// backward multiplies each block of dy by the slope right before that is packed, and takes dbias from the panels packed
+// for dweight: no pass over memory is theirs alone.
 
 using namespace cloze;
 
 namespace {
 
-constexpr int64_t row_block = 64;
-
-// f([](vf pre) -> y, [](vf pre) -> dy/dpre)
+// f([](vf pre, vf& slope) -> y)
 template <class F>
 void with_activation(int64_t activation, F&& f) {
-    if (activation == 1) f([](vf x) { return gelu_erf(x); }, [](vf x) { return gelu_erf_slope(x); });
-    if (activation == 2) f([](vf x) { return gelu_tanh(x); }, [](vf x) { return gelu_tanh_slope(x); });
+    if (activation == 1) f([](vf x, vf& slope) { return gelu_erf(x, slope); });
+    if (activation == 2) f([](vf x, vf& slope) { return gelu_tanh(x, slope); });
     // max(x, 0) would lose NaN: the comparison keeps it.
     if (activation == 3)
-        f([](vf x) { return select(x <= 0.f, vf{}, x); },
-          [](vf x) { return select(x <= 0.f, vf{}, select(x == x, broadcast(1.f), x)); });
+        f([](vf x, vf& slope) {
+            slope = select(x <= 0.f, vf{}, select(x == x, broadcast(1.f), x));
+            return select(x <= 0.f, vf{}, x);
+        });
     if (activation == 4)
-        f([](vf x) { return tanh(x); },
-          [](vf x) {
-              vf y = tanh(x);
-              return 1.f - y * y;
-          });
+        f([](vf x, vf& slope) {
+            vf y = tanh(x);
+            slope = 1.f - y * y;
+            return y;
+        });
+}
+
+// f(offset, step) over a rectangle of [n, m]
+template <class F>
+CLOZE_INLINE void rectangle(int64_t m, int64_t row, int64_t column, int64_t rows, int64_t columns, F&& f) {
+    for (int64_t i = row; i < row + rows; i++) each(i * m + column, i * m + column + columns, f);
 }
 
 struct Activated {
-    const float* pre;
-    float* out;  // y, or dy and dpre
+    float *y, *saved;  // saved null: y holds pre
     int64_t m, activation;
 };
 
-// out = f(out, pre) on a rectangle of [n, m].
-template <class F>
-void rectangle(const Activated& x, int64_t row, int64_t column, int64_t rows, int64_t columns, F f) {
-    for (int64_t i = row; i < row + rows; i++) {
-        const float* pre = x.pre + i * x.m + column;
-        float* out = x.out + i * x.m + column;
-        int64_t j = 0;
-        for (; j + lanes <= columns; j += lanes) store(out + j, f(out + j, load(pre + j), int64_t{lanes}));
-        if (int64_t rest = columns - j) store(out + j, f(out + j, load(pre + j, rest), rest), rest);
-    }
-}
-
+// y = act(pre), saved = its slope
 void activate(const void* context, int64_t row, int64_t column, int64_t rows, int64_t columns) {
-    auto& x = *static_cast<const Activated*>(context);
-    with_activation(x.activation, [&](auto value, auto) {
-        rectangle(x, row, column, rows, columns, [&](const float*, vf pre, int64_t) { return value(pre); });
+    auto [y, saved, m, activation] = *static_cast<const Activated*>(context);
+    with_activation(activation, [=, y = y, saved = saved, m = m](auto act) {
+        auto both = [=](int64_t i, auto step) {
+            vf slope;
+            step.store(y + i, act(step.load(saved + i), slope));
+            step.store(saved + i, slope);
+        };
+        auto value = [=](int64_t i, auto step) {
+            vf slope;
+            step.store(y + i, act(step.load(y + i), slope));
+        };
+        saved ? rectangle(m, row, column, rows, columns, both) : rectangle(m, row, column, rows, columns, value);
     });
 }
 
+struct Slopes {
+    const float* saved;
+    float* dy;
+    int64_t m;
+};
+
+// dy *= saved
 void times_slope(const void* context, int64_t row, int64_t column, int64_t rows, int64_t columns) {
-    auto& x = *static_cast<const Activated*>(context);
-    with_activation(x.activation, [&](auto, auto slope) {
-        rectangle(x, row, column, rows, columns, [&](const float* dy, vf pre, int64_t count) {
-            return (count == lanes ? load(dy) : load(dy, count)) * slope(pre);
-        });
+    auto [saved, dy, m] = *static_cast<const Slopes*>(context);
+    rectangle(m, row, column, rows, columns, [saved = saved, dy = dy](int64_t i, auto step) {
+        step.store(dy + i, step.load(dy + i) * step.load(saved + i));
     });
 }
 
 }  // namespace
 
-CLOZE_EXPORT void mat_mul_forward(const float* x, const float* weight, const float* bias, float* y, float* pre,
+CLOZE_EXPORT void mat_mul_forward(const float* x, const float* weight, const float* bias, float* y, float* saved,
                                   int64_t n, int64_t k, int64_t m, int64_t activation) {
-    float* sums = pre ? pre : y;
-    Activated activated{sums, y, m, activation};
+    float* sums = saved ? saved : y;
+    Activated activated{y, saved, m, activation};
     Product product{n, m, k, x, k, false, weight, k, true, sums, m};
     product.bias = bias;
     if (activation) product.finish = activate, product.context = &activated;
     gemm(product);
-    if (!activation && pre)
-        parallel_blocks(n, row_block,
-                        [&](int64_t begin, int64_t end) { std::copy(pre + begin * m, pre + end * m, y + begin * m); });
+    if (!activation && saved)
+        parallel_blocks(n, row_block(n, m), [&](int64_t begin, int64_t end) {
+            std::copy(saved + begin * m, saved + end * m, y + begin * m);
+        });
 }
 
-CLOZE_EXPORT void mat_mul_backward(const float* x, const float* weight, const float* pre, float* dy, float* dx,
+CLOZE_EXPORT void mat_mul_backward(const float* x, const float* weight, const float* saved, float* dy, float* dx,
                                    float* dweight, float* dbias, int64_t n, int64_t k, int64_t m, int64_t activation,
                                    int64_t accumulate) {
-    Activated activated{pre, dy, m, activation};
+    Slopes slopes{saved, dy, m};
     bool with_dx = dx && n > 0 && k > 0;
     if (activation && !with_dx)
-        parallel_blocks(n, row_block,
-                        [&](int64_t begin, int64_t end) { times_slope(&activated, begin, 0, end - begin, m); });
+        parallel_blocks(n, row_block(n, m),
+                        [&](int64_t begin, int64_t end) { times_slope(&slopes, begin, 0, end - begin, m); });
     if (with_dx) {
         Product product{n, k, m, dy, m, false, weight, k, false, dx, k, (accumulate & 1) != 0};
-        if (activation) product.prepare = times_slope, product.context = &activated, product.prepared = pre;
+        if (activation) product.prepare = times_slope, product.context = &slopes, product.prepared = saved;
         gemm(product);
     }
     bool with_dweight = dweight && m > 0 && k > 0;

@@ -2,27 +2,24 @@
 
 #include "cloze/vec.h"
 
-// GELU lane-wise, y = x P(x), and its slope, for gelu.cpp and the epilogues of mat_mul.cpp.
+// GELU lane-wise, y = x P(x), and its slope dy/dx, for gelu.cpp and the epilogue of mat_mul.cpp; what a caller does not
+// use of them is not computed.
 
 namespace cloze {
 
 inline constexpr float gelu_tanh_1 = 1.5957691216f;  // 2 sqrt(2 / pi)
 inline constexpr float gelu_tanh_3 = 1.5957691216f * 0.044715f;
 
-// P = (1 + tanh(u)) / 2 = sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3)
-CLOZE_INLINE vf gelu_tanh(vf x) {
-    vf u = x * (x * x * gelu_tanh_3 + gelu_tanh_1);
-    return x / (1.f + exp(-u));
-}
-
-// Beyond 10 the sigmoid is 0 or 1 and the slope flat; the clamp keeps x^2 from overflowing there.
-CLOZE_INLINE vf gelu_tanh_slope(vf x) {
-    x = min(broadcast(10.f), max(broadcast(-10.f), x));
-    vf square = x * x;
-    vf u = x * (square * gelu_tanh_3 + gelu_tanh_1);
+// P = (1 + tanh(u)) / 2 = sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3). Beyond 10 it is 0 or 1 and the slope flat:
+// there x enters as 10, whose cube does not overflow.
+CLOZE_INLINE vf gelu_tanh(vf x, vf& slope) {
+    vf above = max(broadcast(-10.f), x), at = min(broadcast(10.f), above);
+    vf square = at * at;
+    vf u = at * (square * gelu_tanh_3 + gelu_tanh_1);
     vf e = exp(-u), s = 1.f / (1.f + e);
     // 1 - s as e s: where s is close to 1 the difference has no digits left (2e-6 of error at x = 5)
-    return s + x * s * (e * s) * (square * (3 * gelu_tanh_3) + gelu_tanh_1);
+    slope = s + at * s * (e * s) * (square * (3 * gelu_tanh_3) + gelu_tanh_1);
+    return above * s;
 }
 
 // P(x), the normal distribution function, within 5e-7 relative in the lower tail too (where 1 + erf cancels):
@@ -41,15 +38,11 @@ CLOZE_INLINE vf normal_cdf(vf x, vf& bell) {
     return select(x < 0.f, lower, 1.f - lower);
 }
 
-CLOZE_INLINE vf gelu_erf(vf x) {
-    vf bell;
-    return x * normal_cdf(x, bell);
-}
-
-CLOZE_INLINE vf gelu_erf_slope(vf x) {
+CLOZE_INLINE vf gelu_erf(vf x, vf& slope) {
     vf bell;
     vf p = normal_cdf(x, bell);
-    return p + x * 0.39894228f * bell;
+    slope = p + x * 0.39894228f * bell;
+    return x * p;
 }
 
 }  // namespace cloze

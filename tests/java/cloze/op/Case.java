@@ -49,11 +49,12 @@ final class Case {
     private double step = STEP;
     private int values = 1;
     private int constant = -1;
+    private int own;
     private @Nullable List<Array64> expected;
     private final List<List<Slope>> slopes = new ArrayList<>();
 
     /**
-     * @param reference from inputs to all results, in their order
+     * @param reference from inputs to all results, in their order, but for those of {@link #own}
      * @param reduction longest sum behind one element
      */
     Case(
@@ -99,11 +100,22 @@ final class Case {
         return this;
     }
 
+    /** How many of the last results, kept for backward alone, a backend fills as it likes; the reference has none of them. */
+    Case own(int count) {
+        own = count;
+        return this;
+    }
+
+    int own() {
+        return own;
+    }
+
     Case with(List<Array64> otherInputs) {
         return new Case(label, reduction, otherInputs, op, reference)
                 .condition(condition)
                 .terms(terms)
                 .values(values)
+                .own(own)
                 .constant(constant);
     }
 

@@ -16,14 +16,17 @@ import org.jspecify.annotations.Nullable;
  * @param bias [M], or null
  */
 public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation activation) implements Op {
-    /** {@code pre} is the value before the activation, or null where nobody needs it. */
+    /**
+     * {@code saved} is what this backend's {@link Backward} needs of the activation, the value before it or its slope there;
+     * null where nobody needs it.
+     */
     public interface Forward {
         void call(
                 Tensor x,
                 Tensor weight,
                 @Nullable Tensor bias,
                 Tensor y,
-                @Nullable Tensor pre,
+                @Nullable Tensor saved,
                 long n,
                 long k,
                 long m,
@@ -35,7 +38,7 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
         void call(
                 Tensor x,
                 Tensor weight,
-                @Nullable Tensor pre,
+                @Nullable Tensor saved,
                 Tensor dy,
                 @Nullable Tensor dx,
                 @Nullable Tensor dweight,
@@ -66,12 +69,12 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
         var results = new ArrayList<Result>();
         results.add(new Result("y", x.shape().withLast(weight.shape().extent(0)), x.dtype()));
         if (training && activation != Activation.NONE) {
-            results.add(new Result("pre", x.shape().withLast(weight.shape().extent(0)), x.dtype()));
+            results.add(new Result("saved", x.shape().withLast(weight.shape().extent(0)), x.dtype()));
         }
         return results;
     }
 
-    private static @Nullable Tensor pre(List<Tensor> r) {
+    private static @Nullable Tensor saved(List<Tensor> r) {
         return r.size() > 1 ? r.get(1) : null;
     }
 
@@ -83,7 +86,7 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
                         weight,
                         bias,
                         r.getFirst(),
-                        pre(r),
+                        saved(r),
                         x.shape().rows(),
                         weight.shape().extent(1),
                         weight.shape().extent(0),
@@ -99,7 +102,7 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
                 .call(
                         x,
                         weight,
-                        pre(r),
+                        saved(r),
                         dy,
                         to.add(x),
                         to.addParameter(weight),
