@@ -1,5 +1,7 @@
 package cloze.image;
 
+import java.util.Arrays;
+
 /**
  * Resizes a part of a picture with the cubic convolution kernel of a = -1/2, widened where the picture shrinks so that
  * nothing aliases, as image libraries and the reference recipes do; one axis after the other, in float32, clamped to
@@ -19,8 +21,8 @@ final class Bicubic {
         final int most;
         final float[] weights; // [out, most]
 
-        /** Of {@code length} inputs that begin at {@code from}; none beyond them counts. */
-        Taps(int from, int length, int out) {
+        /** Of {@code length} inputs; none beyond them counts. */
+        Taps(int length, int out) {
             double scale = (double) length / out;
             double stretch = Math.max(scale, 1);
             double support = 2 * stretch;
@@ -28,18 +30,20 @@ final class Bicubic {
             start = new int[out];
             count = new int[out];
             weights = new float[out * most];
+            var values = new double[most];
             for (int i = 0; i < out; i++) {
                 double centre = (i + 0.5) * scale;
                 int first = Math.max(0, (int) Math.round(centre - support));
                 int end = Math.min(length, (int) Math.round(centre + support));
-                start[i] = from + first;
+                start[i] = first;
                 count[i] = end - first;
                 double sum = 0;
                 for (int j = first; j < end; j++) {
-                    sum += kernel((j + 0.5 - centre) / stretch);
+                    values[j - first] = kernel((j + 0.5 - centre) / stretch);
+                    sum += values[j - first];
                 }
-                for (int j = first; j < end; j++) {
-                    weights[i * most + j - first] = (float) (kernel((j + 0.5 - centre) / stretch) / sum);
+                for (int j = 0; j < end - first; j++) {
+                    weights[i * most + j] = (float) (values[j] / sum);
                 }
             }
         }
@@ -65,46 +69,63 @@ final class Bicubic {
      */
     static void resize(Picture from, Box box, int side, boolean mirrored, float[] to, int at) {
         int c = from.channels();
-        int w = from.width();
-        var columns = new Taps(box.x, box.width, side);
-        var rows = new Taps(box.y, box.height, side);
-        int top = rows.start[0];
-        int bottom = rows.start[side - 1] + rows.count[side - 1];
-        float[] narrow = new float[(bottom - top) * side * c]; // [rows, side, C]
-        for (int y = top; y < bottom; y++) {
-            for (int i = 0; i < side; i++) {
-                int target = ((y - top) * side + (mirrored ? side - 1 - i : i)) * c;
-                across(from.samples(), (y * w + columns.start[i]) * c, columns, i, c, narrow, target);
-            }
-        }
+        var rows = new Taps(box.height, side);
+        var columns = new Taps(box.width, side);
+        var low = new float[box.width * c]; // a row of what is as wide as the box and as high as the result
         for (int i = 0; i < side; i++) {
-            down(narrow, rows, i, top, side * c, to, at + i * side * c);
+            down(from, box, rows, i, low);
+            for (int j = 0; j < side; j++) {
+                int target = at + (i * side + (mirrored ? side - 1 - j : j)) * c;
+                if (c == 3) {
+                    acrossColour(low, columns, j, to, target);
+                } else {
+                    acrossGrey(low, columns, j, to, target);
+                }
+            }
         }
     }
 
-    private static void across(byte[] samples, int at, Taps taps, int i, int c, float[] to, int target) {
-        int count = taps.count[i];
-        for (int k = 0; k < c; k++) {
-            float sum = 0;
-            for (int j = 0; j < count; j++) {
-                sum += taps.weights[i * taps.most + j] * (samples[at + j * c + k] & 0xFF);
-            }
-            to[target + k] = sum;
+    /** First the axis along which the samples lie apart: this sums whole rows of them. */
+    private static void down(Picture from, Box box, Taps taps, int i, float[] to) {
+        byte[] samples = from.samples();
+        int stride = from.width() * from.channels();
+        int at = (box.y + taps.start[i]) * stride + box.x * from.channels();
+        Arrays.fill(to, 0);
+        for (int j = 0; j < taps.count[i]; j++) {
+            addRow(samples, at + j * stride, taps.weights[i * taps.most + j], to);
         }
     }
 
-    private static void down(float[] narrow, Taps taps, int i, int top, int row, float[] to, int target) {
-        int first = taps.start[i] - top;
-        int count = taps.count[i];
-        for (int j = 0; j < count; j++) {
-            float weight = taps.weights[i * taps.most + j];
-            int from = (first + j) * row;
-            for (int x = 0; x < row; x++) {
-                to[target + x] = (j == 0 ? 0 : to[target + x]) + weight * narrow[from + x];
-            }
+    private static void addRow(byte[] samples, int at, float weight, float[] to) {
+        for (int x = 0; x < to.length; x++) {
+            to[x] += weight * (samples[at + x] & 0xFF);
         }
-        for (int x = 0; x < row; x++) {
-            to[target + x] = Math.clamp(to[target + x], 0, 255);
+    }
+
+    private static void acrossGrey(float[] row, Taps taps, int i, float[] to, int target) {
+        int at = taps.start[i];
+        int weight = i * taps.most;
+        float sum = 0;
+        for (int j = 0; j < taps.count[i]; j++) {
+            sum += taps.weights[weight + j] * row[at + j];
         }
+        to[target] = Math.clamp(sum, 0, 255);
+    }
+
+    private static void acrossColour(float[] row, Taps taps, int i, float[] to, int target) {
+        int at = 3 * taps.start[i];
+        int weight = i * taps.most;
+        float red = 0;
+        float green = 0;
+        float blue = 0;
+        for (int j = 0; j < taps.count[i]; j++) {
+            float w = taps.weights[weight + j];
+            red += w * row[at + 3 * j];
+            green += w * row[at + 3 * j + 1];
+            blue += w * row[at + 3 * j + 2];
+        }
+        to[target] = Math.clamp(red, 0, 255);
+        to[target + 1] = Math.clamp(green, 0, 255);
+        to[target + 2] = Math.clamp(blue, 0, 255);
     }
 }
