@@ -89,7 +89,6 @@ final class Launcher {
                         ValueLayout.JAVA_LONG,
                         count++,
                         queue.scratch(plan.scratch().apply(sizes)));
-                count++;
             }
             if (struct != null) {
                 MemorySegment.copy(struct, 0, slots, (long) count * Long.BYTES, struct.byteSize());
@@ -99,7 +98,9 @@ final class Launcher {
                 Extent extent = stage.extent().apply(sizes);
                 long times = stage.times() == null ? 1 : sizes.of(stage.times());
                 for (long time = 0; time < times && !extent.isEmpty(); time++) {
-                    slots.setAtIndex(ValueLayout.JAVA_LONG, count, time);
+                    if (stage.times() != null) {
+                        slots.setAtIndex(ValueLayout.JAVA_LONG, count, time);
+                    }
                     launch(functions, i, extent, arguments);
                 }
             }
