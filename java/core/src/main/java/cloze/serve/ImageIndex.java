@@ -39,7 +39,11 @@ public final class ImageIndex {
     private static final int LANES = 8;
     private static final int BATCH = 64; // images that are read at a time
 
-    /** What was found. @param cosine of the angle between the two vectors, 1 for the same direction */
+    /**
+     * What was found.
+     *
+     * @param cosine of the angle between the two vectors, 1 for the same direction
+     */
     public record Neighbour(String name, float cosine) {}
 
     /** What a search sees. Arrays may be longer: what lies behind {@code count} belongs to later ones. */
@@ -58,7 +62,11 @@ public final class ImageIndex {
     private final int width;
     private volatile Content content;
 
-    /** An empty index. @param width D, of every vector */
+    /**
+     * An empty index.
+     *
+     * @param width D, of every vector
+     */
     public ImageIndex(int width) {
         if (width < 1) {
             throw new IllegalArgumentException("ImageIndex: width must be 1 or more, but it is " + width);
