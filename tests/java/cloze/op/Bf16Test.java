@@ -38,6 +38,7 @@ class Bf16Test {
             new AddTest(),
             new AttentionTest(),
             new Conv2dTest(),
+            new DropPathTest(),
             new DropoutTest(),
             new EmbeddingTest(),
             new GatherTokensTest(),
@@ -53,6 +54,7 @@ class Bf16Test {
             new RestoreTokensTest(),
             new RmsNormTest(),
             new RopeTest(),
+            new SoftTargetCrossEntropyTest(),
             new SoftmaxCrossEntropyTest(),
             new SwiGluTest());
 

@@ -16,6 +16,7 @@ public sealed interface Op
                 Attention,
                 CachedAttention,
                 Conv2d,
+                DropPath,
                 Dropout,
                 Embedding,
                 GatherTokens,
@@ -31,6 +32,7 @@ public sealed interface Op
                 RestoreTokens,
                 RmsNorm,
                 Rope,
+                SoftTargetCrossEntropy,
                 SoftmaxCrossEntropy,
                 SwiGlu {
     /** What an op makes; the first result is the value, the others are further values or kept for {@code backward}. */

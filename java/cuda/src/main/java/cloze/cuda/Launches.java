@@ -17,6 +17,7 @@ import cloze.op.Add;
 import cloze.op.Attention;
 import cloze.op.CachedAttention;
 import cloze.op.Conv2d;
+import cloze.op.DropPath;
 import cloze.op.Dropout;
 import cloze.op.Embedding;
 import cloze.op.GatherTokens;
@@ -32,6 +33,7 @@ import cloze.op.Patchify;
 import cloze.op.RestoreTokens;
 import cloze.op.RmsNorm;
 import cloze.op.Rope;
+import cloze.op.SoftTargetCrossEntropy;
 import cloze.op.SoftmaxCrossEntropy;
 import cloze.op.SwiGlu;
 import cloze.optim.AdamW;
@@ -102,6 +104,8 @@ final class Launches {
         PLANS.put(Add.Backward.class, withColumns(elements("n", "d"), s -> s.of("n"), "d", 1));
         PLANS.put(Dropout.Forward.class, first(elements("n")));
         PLANS.put(Dropout.Backward.class, first(elements("n")));
+        PLANS.put(DropPath.Forward.class, first(elements("b", "n")));
+        PLANS.put(DropPath.Backward.class, first(elements("b", "n")));
         PLANS.put(Gelu.Forward.class, first(elements("n")));
         PLANS.put(Gelu.Backward.class, first(elements("n")));
         PLANS.put(SwiGlu.Forward.class, first(elements("n", "f")));
@@ -117,6 +121,8 @@ final class Launches {
         PLANS.put(MaskedSoftmax.Backward.class, first(rows("n")));
         PLANS.put(SoftmaxCrossEntropy.Forward.class, first(blocks("n")).then("mean", one()));
         PLANS.put(SoftmaxCrossEntropy.Backward.class, first(elements("n", "v")));
+        PLANS.put(SoftTargetCrossEntropy.Forward.class, first(rows("n")).then("mean", one()));
+        PLANS.put(SoftTargetCrossEntropy.Backward.class, first(rows("n")));
 
         PLANS.put(Embedding.Forward.class, first(elements("b", "t", "d")));
         PLANS.put(Embedding.Backward.class, first(rows("v")).then("positions", rows("p")));
