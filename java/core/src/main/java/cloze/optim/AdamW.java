@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Adam with decoupled weight decay of the parameters that have two or more dimensions:
@@ -77,8 +78,12 @@ public final class AdamW implements Optimizer {
         }
     }
 
-    /** A stretch of the flat buffers with one weight decay. */
-    private record Stretch(Tensor gradient, Tensor weight, Tensor m, Tensor v, long count, float decay) {}
+    /**
+     * A stretch of the flat buffers with one weight decay.
+     *
+     * @param share of the learning rate
+     */
+    private record Stretch(Tensor gradient, Tensor weight, Tensor m, Tensor v, long count, float decay, double share) {}
 
     private final Config config;
     private final Backend backend;
@@ -90,9 +95,20 @@ public final class AdamW implements Optimizer {
 
     /** @param roles of the parameters to change; neighbours in the flat buffers */
     AdamW(Config config, Backend backend, Scope scope, Parameters parameters, List<Role> roles) {
+        this(config, backend, scope, parameters, roles, _ -> 1);
+    }
+
+    /** @param share of the learning rate that a parameter has */
+    AdamW(
+            Config config,
+            Backend backend,
+            Scope scope,
+            Parameters parameters,
+            List<Role> roles,
+            ToDoubleFunction<Tensor> share) {
         this.config = config;
         this.backend = backend;
-        long from = parameters.range(roles.getFirst()).from();
+        long start = parameters.range(roles.getFirst()).from();
         long count = 0;
         for (Role role : roles) {
             count += parameters.range(role).count();
@@ -101,24 +117,50 @@ public final class AdamW implements Optimizer {
         m = zeros(backend, scope, "adam_w.m", shape);
         v = zeros(backend, scope, "adam_w.v", shape);
         for (Role role : roles) {
-            Parameters.Range range = parameters.range(role);
-            if (range.count() > 0) {
-                var moments = new Parameters.Range(range.from() - from, range.count());
+            float decay = role == Role.VECTOR ? 0 : (float) config.weightDecay();
+            ranges(parameters, role, share).forEach((range, rate) -> {
+                var moments = new Parameters.Range(range.from() - start, range.count());
                 stretches.add(new Stretch(
                         parameters.part(parameters.gradients(), range),
                         parameters.part(parameters.weights(), range),
                         parameters.part(m, moments),
                         parameters.part(v, moments),
                         range.count(),
-                        role == Role.VECTOR ? 0 : (float) config.weightDecay()));
-            }
+                        decay,
+                        rate));
+            });
         }
         for (Tensor parameter : parameters.tensors()) {
             if (roles.contains(parameters.role(parameter))) {
-                name(scope, m, parameters.place(parameter) - from, parameter);
-                name(scope, v, parameters.place(parameter) - from, parameter);
+                name(scope, m, parameters.place(parameter) - start, parameter);
+                name(scope, v, parameters.place(parameter) - start, parameter);
             }
         }
+    }
+
+    /** The parameters of a role, neighbours of one share together. */
+    private static SequencedMap<Parameters.Range, Double> ranges(
+            Parameters parameters, Role role, ToDoubleFunction<Tensor> share) {
+        Parameters.Range all = parameters.range(role);
+        var ranges = new LinkedHashMap<Parameters.Range, Double>();
+        long from = all.from();
+        double shared = Double.NaN;
+        for (Tensor parameter : parameters.tensors()) { // those of a role lie in this order
+            if (parameters.role(parameter) == role) {
+                double own = share.applyAsDouble(parameter);
+                if (own != shared && !Double.isNaN(shared)) {
+                    long place = parameters.place(parameter);
+                    ranges.put(new Parameters.Range(from, place - from), shared);
+                    from = place;
+                }
+                shared = own;
+            }
+        }
+        long end = all.from() + all.count();
+        if (end > from) {
+            ranges.put(new Parameters.Range(from, end - from), shared);
+        }
+        return ranges;
     }
 
     private void name(Scope scope, Tensor moments, long from, Tensor parameter) {
@@ -145,7 +187,7 @@ public final class AdamW implements Optimizer {
                     s.m(),
                     s.v(),
                     s.count(),
-                    (float) (config.learningRate() * rateFactor),
+                    (float) (config.learningRate() * rateFactor * s.share()),
                     (float) config.beta1(),
                     (float) config.beta2(),
                     (float) config.epsilon(),

@@ -9,7 +9,7 @@ import java.util.SequencedMap;
 /** Changes the parameters of a model by their gradients. */
 public sealed interface Optimizer permits AdamW, Muon {
     /** What to run and with which numbers. */
-    sealed interface Config permits AdamW.Config, Muon.Config {
+    sealed interface Config permits AdamW.Config, LayerDecay, Muon.Config {
         /** At the peak of the schedule. */
         double learningRate();
 
