@@ -8,22 +8,37 @@ import cloze.nn.Mlp;
 import cloze.nn.Norm;
 import cloze.nn.ParameterSource;
 import cloze.nn.SelfAttention;
+import cloze.op.Add;
 import cloze.op.AttentionMask;
 import cloze.op.Heads;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Pre-norm blocks in which every token sees every other, with a norm at the end: encoder or decoder of images. */
 final class Transformer {
     private final List<Block> blocks = new ArrayList<>();
-    private final Norm norm;
+    private final @Nullable Norm norm;
 
     Transformer(ParameterSource p, String blockName, String normName, MaeConfig.Stack stack) {
-        for (int i = 0; i < stack.layers(); i++) {
-            blocks.add(block(p.in(blockName + "." + i), stack));
+        this(p, blockName, normName, stack, 0);
+    }
+
+    /**
+     * Makes the blocks.
+     *
+     * @param normName null for no norm at the end
+     * @param dropPath of the last block; it grows linearly from 0 at the first
+     */
+    Transformer(
+            ParameterSource p, String blockName, @Nullable String normName, MaeConfig.Stack stack, double dropPath) {
+        int layers = stack.layers();
+        for (int i = 0; i < layers; i++) {
+            double drop = layers == 1 ? dropPath : dropPath * i / (layers - 1);
+            blocks.add(block(p.in(blockName + "." + i), stack, (float) drop));
         }
-        norm = norm(p.in(normName), stack);
+        norm = normName == null ? null : norm(p.in(normName), stack);
     }
 
     static Linear linear(ParameterSource p, int in, int out) {
@@ -34,7 +49,7 @@ final class Transformer {
         return Norm.of(p, Norm.Kind.LAYER, stack.width(), stack.epsilon());
     }
 
-    private static Block block(ParameterSource p, MaeConfig.Stack stack) {
+    private static Block block(ParameterSource p, MaeConfig.Stack stack, float dropPath) {
         int d = stack.width();
         Norm norm1 = norm(p.in("norm1"), stack);
         Linear qkv = linear(p.in("attn.qkv"), d, 3 * d);
@@ -48,12 +63,14 @@ final class Transformer {
                 new SelfAttention(qkv, projection, heads, 0, 0),
                 norm2,
                 new Mlp(expand, contract, Mlp.Kind.GELU_ERF),
-                0);
+                0,
+                dropPath);
     }
 
     /** @param x [B, T, D] */
     Tensor forward(Tape tape, Tensor x) {
-        return norm.forward(tape, through(tape, x, blocks)).y();
+        Norm.Residual stream = through(tape, x, blocks);
+        return norm == null ? sum(tape, stream) : norm.forward(tape, stream).y();
     }
 
     private static Norm.Residual through(Tape tape, Tensor x, List<Block> blocks) {
@@ -77,5 +94,9 @@ final class Transformer {
         return last.attention()
                 .qkv()
                 .forward(tape, last.norm1().forward(tape, stream).y());
+    }
+
+    private static Tensor sum(Tape tape, Norm.Residual stream) {
+        return stream.added() == null ? stream.x() : tape.apply(new Add(stream.x(), stream.added()));
     }
 }

@@ -34,12 +34,22 @@ public final class Vit {
     private final Transformer blocks;
 
     public Vit(VitConfig config, ParameterSource p) {
+        this(config, p, true, 0);
+    }
+
+    /**
+     * Makes an encoder for a classifier.
+     *
+     * @param norm whether there is one behind the last block
+     * @param dropPath of the last block; it grows linearly from 0 at the first
+     */
+    Vit(VitConfig config, ParameterSource p, boolean norm, double dropPath) {
         this.config = config;
         int d = config.stack().width();
         patchEmbed = Transformer.linear(p.in("patch_embed.proj"), config.pixels(), d);
         classToken = p.parameter("cls_token", new Shape(d), Role.VECTOR, TOKEN);
         positions = new GridPositions(p, VitLayout.POSITIONS, 0, config.grid(), config.stack());
-        blocks = new Transformer(p, "blocks", "norm", config.stack());
+        blocks = new Transformer(p, "blocks", norm ? "norm" : null, config.stack(), dropPath);
     }
 
     public VitConfig config() {

@@ -1,6 +1,7 @@
 package cloze.nn;
 
 import cloze.autograd.Tape;
+import cloze.op.DropPath;
 import cloze.op.Dropout;
 import cloze.tensor.Tensor;
 
@@ -9,8 +10,14 @@ import cloze.tensor.Tensor;
  * norm that follows.
  *
  * @param dropout of what the attention and the mlp add
+ * @param dropPath share of the samples to which the attention adds nothing, and of those to which the mlp does not
  */
-public record Block(Norm norm1, SelfAttention attention, Norm norm2, Mlp mlp, float dropout) {
+public record Block(Norm norm1, SelfAttention attention, Norm norm2, Mlp mlp, float dropout, float dropPath) {
+    /** Adds to every sample. */
+    public Block(Norm norm1, SelfAttention attention, Norm norm2, Mlp mlp, float dropout) {
+        this(norm1, attention, norm2, mlp, dropout, 0);
+    }
+
     public Norm.Residual forward(Tape tape, Norm.Residual stream, SelfAttention.View view) {
         Norm.Normed before = norm1.forward(tape, stream);
         Tensor attended = drop(tape, attention.forward(tape, before.y(), view));
@@ -19,6 +26,10 @@ public record Block(Norm norm1, SelfAttention attention, Norm norm2, Mlp mlp, fl
     }
 
     private Tensor drop(Tape tape, Tensor x) {
-        return tape.recording() && dropout > 0 ? tape.apply(new Dropout(x, tape.dropout(dropout))) : x;
+        if (!tape.recording()) {
+            return x;
+        }
+        Tensor kept = dropout > 0 ? tape.apply(new Dropout(x, tape.dropout(dropout))) : x;
+        return dropPath > 0 ? tape.apply(new DropPath(kept, tape.dropout(dropPath))) : kept;
     }
 }
