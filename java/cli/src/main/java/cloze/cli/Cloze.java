@@ -27,6 +27,8 @@ import picocli.CommandLine.IVersionProvider;
         },
         subcommands = {
             Pretrain.class,
+            Finetune.class,
+            Classify.class,
             Reconstruct.class,
             Probe.class,
             Attention.class,
