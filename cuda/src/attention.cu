@@ -6,29 +6,6 @@
 
 using namespace cloze;
 
-namespace {
-
-struct Layout {
-    int64_t t, heads, kv_heads;
-    int width;
-    int64_t step, y_step;
-
-    CLOZE_DEVICE Layout(int64_t t, int64_t heads, int64_t kv_heads, int64_t width)
-        : t(t),
-          heads(heads),
-          kv_heads(kv_heads),
-          width(int(width)),
-          step((heads + 2 * kv_heads) * width),
-          y_step(heads * width) {}
-    CLOZE_DEVICE int64_t query(int64_t sample, int64_t head) const { return sample * t * step + head * width; }
-    CLOZE_DEVICE int64_t key(int64_t sample, int64_t kv) const { return sample * t * step + (heads + kv) * width; }
-    CLOZE_DEVICE int64_t value(int64_t sample, int64_t kv) const { return key(sample, kv) + kv_heads * width; }
-    CLOZE_DEVICE int64_t result(int64_t sample, int64_t head) const { return sample * t * y_step + head * width; }
-    CLOZE_DEVICE int64_t row(int64_t sample, int64_t head) const { return (sample * heads + head) * t; }
-};
-
-}  // namespace
-
 // blockIdx.x: sample, head, tile of queries, the last first
 CLOZE_KERNEL(attention_forward, const real* qkv, const int32_t* keep, real* y, float* lse, int64_t, int64_t t,
              int64_t heads, int64_t kv_heads, int64_t width, int64_t causal, int64_t window, float scale, float rate,

@@ -10,6 +10,27 @@ namespace cloze {
 
 constexpr int tile = 32, parts = 8, attention_threads = tile * parts, most_width = 256;
 
+// Where the rows of a head begin: qkv [b, t, (heads + 2 kv_heads) width], y [b, t, heads width], lse [b, heads, t].
+struct Layout {
+    int64_t t, heads, kv_heads;
+    int width;
+    int64_t step, y_step;
+
+    CLOZE_DEVICE Layout(int64_t t, int64_t heads, int64_t kv_heads, int64_t width)
+        : t(t),
+          heads(heads),
+          kv_heads(kv_heads),
+          width(int(width)),
+          step((heads + 2 * kv_heads) * width),
+          y_step(heads * width) {}
+    CLOZE_DEVICE int64_t query(int64_t sample, int64_t head) const { return sample * t * step + head * width; }
+    CLOZE_DEVICE int64_t key(int64_t sample, int64_t kv) const { return sample * t * step + (heads + kv) * width; }
+    CLOZE_DEVICE int64_t value(int64_t sample, int64_t kv) const { return key(sample, kv) + to_value(); }
+    CLOZE_DEVICE int64_t to_value() const { return kv_heads * width; }
+    CLOZE_DEVICE int64_t result(int64_t sample, int64_t head) const { return sample * t * y_step + head * width; }
+    CLOZE_DEVICE int64_t row(int64_t sample, int64_t head) const { return (sample * heads + head) * t; }
+};
+
 // Query 0 stands at position `first`.
 struct Mask {
     int64_t keys, first;

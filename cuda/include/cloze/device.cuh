@@ -4,7 +4,7 @@
 
 #if defined(__CUDACC__)
 #define CLOZE_EXPORT(name)
-#define CLOZE_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
+#define CLOZE_SHARED(name) extern __shared__ __align__(1024) unsigned char name[]
 #else
 #include "emulation.h"
 #endif

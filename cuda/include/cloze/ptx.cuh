@@ -44,6 +44,30 @@ CLOZE_DEVICE void multiply_add(float (&d)[4], const uint32_t (&a)[4], const uint
 #endif
 }
 
+// Two neighbours in a register, each to the nearest.
+CLOZE_DEVICE uint32_t bf16_pair(float low, float high) {
+#if defined(__CUDACC__)
+    uint32_t pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+#else
+    bf16 pair[2];
+    narrow(low, pair[0]), narrow(high, pair[1]);
+    return pair[0].bits | uint32_t{pair[1].bits} << 16;
+#endif
+}
+
+// 2^x within 2^-22 of itself, 0 below 2^-126
+CLOZE_DEVICE float power_of_two(float x) {
+#if defined(__CUDACC__)
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return x < -126.f ? 0.f : std::exp2(x);
+#endif
+}
+
 // To the nearest of 10 bits of mantissa, ties away from zero.
 CLOZE_DEVICE uint32_t tf32_of(float x) {
 #if defined(__CUDACC__)
@@ -88,12 +112,11 @@ CLOZE_DEVICE void multiply_add_tf32(float (&d)[4], const uint32_t (&a)[4], const
 
 // Four matrices of 8 rows of 16 bytes in shared memory; lanes 8 i to 8 i + 7 bring the rows of matrix i. Lane l gets of
 // each the word l % 4 of row l / 4; transposed, of 16-bit elements, those of column l / 4 in the rows 2 (l % 4) and
-// that
-// + 1.
+// that + 1. A row is taken from its address with the bits of `turn` flipped, and `offset` bytes behind that.
 template <bool transposed>
-CLOZE_DEVICE void load_matrices(uint32_t (&to)[4], const void* row) {
+CLOZE_DEVICE void load_matrices(uint32_t (&to)[4], const void* row, uint32_t turn = 0, uint32_t offset = 0) {
 #if defined(__CUDACC__)
-    auto at = uint32_t(__cvta_generic_to_shared(row));
+    uint32_t at = (uint32_t(__cvta_generic_to_shared(row)) ^ turn) + offset;
     if constexpr (transposed)
         asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                      : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
@@ -106,6 +129,7 @@ CLOZE_DEVICE void load_matrices(uint32_t (&to)[4], const void* row) {
                      : "memory");
 #else
     auto& block = host::Block::current();
+    row = reinterpret_cast<const void*>((reinterpret_cast<uintptr_t>(row) ^ turn) + offset);
     if (reinterpret_cast<uintptr_t>(row) % 16) block.fail("a row of a matrix is not aligned to 16 bytes");
     uint32_t in[2];
     std::memcpy(in, &row, 8);
@@ -126,24 +150,28 @@ CLOZE_DEVICE void load_matrices(uint32_t (&to)[4], const void* row) {
 #endif
 }
 
-// 16 bytes of shared memory: so many from memory and then zeros. Both addresses are multiples of 16. They are there
-// when wait_copies has waited for their group.
+// As many bytes of shared memory as it says, 16 or 4: so many from memory and then zeros. Both addresses are multiples
+// of it. They are there when wait_copies has waited for their group.
+template <int size = 16>
 CLOZE_DEVICE void copy_async(void* to, const void* from, int bytes) {
+    static_assert(size == 16 || size == 4);
 #if defined(__CUDACC__)
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(uint32_t(__cvta_generic_to_shared(to))),
-                 "l"(from), "r"(bytes)
-                 : "memory");
+    auto at = uint32_t(__cvta_generic_to_shared(to));
+    if constexpr (size == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(from), "r"(bytes) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(at), "l"(from), "r"(bytes) : "memory");
 #else
     auto& block = host::Block::current();
-    if ((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 16 || bytes < 0 || bytes > 16)
-        block.fail("an asynchronous copy is not one of 16 aligned bytes");
+    if ((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % size || bytes < 0 || bytes > size)
+        block.fail("an asynchronous copy is not one of 16 or 4 aligned bytes");
     if (block.copies_land_at_once()) {
         std::memcpy(to, from, size_t(bytes));
-        std::memset(static_cast<char*>(to) + bytes, 0, size_t(16 - bytes));
+        std::memset(static_cast<char*>(to) + bytes, 0, size_t(size - bytes));
     } else {
         auto& fiber = block.fiber();
         fiber.copies.push_back({to, from, bytes, fiber.group});
-        fiber.copies.push_back({static_cast<char*>(to) + bytes, nullptr, 16 - bytes, fiber.group});
+        fiber.copies.push_back({static_cast<char*>(to) + bytes, nullptr, size - bytes, fiber.group});
     }
 #endif
 }

@@ -25,15 +25,13 @@ final class AttentionHopper implements Attention.Forward, Attention.Backward {
     interface Own extends BiFunction<Class<?>, Launches.Plan, Launcher> {}
 
     private final TensorMaps maps;
-    private final Launcher anyForward;
-    private final Launcher anyBackward;
+    private final AttentionMma any;
     private final Map<Long, Launcher> forward;
     private final Map<Long, Launcher> backward;
 
-    AttentionHopper(Driver driver, Own own, Launcher anyForward, Launcher anyBackward) {
+    AttentionHopper(Driver driver, Own own, AttentionMma any) {
         maps = new TensorMaps(driver);
-        this.anyForward = anyForward;
-        this.anyBackward = anyBackward;
+        this.any = any;
         forward = byWidth(width -> own.apply(Attention.Forward.class, forward(width)));
         backward = byWidth(width -> own.apply(Attention.Backward.class, backward(width)));
     }
@@ -133,7 +131,7 @@ final class AttentionHopper implements Attention.Forward, Attention.Backward {
         if (own != null && fits(b * t * heads, qkv, y)) {
             own.callWith(maps(b, t, qkv, null), arguments);
         } else {
-            anyForward.call(arguments);
+            any.call(qkv, keep, y, lse, b, t, heads, kvHeads, width, causal, window, scale, rate, seed, offset);
         }
     }
 
@@ -182,7 +180,25 @@ final class AttentionHopper implements Attention.Forward, Attention.Backward {
         if (own != null && dqkv != null && fits(b * t * heads, qkv, dy, dqkv)) {
             own.callWith(maps(b, t, qkv, dy), arguments);
         } else {
-            anyBackward.call(arguments);
+            any.call(
+                    qkv,
+                    keep,
+                    y,
+                    lse,
+                    dy,
+                    dqkv,
+                    b,
+                    t,
+                    heads,
+                    kvHeads,
+                    width,
+                    causal,
+                    window,
+                    scale,
+                    rate,
+                    seed,
+                    offset,
+                    accumulate);
         }
     }
 }

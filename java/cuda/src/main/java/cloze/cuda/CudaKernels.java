@@ -65,9 +65,10 @@ final class CudaKernels extends ClassValue<Object> {
         if (cublasLt != null && (kernel == MatMul.Forward.class || kernel == MatMul.Backward.class)) {
             return products(cublasLt);
         }
-        if (AttentionHopper.isFor(capability)
-                && (kernel == Attention.Forward.class || kernel == Attention.Backward.class)) {
-            return attention();
+        if (kernel == Attention.Forward.class || kernel == Attention.Backward.class) {
+            AttentionMma any =
+                    new AttentionMma(this::mma, launcher(Attention.Forward.class), launcher(Attention.Backward.class));
+            return AttentionHopper.isFor(capability) ? new AttentionHopper(driver, this::hopper, any) : any;
         }
         Method method = method(kernel);
         Launches.Plan plan = Launches.of(kernel);
@@ -92,11 +93,6 @@ final class CudaKernels extends ClassValue<Object> {
         return new CublasLtMatMul(driver, queue, library, precision == Precision.TF32, own);
     }
 
-    private AttentionHopper attention() {
-        return new AttentionHopper(
-                driver, this::hopper, launcher(Attention.Forward.class), launcher(Attention.Backward.class));
-    }
-
     private Launcher hopper(Class<?> kernel, Launches.Plan plan) {
         return launcher(
                 kernel,
@@ -104,6 +100,12 @@ final class CudaKernels extends ClassValue<Object> {
                 KernelName.of(kernel).replace("attention", "attention_hopper"),
                 plan,
                 "_bf16");
+    }
+
+    /** Forward and backward have a source each. */
+    private Launcher mma(Class<?> kernel, Launches.Plan plan) {
+        String source = kernel == Attention.Forward.class ? "attention_mma" : "attention_mma_backward";
+        return launcher(kernel, source, KernelName.of(kernel).replace("attention", "attention_mma"), plan, "_bf16");
     }
 
     private static Method method(Class<?> kernel) {
