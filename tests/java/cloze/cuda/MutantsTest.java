@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -141,11 +142,12 @@ class MutantsTest {
                 CUDA.resolve("host/fibers.cpp").toString(),
                 CUDA.resolve("host/hopper.cpp").toString(),
                 temporary.resolve("src/gradients.cu").toString()));
-        String any = op.replace("_hopper", "");
+        String any = op.replaceAll("_(hopper|mma)$", "");
         command.add(temporary.resolve("src/%s.cu".formatted(any)).toString());
         if (!any.equals(op)) { // for bf16 alone, and what does not fit goes to the other one
-            command.add(inBf16(op).toString());
-            command.add(inBf16(any).toString());
+            for (String narrow : new TreeSet<>(List.of(any, op, "attention_mma", "attention_mma_backward"))) {
+                command.add(inBf16(narrow).toString());
+            }
         }
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
