@@ -37,30 +37,6 @@ CLOZE_DEVICE uint32_t shared_address(const void* p) {
 #endif
 }
 
-// Two neighbours in a register, each to the nearest.
-CLOZE_DEVICE uint32_t bf16_pair(float low, float high) {
-#if defined(__CUDACC__)
-    uint32_t pair;
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-    return pair;
-#else
-    bf16 pair[2];
-    narrow(low, pair[0]), narrow(high, pair[1]);
-    return pair[0].bits | uint32_t{pair[1].bits} << 16;
-#endif
-}
-
-// 2^x within 2^-22 of itself, 0 below 2^-126
-CLOZE_DEVICE float power_of_two(float x) {
-#if defined(__CUDACC__)
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-#else
-    return x < -126.f ? 0.f : std::exp2(x);
-#endif
-}
-
 // ---- barriers
 
 // In shared memory. A phase ends when so many threads have arrived and as many bytes as they expect; then the next one

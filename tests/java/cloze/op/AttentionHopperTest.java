@@ -26,7 +26,7 @@ class AttentionHopperTest {
     /** Where a naive computation happens to be exact: a unit in the last place of what sums in f32 leave. */
     private static final double LEAST = 1e-5;
 
-    private record Extents(int b, int t, Heads heads) {}
+    record Extents(int b, int t, Heads heads) {}
 
     private record Errors(double own, double naive) {
         static Errors of(double[] exact, double[] naive, float[] own, Array64 earlier) {
@@ -45,7 +45,7 @@ class AttentionHopperTest {
     private record Results(List<Float> y, List<Float> lse, List<Float> dqkv) {}
 
     /** A problem with its references, which are computed once for all devices. */
-    private record Case(
+    record Case(
             NaiveAttention.Problem problem, NaiveAttention exact, NaiveAttention naive, Map<Boolean, Results> seen) {
         static Case of(Extents e, String mask, DropoutKey dropout) {
             var random = new SplittableRandom(1);
