@@ -64,8 +64,8 @@ class AttentionMmaTest {
 
         /** Row 0 has gaps, its first token among them, and a tile of padding; the last row has no token. */
         boolean kept(int b, int j) {
-            boolean gap = j % 7 == 0 || j >= 32 && j < 96 || j >= e.t - 20;
-            return !mask.contains("padding") || (e.b == 1 || b < e.b - 1) && !gap;
+            boolean gap = j % 7 == 0 || (j >= 32 && j < 96) || j >= e.t - 20;
+            return !mask.contains("padding") || ((e.b == 1 || b < e.b - 1) && !gap);
         }
 
         boolean sees(int b, int i, int j) {
@@ -120,7 +120,17 @@ class AttentionMmaTest {
                 new Example(new Extents(1, 90, new Heads(1, 1, 64)), "none", 0, DropoutKey.NONE, 8));
     }
 
-    private record Values(double[] y, double[] lse, double[] dqkv) {}
+    private static final class Values {
+        final double[] y;
+        final double[] lse;
+        final double[] dqkv;
+
+        Values(double[] y, double[] lse, double[] dqkv) {
+            this.y = y;
+            this.lse = lse;
+            this.dqkv = dqkv;
+        }
+    }
 
     private static double bf16(double x) {
         return Float.intBitsToFloat(halfOf(x) << 16);
@@ -386,7 +396,7 @@ class AttentionMmaTest {
             backend.download(all, MemorySegment.ofArray(halves));
             int n = Math.toIntExact(tensor.shape().size());
             for (int i = 0; i < halves.length; i++) {
-                assertThat(halves[i] == GUARD || i >= before && i < before + n)
+                assertThat(halves[i] == GUARD || (i >= before && i < before + n))
                         .as("element %d of %s is written", i - before, tensor.name())
                         .isTrue();
             }

@@ -90,22 +90,25 @@ class Conv2dTest extends OpContract {
         return new Window(stride, padding, 1, groups);
     }
 
-    private record Spec(String label, SplittableRandom random, int[] image, int[] kernel, Window window, double scale) {
+    private record Spec(String label, SplittableRandom random, Shape image, Shape kernel, Window window, double scale) {
         Spec scaled(double factor) {
             return new Spec(label, random, image, kernel, window, factor);
         }
 
         Case toCase() {
-            int channels = image[3] / window.groups();
-            int depth = kernel[1] * kernel[2] * channels;
-            Array64 x = Array64.normal(random, image).times(scale);
-            Array64 weight = Array64.normal(random, kernel[0], kernel[1], kernel[2], channels)
+            int channels = image.extent(3) / window.groups();
+            int depth = kernel.extent(1) * kernel.extent(2) * channels;
+            Array64 x = Array64.normal(random, image.extent(0), image.extent(1), image.extent(2), image.extent(3))
+                    .times(scale);
+            Array64 weight = Array64.normal(random, kernel.extent(0), kernel.extent(1), kernel.extent(2), channels)
                     .times(1 / Math.sqrt(depth));
-            boolean bias = kernel[0] != 4; // of either kind
-            Array64 added = Array64.normal(random, kernel[0]);
+            boolean bias = kernel.extent(0) != 4; // of either kind
+            Array64 added = Array64.normal(random, kernel.extent(0));
             return new Case(
                     "%s%s %s %s".formatted(label, x.shape(), weight.shape(), window),
-                    Math.max(kernel[0] * kernel[1] * kernel[2], Math.max(depth, image[0] * image[1] * image[2])),
+                    Math.max(
+                            kernel.extent(0) * kernel.extent(1) * kernel.extent(2),
+                            Math.max(depth, image.extent(0) * image.extent(1) * image.extent(2))),
                     bias ? List.of(x, weight, added) : List.of(x, weight),
                     in -> new Conv2d(in.get(0), in.get(1), bias ? in.get(2) : null, window),
                     in -> List.of(reference(in, window)));
@@ -113,7 +116,7 @@ class Conv2dTest extends OpContract {
     }
 
     private static Spec conv(String label, SplittableRandom random, int[] image, int[] kernel, Window window) {
-        return new Spec(label, random, image, kernel, window, 1);
+        return new Spec(label, random, new Shape(image), new Shape(kernel), window, 1);
     }
 
     private static Array64 reference(List<Array64> in, Window v) {
