@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <vector>
 
 extern "C" bool cloze_host_inside(uint64_t p, size_t bytes);
+extern "C" int cloze_host_enqueue(void* stream, const std::function<int()>* work);
 
 namespace {
 
@@ -254,8 +256,9 @@ int cublasLtMatmul(uint64_t* context, const Operation* o, const float* alpha, ui
     if (!cloze_host_inside(a, layout_a->bytes()) || !cloze_host_inside(b, layout_b->bytes()) ||
         !cloze_host_inside(d, layout_d->bytes()))
         return execution_failed;
-    multiply(*o, {*layout_a, a}, {*layout_b, b}, {*layout_d, d}, *beta);
-    return success;
+    std::function<int()> work = [o = *o, a = Matrix{*layout_a, a}, b = Matrix{*layout_b, b}, d = Matrix{*layout_d, d},
+                                 beta = *beta] { return multiply(o, a, b, d, beta), int(success); };
+    return cloze_host_enqueue(stream, &work) ? execution_failed : success;
 }
 
 void cloze_host_epilogues(int mask) {

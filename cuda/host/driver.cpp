@@ -1,103 +1,61 @@
-// A stand-in libcuda.so.1 for machines without a GPU: device memory is host memory, streams run at once, and a module
-// is a shared library of kernels that run on fibers. It checks what a driver would check (bounds of copies, extents of
-// launches, contexts) and answers with CUDA's numbers. CLOZE_CUDA_SEED orders the threads, see fibers.h;
-// cloze_host_seed() changes it. Its compute capability is 8.0, unless CLOZE_CUDA_CAPABILITY or cloze_host_capability()
-// say 90. A fault of a kernel goes to the error stream and is answered with 719.
+// A stand-in libcuda.so.1 for machines without a GPU: device memory is host memory, and a module is a shared library of
+// kernels that run on fibers. It checks what a driver would check (bounds of copies, extents of launches, contexts) and
+// answers with CUDA's numbers. There are two devices. CLOZE_CUDA_SEED orders the threads, see fibers.h;
+// cloze_host_seed() changes it. The compute capability is 8.0, unless CLOZE_CUDA_CAPABILITY or cloze_host_capability()
+// say
+// 90. A fault of a kernel goes to the error stream and is answered with 719.
+
+#include "driver.h"
 
 #include <dlfcn.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cstdint>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
-#include <map>
-#include <memory>
 #include <mutex>
-#include <string>
-#include <vector>
 
-#include "fibers.h"
 #include "tensor_map.h"
 
+namespace cloze::host {
+
+std::atomic<unsigned> seed{[] {
+    const char* text = std::getenv("CLOZE_CUDA_SEED");
+    return text ? unsigned(std::strtoul(text, nullptr, 10)) : 0u;
+}()};
+
 namespace {
-
-enum Result : int {
-    success = 0,
-    invalid_value = 1,
-    out_of_memory = 2,
-    invalid_device = 101,
-    invalid_image = 200,
-    invalid_context = 201,
-    not_found = 500,
-    launch_failed = 719,
-    capture_unsupported = 900
-};
-
-using Pointer = uint64_t;
-using Launch = void(void** arguments, const dim3* grid, const dim3* block, size_t shared, unsigned seed,
-                    std::string* fault);
-
-struct Function {
-    Launch* launch;
-    std::string name;
-    std::vector<int> sizes;  // bytes of the parameters
-    size_t most_shared = 48 << 10;
-};
 
 struct Module {
     void* library;
     std::map<std::string, std::unique_ptr<Function>> functions;
 };
 
-struct Graph {
-    std::vector<std::function<int()>> work;
+struct Device {
+    int ordinal;
+    size_t used = 0;
 };
 
-struct Stream {
-    Graph* capture = nullptr;
+struct Allocation {
+    size_t bytes;
+    Device* device;
 };
 
+constexpr int devices = 2;
 std::mutex lock;
-std::map<Pointer, size_t> allocations;
-std::atomic<uint64_t> launches{0};
-std::atomic<unsigned> seed{[] {
-    const char* text = std::getenv("CLOZE_CUDA_SEED");
-    return text ? unsigned(std::strtoul(text, nullptr, 10)) : 0u;
-}()};
+Device device[devices] = {{0}, {1}};
+std::map<Pointer, Allocation> allocations;
+thread_local Device* context = nullptr;
+std::atomic<size_t> memory{size_t{8} << 30};
 std::atomic<int> capability{[] {
     const char* text = std::getenv("CLOZE_CUDA_CAPABILITY");
     return text ? std::atoi(text) : 80;
 }()};
-thread_local void* context = nullptr;
-Stream legacy;
-std::string last;  // kernel that was launched
-
-constexpr size_t memory = size_t{8} << 30;
-size_t used = 0;
 
 // That a block may ask for.
 int most_shared() {
     return (capability == 90 ? 227 : 163) << 10;
-}
-
-bool inside(Pointer p, size_t bytes) {
-    std::lock_guard<std::mutex> guard(lock);
-    auto next = allocations.upper_bound(p);
-    if (next == allocations.begin()) return false;
-    auto& [begin, size] = *--next;
-    return p - begin <= size && bytes <= size - (p - begin);
-}
-
-// Now, or when the graph that the stream captures is launched.
-int enqueue(void* stream, std::function<int()> work) {
-    auto& to = stream ? *static_cast<Stream*>(stream) : legacy;
-    if (!to.capture) return work();
-    to.capture->work.push_back(std::move(work));
-    return success;
 }
 
 // Each image once. The file has a name of its own, since dlopen takes a library of the same name for the same library.
@@ -116,20 +74,19 @@ void* open(const std::string& image) {
     return library;
 }
 
-int run(const Function& function, void** arguments, dim3 grid, dim3 block, size_t shared) {
-    launches++;
-    {
-        std::lock_guard<std::mutex> guard(lock);
-        last = function.name;
-    }
-    std::string fault;
-    function.launch(arguments, &grid, &block, shared, seed, &fault);
-    if (fault.empty()) return success;
-    std::fprintf(stderr, "%s: %s\n", function.name.c_str(), fault.c_str());
-    return launch_failed;
+}  // namespace
+
+bool inside(Pointer p, size_t bytes) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto next = allocations.upper_bound(p);
+    if (next == allocations.begin()) return false;
+    auto& [begin, allocation] = *--next;
+    return p - begin <= allocation.bytes && bytes <= allocation.bytes - (p - begin);
 }
 
-}  // namespace
+}  // namespace cloze::host
+
+using namespace cloze::host;
 
 extern "C" {
 
@@ -140,10 +97,10 @@ int cuDriverGetVersion(int* version) {
     return *version = 13000, success;
 }
 int cuDeviceGetCount(int* count) {
-    return *count = 1, success;
+    return *count = devices, success;
 }
-int cuDeviceGet(int* device, int ordinal) {
-    return *device = 0, ordinal == 0 ? success : invalid_device;
+int cuDeviceGet(int* to, int ordinal) {
+    return *to = ordinal, ordinal >= 0 && ordinal < devices ? success : invalid_device;
 }
 int cuDeviceGetName(char* name, int length, int) {
     return std::snprintf(name, size_t(length), "cuda on host"), success;
@@ -152,7 +109,8 @@ int cuDeviceTotalMem_v2(size_t* bytes, int) {
     return *bytes = memory, success;
 }
 int cuMemGetInfo_v2(size_t* free, size_t* total) {
-    return *free = memory - used, *total = memory, success;
+    if (!context) return invalid_context;
+    return *free = memory - context->used, *total = memory, success;
 }
 int cuDeviceGetAttribute(int* value, int attribute, int) {
     switch (attribute) {
@@ -183,48 +141,51 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
     return success;
 }
 
-int cuDevicePrimaryCtxRetain(void** to, int) {
-    return *to = &legacy, success;
+int cuDevicePrimaryCtxRetain(void** to, int ordinal) {
+    return *to = &device[ordinal], success;
 }
 int cuDevicePrimaryCtxRelease_v2(int) {
     return success;
 }
 int cuCtxSetCurrent(void* to) {
-    return context = to, success;
+    return context = static_cast<Device*>(to), success;
 }
 int cuCtxGetCurrent(void** to) {
     return *to = context, success;
 }
 int cuCtxSynchronize() {
-    return context ? success : invalid_context;
+    return context ? drain() : int(invalid_context);
 }
 
 // New memory holds NaN, as a device's holds what was there before.
 int cuMemAlloc_v2(Pointer* p, size_t bytes) {
     if (!context) return invalid_context;
     if (!bytes) return invalid_value;
-    void* block = nullptr;
-    if (bytes > memory - used || posix_memalign(&block, 256, bytes)) return out_of_memory;
-    std::memset(block, 0xff, bytes);
     std::lock_guard<std::mutex> guard(lock);
-    used += bytes;
-    allocations[*p = Pointer(block)] = bytes;
+    void* block = nullptr;
+    if (context->used + bytes > memory || posix_memalign(&block, 256, bytes)) return out_of_memory;
+    std::memset(block, 0xff, bytes);
+    context->used += bytes;
+    allocations[*p = Pointer(block)] = {bytes, context};
     return success;
 }
+// Waits for all work, as a driver does.
 int cuMemFree_v2(Pointer p) {
+    int result = drain();
     std::lock_guard<std::mutex> guard(lock);
     auto found = allocations.find(p);
     if (found == allocations.end()) return invalid_value;
-    used -= found->second;
+    found->second.device->used -= found->second.bytes;
     allocations.erase(found);
     std::free(reinterpret_cast<void*>(p));
-    return success;
+    return result;
 }
 int cuMemAllocHost_v2(void** p, size_t bytes) {
     return posix_memalign(p, 4096, bytes) ? out_of_memory : success;
 }
 int cuMemFreeHost(void* p) {
-    return std::free(p), success;
+    int result = drain();
+    return std::free(p), result;
 }
 
 int cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, void* stream) {
@@ -245,59 +206,12 @@ int cuMemsetD8Async(Pointer to, unsigned char value, size_t bytes, void* stream)
     if (!inside(to, bytes)) return invalid_value;
     return enqueue(stream, [=] { return std::memset(reinterpret_cast<void*>(to), value, bytes), int(success); });
 }
-int cuStreamCreate(void** stream, unsigned) {
-    return *stream = new Stream, success;
-}
-int cuStreamDestroy_v2(void* stream) {
-    return delete static_cast<Stream*>(stream), success;
-}
-int cuStreamSynchronize(void* stream) {
-    return stream && static_cast<Stream*>(stream)->capture ? capture_unsupported : success;
-}
-int cuStreamWaitEvent(void*, void*, unsigned) {
-    return success;
-}
-int cuEventCreate(void** event, unsigned) {
-    return *event = new timespec{}, success;
-}
-int cuEventDestroy_v2(void* event) {
-    return delete static_cast<timespec*>(event), success;
-}
-int cuEventRecord(void* event, void* stream) {
-    return enqueue(stream, [=] { return clock_gettime(CLOCK_MONOTONIC, static_cast<timespec*>(event)), int(success); });
-}
-int cuEventSynchronize(void*) {
-    return success;
-}
-int cuEventElapsedTime(float* milliseconds, void* begin, void* end) {
-    auto &a = *static_cast<timespec*>(begin), &b = *static_cast<timespec*>(end);
-    *milliseconds = float(double(b.tv_sec - a.tv_sec) * 1e3 + double(b.tv_nsec - a.tv_nsec) * 1e-6);
-    return success;
-}
-
-int cuStreamBeginCapture_v2(void* stream, int) {
-    if (!stream || static_cast<Stream*>(stream)->capture) return invalid_value;
-    return static_cast<Stream*>(stream)->capture = new Graph, success;
-}
-int cuStreamEndCapture(void* stream, void** graph) {
-    auto& from = *static_cast<Stream*>(stream);
-    if (!from.capture) return invalid_value;
-    *graph = from.capture;
-    return from.capture = nullptr, success;
-}
-int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
-    return *executable = new Graph(*static_cast<Graph*>(graph)), success;
-}
-int cuGraphLaunch(void* executable, void*) {
-    for (auto& work : static_cast<Graph*>(executable)->work)
-        if (int result = work()) return result;
-    return success;
-}
-int cuGraphDestroy(void* graph) {
-    return delete static_cast<Graph*>(graph), success;
-}
-int cuGraphExecDestroy(void* executable) {
-    return cuGraphDestroy(executable);
+int cuMemsetD32Async(Pointer to, unsigned value, size_t words, void* stream) {
+    if (to % 4 || !inside(to, 4 * words)) return invalid_value;
+    return enqueue(stream, [=] {
+        std::fill_n(reinterpret_cast<unsigned*>(to), words, value);
+        return int(success);
+    });
 }
 
 // The image is an ELF file for x86-64 whose end is told by its table of sections.
@@ -324,11 +238,11 @@ int cuModuleGetFunction(void** function, void* module, const char* name) {
     std::lock_guard<std::mutex> guard(lock);
     auto& place = from.functions[name];
     if (!place) {
-        auto launch = reinterpret_cast<Launch*>(dlsym(from.library, (std::string("cloze_host_") + name).c_str()));
+        auto run = reinterpret_cast<Run*>(dlsym(from.library, (std::string("cloze_host_") + name).c_str()));
         auto sizes = reinterpret_cast<void (*)(std::vector<int>*)>(
             dlsym(from.library, (std::string("cloze_sizes_") + name).c_str()));
-        if (!launch || !sizes) return from.functions.erase(name), not_found;
-        place.reset(new Function{launch, name, {}});
+        if (!run || !sizes) return from.functions.erase(name), not_found;
+        place.reset(new Function{run, name, {}});
         sizes(&place->sizes);
     }
     return *function = place.get(), success;
@@ -344,24 +258,11 @@ int cuFuncGetAttribute(int* value, int, void*) {
 
 int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                    unsigned shared, void* stream, void** arguments, void** extra) {
-    auto& kernel = *static_cast<Function*>(function);
     if (!context) return invalid_context;
-    uint64_t threads = uint64_t{bx} * by * bz;
-    if (extra || !gx || !gy || !gz || gx > 2147483647u || gy > 65535 || gz > 65535 || threads == 0 || threads > 1024 ||
-        shared > kernel.most_shared)
-        return invalid_value;
-    auto& to = stream ? *static_cast<Stream*>(stream) : legacy;
-    if (!to.capture) return run(kernel, arguments, {gx, gy, gz}, {bx, by, bz}, shared);
-    // A graph keeps the arguments as they are now.
-    std::vector<std::string> values;
-    for (size_t i = 0; i < kernel.sizes.size(); i++)
-        values.emplace_back(static_cast<const char*>(arguments[i]), size_t(kernel.sizes[i]));
-    to.capture->work.push_back([=, &kernel]() mutable {
-        std::vector<void*> slots;
-        for (auto& value : values) slots.push_back(value.data());
-        return run(kernel, slots.data(), {gx, gy, gz}, {bx, by, bz}, shared);
-    });
-    return success;
+    if (idle) return success;
+    if (extra || !function) return invalid_value;
+    Launch launch(static_cast<Function*>(function), {gx, gy, gz}, {bx, by, bz}, shared, arguments);
+    return launch.valid() ? enqueue(stream, launch) : int(invalid_value);
 }
 
 // Tensors [planes, rows, columns] of bf16 in boxes of at most 128 bytes a row, in swizzles of 128 bytes.
@@ -403,10 +304,16 @@ int cuGetErrorName(int error, const char** name) {
             return *name = "CUDA_ERROR_INVALID_CONTEXT", success;
         case not_found:
             return *name = "CUDA_ERROR_NOT_FOUND", success;
+        case not_ready:
+            return *name = "CUDA_ERROR_NOT_READY", success;
+        case illegal_address:
+            return *name = "CUDA_ERROR_ILLEGAL_ADDRESS", success;
         case launch_failed:
             return *name = "CUDA_ERROR_LAUNCH_FAILED", success;
         case capture_unsupported:
             return *name = "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", success;
+        case capture_invalidated:
+            return *name = "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", success;
         default:
             return *name = nullptr, invalid_value;
     }
@@ -421,13 +328,9 @@ void cloze_host_seed(unsigned to) {
 void cloze_host_capability(int to) {
     capability = to;
 }
-// The kernel that was launched last.
-void cloze_host_kernel(char* name, int length) {
-    std::lock_guard<std::mutex> guard(lock);
-    std::snprintf(name, size_t(length), "%s", last.c_str());
-}
-uint64_t cloze_host_launches() {
-    return launches;
+// Bytes of each device from now on, 8 GiB for 0.
+void cloze_host_memory(int bytes) {
+    memory = bytes ? size_t(bytes) : size_t{8} << 30;
 }
 bool cloze_host_inside(Pointer p, size_t bytes) {
     return inside(p, bytes);

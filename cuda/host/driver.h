@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fibers.h"
+
+// What the parts of the stand-in driver share.
+
+namespace cloze::host {
+
+enum Result : int {
+    success = 0,
+    invalid_value = 1,
+    out_of_memory = 2,
+    invalid_device = 101,
+    invalid_image = 200,
+    invalid_context = 201,
+    not_found = 500,
+    not_ready = 600,
+    illegal_address = 700,
+    launch_failed = 719,
+    capture_unsupported = 900,
+    capture_invalidated = 901
+};
+
+using Pointer = uint64_t;
+using Run = void(void** arguments, const dim3* grid, const dim3* block, size_t shared, unsigned seed,
+                 std::string* fault);
+
+struct Function {
+    Run* run;
+    std::string name;
+    std::vector<int> sizes;  // bytes of the parameters
+    size_t most_shared = 48 << 10;
+};
+
+// A launch with its arguments, as they were when it was asked for.
+struct Launch {
+    Function* function = nullptr;
+    dim3 grid, block;
+    size_t shared = 0;
+    std::vector<std::string> values;  // the bytes of each
+
+    Launch() = default;
+    Launch(Function* function, dim3 grid, dim3 block, size_t shared, void** arguments);
+
+    bool valid() const;
+    int operator()() const;
+};
+
+extern std::atomic<unsigned> seed;
+extern std::atomic<uint64_t> launches, graph_launches;
+extern std::atomic<bool> idle;
+extern std::atomic<int> failing;
+
+// Whether so many bytes belong to one allocation.
+bool inside(Pointer p, size_t bytes);
+
+// Asks a stream for work; a stream that captures adds it to its graph instead.
+int enqueue(void* stream, std::function<int()> work);
+int enqueue(void* stream, const Launch& launch);
+
+// Waits for all streams.
+int drain();
+
+}  // namespace cloze::host
