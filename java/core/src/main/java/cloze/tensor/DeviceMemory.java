@@ -15,4 +15,9 @@ public interface DeviceMemory {
 
     /** A segment over part of a mapped block: readable on the host, without extent where only the device can read. */
     MemorySegment view(long address, long bytes);
+
+    /** What is left of the device and who else may hold it, as a clause for messages; empty if that is unknown. */
+    default String left() {
+        return "";
+    }
 }

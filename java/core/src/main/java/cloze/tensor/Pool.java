@@ -5,14 +5,16 @@ import java.util.Comparator;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The memory of one backend. Freed blocks are kept by size class, since a training step asks for the same sizes every
- * time: from the second step on every request is a hit, nothing is zero-filled, and addresses repeat. Thread-safe
- * without locks on the way of a hit.
+ * time: from the second step on every request is a hit and nothing is zero-filled. The block of the lowest address comes
+ * first, so addresses repeat: what a step is given depends on which blocks are free at its begin, not on the order in
+ * which they were freed. Thread-safe without locks on the way of a hit.
  */
 public final class Pool implements AutoCloseable {
     /** Blocks of at least this size are mapped on their own, so that {@link #trim} can give them back. */
@@ -25,7 +27,7 @@ public final class Pool implements AutoCloseable {
 
     private final DeviceMemory device;
     private final long budget;
-    private final Map<Long, ConcurrentLinkedDeque<Block>> free = new ConcurrentHashMap<>();
+    private final Map<Long, ConcurrentSkipListMap<Long, Block>> free = new ConcurrentHashMap<>();
     private final Set<Scope> open = ConcurrentHashMap.newKeySet();
     private final Map<Long, Long> mapped = new ConcurrentHashMap<>();
     private final AtomicLong bytesMapped = new AtomicLong();
@@ -78,8 +80,7 @@ public final class Pool implements AutoCloseable {
 
     Block take(String tensor, long bytes) {
         long size = sizeClass(bytes);
-        ConcurrentLinkedDeque<Block> blocks = free.get(size);
-        Block block = blocks == null ? null : blocks.pollFirst();
+        Block block = poll(free.get(size));
         if (block == null) {
             block = size >= LARGE ? mapLarge(tensor, size) : carve(tensor, size);
         }
@@ -87,9 +88,14 @@ public final class Pool implements AutoCloseable {
         return block;
     }
 
+    private static @Nullable Block poll(@Nullable ConcurrentSkipListMap<Long, Block> blocks) {
+        var entry = blocks == null ? null : blocks.pollFirstEntry();
+        return entry == null ? null : entry.getValue();
+    }
+
     void giveBack(Block block) {
         bytesUsed.addAndGet(-block.bytes());
-        free.computeIfAbsent(block.bytes(), _ -> new ConcurrentLinkedDeque<>()).addFirst(block);
+        free.computeIfAbsent(block.bytes(), _ -> new ConcurrentSkipListMap<>()).put(block.address(), block);
     }
 
     void closed(Scope scope) {
@@ -104,9 +110,7 @@ public final class Pool implements AutoCloseable {
     public void trim() {
         for (var entry : free.entrySet()) {
             if (entry.getKey() >= LARGE) {
-                for (Block block = entry.getValue().pollFirst();
-                        block != null;
-                        block = entry.getValue().pollFirst()) {
+                for (Block block = poll(entry.getValue()); block != null; block = poll(entry.getValue())) {
                     unmap(block.address(), block.bytes());
                 }
             }
@@ -140,9 +144,13 @@ public final class Pool implements AutoCloseable {
             throw outOfMemory(tensor, bytes, "the budget is " + mebibytes(budget));
         }
         long address = device.map(bytes);
+        if (address == 0) { // what is kept for reuse may be what is missing
+            trim();
+            address = device.map(bytes);
+        }
         if (address == 0) {
             bytesMapped.addAndGet(-bytes);
-            throw outOfMemory(tensor, bytes, "the device has no more");
+            throw outOfMemory(tensor, bytes, "the device has no more" + device.left());
         }
         mapped.put(address, bytes);
         peak.accumulateAndGet(bytesMapped.get(), Math::max);
@@ -156,8 +164,15 @@ public final class Pool implements AutoCloseable {
     }
 
     private OutOfMemoryException outOfMemory(String tensor, long bytes, String why) {
-        return new OutOfMemoryException("%s needs %s more, but %s are mapped and %s; in use: %s"
-                .formatted(tensor, mebibytes(bytes), mebibytes(bytesMapped.get()), why, report()));
+        return new OutOfMemoryException(
+                "%s needs %s more, but %s are mapped and %s; in use: %s; kept for reuse: %s; a smaller batch takes less"
+                        .formatted(
+                                tensor,
+                                mebibytes(bytes),
+                                mebibytes(bytesMapped.get()),
+                                why,
+                                report(),
+                                mebibytes(bytesMapped.get() - bytesUsed.get())));
     }
 
     /** Eight classes to a power of two: at most 12.5 % of a block is unused. */
