@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The stand-in for a CUDA driver, which runs kernels on fibers of the host in an order that a seed decides. */
 @SuppressWarnings("restricted") // the stand-in is a foreign library
-final class HostCuda {
+public final class HostCuda {
     /** The last is drawn anew for each run of the tests; it is in the names of the tests. */
     static final List<Integer> SEEDS = List.of(0, 1, 3, 4 + new SecureRandom().nextInt(1 << 20));
 
@@ -39,7 +39,7 @@ final class HostCuda {
     }
 
     /** The stand-in for cuBLASLt, which lies beside that for the driver. */
-    static Path cublasLt() {
+    public static Path cublasLt() {
         return Path.of(System.getProperty("cloze.cuda.driver")).toAbsolutePath().resolveSibling("libcublasLt.so.13");
     }
 
@@ -48,7 +48,36 @@ final class HostCuda {
         call(cublasLt().toString(), "cloze_host_epilogues", mask);
     }
 
-    static Backend withProducts(String by, @Nullable String library, Device device, BackendOptions options) {
+    /** How many graphs have been launched. */
+    public static long graphLaunches() {
+        String driver = System.getProperty("cloze.cuda.driver");
+        MethodHandle count = Linker.nativeLinker()
+                .downcallHandle(
+                        library(driver).find("cloze_host_graph_launches").orElseThrow(),
+                        FunctionDescriptor.of(ValueLayout.JAVA_LONG));
+        try {
+            return (long) count.invokeExact();
+        } catch (Throwable e) {
+            throw new IllegalStateException("cloze_host_graph_launches", e);
+        }
+    }
+
+    /** Gives each device so much memory; what is more than 2 GiB can not be asked for. */
+    public static void memory(int bytes) {
+        call(System.getProperty("cloze.cuda.driver"), "cloze_host_memory", bytes);
+    }
+
+    /** Whether launches are taken and not run, to measure what they cost the host. */
+    public static void idle(boolean on) {
+        call(System.getProperty("cloze.cuda.driver"), "cloze_host_idle", on ? 1 : 0);
+    }
+
+    /** Makes the kernel fail that runs as the {@code count}-th from now. */
+    public static void fail(int count) {
+        call(System.getProperty("cloze.cuda.driver"), "cloze_host_fail", count);
+    }
+
+    public static Backend withProducts(String by, @Nullable String library, Device device, BackendOptions options) {
         String before = System.setProperty("cloze.cuda.products", by);
         if (library != null) {
             System.setProperty("cloze.cuda.cublasLt", library);

@@ -3,6 +3,7 @@
 module cloze.cuda {
     requires transitive cloze.core;
     requires jcuda;
+    requires org.slf4j;
     requires static org.jspecify;
 
     exports cloze.cuda;

@@ -20,7 +20,8 @@ final class DeviceOptions {
             paramLabel = "NAME",
             defaultValue = "cpu",
             description =
-                    "Device that computes, cpu or cuda; there is no fall-back to another (default: ${DEFAULT-VALUE}).")
+                    "Device that computes, cpu or cuda, or cuda:1 for the second GPU; there is no fall-back to another "
+                            + "(default: ${DEFAULT-VALUE}).")
     private String device = "cpu";
 
     @Option(
@@ -42,9 +43,9 @@ final class DeviceOptions {
             names = "--precision",
             paramLabel = "TYPE",
             defaultValue = "fp32",
-            description =
-                    "Type of matrices and activations, fp32 or, on cuda, bf16 or tf32, which is fp32 but for the factors "
-                            + "of products (default: ${DEFAULT-VALUE}); weights and their gradients are fp32 in all.")
+            description = "Type of matrices and activations, fp32 or, on cuda, bf16 or tf32, which is fp32 but for the"
+                    + " factors of products (default: ${DEFAULT-VALUE}); weights and their gradients are fp32 in"
+                    + " all.")
     private String precision = "fp32";
 
     Backend open() {
@@ -63,10 +64,6 @@ final class DeviceOptions {
 
     String name() {
         return device;
-    }
-
-    long memory() {
-        return memory;
     }
 
     private ParameterException wrong(String message) {

@@ -74,6 +74,10 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
             try (Backend backend = provider.open(BackendOptions.DEFAULT)) {
                 devices.put(
                         provider.name(), String.join("; ", backend.description().split("\n")));
+                provider.devices().forEach(line -> {
+                    String[] parts = line.split(" ", 2);
+                    devices.put(parts[0], parts[1]);
+                });
             }
         }
         if (devices.isEmpty()) {

@@ -5,7 +5,6 @@ import cloze.model.GptConfig;
 import cloze.serve.LanguageModel;
 import cloze.task.GptOptions;
 import cloze.task.GptPretraining;
-import cloze.train.MemoryEstimate;
 import cloze.train.MetricsLog;
 import cloze.train.RunFolder;
 import cloze.train.StopOnExit;
@@ -71,7 +70,7 @@ final class PretrainGpt extends Subcommand {
                         : GptPretraining.start(folder, options, backend, Cache.folder(), this::progress)) {
             err().println(backend.description().replace("\n", "; "));
             err().println(training.data());
-            training.memory().require(device.memory(), MemoryEstimate.machineMemory());
+            training.memory().require(backend);
             TrainingEvent.Ended ended = train(training);
             report(training, folder, ended);
         }

@@ -5,7 +5,6 @@ import cloze.model.MaeConfig;
 import cloze.task.HeldOutImages;
 import cloze.task.MaeOptions;
 import cloze.task.MaePretraining;
-import cloze.train.MemoryEstimate;
 import cloze.train.MetricsLog;
 import cloze.train.RunFolder;
 import cloze.train.StopOnExit;
@@ -81,7 +80,7 @@ final class PretrainMae extends Subcommand {
                             training.data().heldOut().count(),
                             training.model().hidden(),
                             training.model().encoder().config().patches());
-            training.memory().require(device.memory(), MemoryEstimate.machineMemory());
+            training.memory().require(backend);
             TrainingEvent.Ended ended = train(training);
             report(training, folder, ended);
         }

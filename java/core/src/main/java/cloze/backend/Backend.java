@@ -6,6 +6,7 @@ import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** One device: its memory, its kernels, and the ways in and out. Thread-safe. */
 public interface Backend extends AutoCloseable {
@@ -38,6 +39,32 @@ public interface Backend extends AutoCloseable {
 
     /** Waits until all that was asked of the device is done. */
     void synchronize();
+
+    /**
+     * Memory for tensors, those that there are included.
+     *
+     * @param words the clause of a message that tells it, "the machine has 15.5 GiB"
+     */
+    record Room(long bytes, String words) {}
+
+    /** What tensors of this device may take, or null where they share the memory of the machine. */
+    default @Nullable Room room() {
+        return null;
+    }
+
+    /** What {@link #repeated} began. */
+    interface Repeated extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /**
+     * Says that what this thread asks of the device until the result is closed is mostly what it asked the last time under
+     * the same name: a device may learn it by heart. Results are the same.
+     */
+    default Repeated repeated(String what) {
+        return () -> {};
+    }
 
     /** What was chosen by measuring, such as libraries for products, and must be repeated to give the same bits. */
     default Map<String, String> choices() {

@@ -6,28 +6,41 @@ package cloze.backend;
  * @param threads worker threads on the host, 0 for one a core
  * @param memory most bytes that tensors may take, {@link Long#MAX_VALUE} for no limit
  * @param precision of the models that run on it
+ * @param ordinal which of several devices of a kind, from 0
  */
-public record BackendOptions(int threads, long memory, Precision precision) {
+public record BackendOptions(int threads, long memory, Precision precision, int ordinal) {
     public static final BackendOptions DEFAULT = new BackendOptions(0, Long.MAX_VALUE, Precision.FP32);
 
     public BackendOptions {
         if (threads < 0) {
             throw new IllegalArgumentException("threads must be 0 (one a core) or more, but it is " + threads);
         }
+        if (ordinal < 0) {
+            throw new IllegalArgumentException("ordinal must be 0 or more, but it is " + ordinal);
+        }
         if (memory <= 0) {
             throw new IllegalArgumentException("memory must be more than 0 bytes, but it is " + memory);
         }
     }
 
+    /** On the first device of a kind. */
+    public BackendOptions(int threads, long memory, Precision precision) {
+        this(threads, memory, precision, 0);
+    }
+
     public BackendOptions withThreads(int count) {
-        return new BackendOptions(count, memory, precision);
+        return new BackendOptions(count, memory, precision, ordinal);
     }
 
     public BackendOptions withMemory(long bytes) {
-        return new BackendOptions(threads, bytes, precision);
+        return new BackendOptions(threads, bytes, precision, ordinal);
     }
 
     public BackendOptions withPrecision(Precision other) {
-        return new BackendOptions(threads, memory, other);
+        return new BackendOptions(threads, memory, other, ordinal);
+    }
+
+    public BackendOptions withOrdinal(int number) {
+        return new BackendOptions(threads, memory, precision, number);
     }
 }

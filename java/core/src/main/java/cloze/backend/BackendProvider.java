@@ -1,5 +1,6 @@
 package cloze.backend;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A kind of device, found by {@link java.util.ServiceLoader}. */
@@ -10,6 +11,11 @@ public interface BackendProvider {
     /** Why this backend can not run here and how that can be mended, or null if it can. */
     @Nullable
     String unavailable();
+
+    /** A line for each device of this kind that was found, beginning with its name for {@code --device}. */
+    default List<String> devices() {
+        return List.of();
+    }
 
     Backend open(BackendOptions options);
 }

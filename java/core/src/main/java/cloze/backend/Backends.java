@@ -15,20 +15,32 @@ public final class Backends {
     }
 
     /**
-     * Opens the backend of that name; there is no fall-back to another.
+     * Opens the backend of that name; there is no fall-back to another. A number after a colon chooses one of several
+     * devices: {@code cuda:1}.
      *
      * @throws BackendException if there is none of that name, or it can not run here; the message says why
      */
-    public static Backend open(String name, BackendOptions options) {
+    public static Backend open(String device, BackendOptions options) {
+        int colon = device.indexOf(':');
+        String name = colon < 0 ? device : device.substring(0, colon);
         BackendProvider provider = all().stream()
                 .filter(p -> p.name().equals(name))
                 .findFirst()
-                .orElseThrow(() -> new BackendException("no device '%s'; there is: %s".formatted(name, names())));
+                .orElseThrow(() -> new BackendException("no device '%s'; there is: %s".formatted(device, names())));
+        BackendOptions numbered =
+                colon < 0 ? options : options.withOrdinal(ordinal(device, device.substring(colon + 1)));
         String reason = provider.unavailable();
         if (reason != null) {
-            throw new BackendException("device '%s' can not be used: %s".formatted(name, reason));
+            throw new BackendException("device '%s' can not be used: %s".formatted(device, reason));
         }
-        return provider.open(options);
+        return provider.open(numbered);
+    }
+
+    private static int ordinal(String device, String number) {
+        if (!number.matches("[0-9]{1,4}")) {
+            throw new BackendException("device '%s': after the colon must be a number, as in cuda:1".formatted(device));
+        }
+        return Integer.parseInt(number);
     }
 
     private static String names() {

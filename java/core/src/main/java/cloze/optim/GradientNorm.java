@@ -18,9 +18,14 @@ public final class GradientNorm {
     public static double of(Backend backend, Tensor x) {
         try (Scope scope = backend.memory().scope("gradient norm")) {
             Tensor out = scope.tensor("squared", new Shape(1), DType.F32);
-            backend.kernel(Squared.class).call(x, out, x.shape().size());
+            squared(backend, x, out);
             return Math.sqrt(backend.scalar(out));
         }
+    }
+
+    /** @param out [1] f32, takes the square of the length */
+    public static void squared(Backend backend, Tensor x, Tensor out) {
+        backend.kernel(Squared.class).call(x, out, x.shape().size());
     }
 
     /** What to multiply gradients of length {@code norm} by so that they are no longer than {@code most}. */

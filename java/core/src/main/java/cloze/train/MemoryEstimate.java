@@ -70,6 +70,19 @@ public record MemoryEstimate(long weights, long gradients, long optimizer, long 
         }
     }
 
+    /**
+     * Checks that the run fits the device on which its model has been made.
+     *
+     * @throws OutOfMemoryException with all numbers, if it does not
+     */
+    public void require(Backend backend) {
+        Backend.Room room = backend.room();
+        require(backend.memory().budget(), room == null ? machineMemory() : Long.MAX_VALUE);
+        if (room != null && total() > room.bytes()) {
+            throw tooMuch(room.words(), "");
+        }
+    }
+
     private OutOfMemoryException tooMuch(String limit, String raise) {
         return new OutOfMemoryException(
                 "training needs %s, but %s: %slower the batch size and raise the number of micro-batches"

@@ -6,7 +6,9 @@ import cloze.nn.Parameters;
 import cloze.optim.Ema;
 import cloze.optim.GradientNorm;
 import cloze.optim.Optimizer;
+import cloze.tensor.DType;
 import cloze.tensor.Scope;
+import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -19,16 +21,20 @@ final class TrainingStep {
         }
     }
 
+    private static final Shape SCALAR = new Shape(1);
+
     private final Backend backend;
+    private final Scope lasting;
     private final Objective objective;
     private final TrainingConfig config;
     private final Parameters parameters;
     private final Optimizer optimizer;
     private final @Nullable Ema ema;
 
-    /** @param scope owns moments and average */
+    /** @param scope owns moments, average and data that come ahead of their step */
     TrainingStep(Backend backend, Scope scope, Objective objective, TrainingConfig config) {
         this.backend = backend;
+        lasting = scope;
         this.objective = objective;
         this.config = config;
         parameters = objective.parameters();
@@ -54,24 +60,43 @@ final class TrainingStep {
         return ema;
     }
 
-    /** Sums the gradients of step 0, 1, ... */
+    /**
+     * Sums the gradients of step 0, 1, ... The losses and the norm stay on the device until the whole step is on its way, so
+     * that the host waits for it once.
+     */
     Outcome accumulate(long step) {
+        int count = config.microBatches();
         parameters.accumulator().reset();
-        double loss = 0;
-        for (int i = 0; i < config.microBatches(); i++) {
-            loss += accumulate(backend, microBatch(step, i));
+        try (Scope scope = backend.memory().scope("step")) {
+            Tensor numbers = scope.tensor("losses and norm", new Shape(count + 1), DType.F32);
+            for (int i = 0; i < count; i++) {
+                // those after the first add to the gradients
+                String what = i == 0 ? "first micro-batch" : "micro-batch";
+                accumulate(backend, what, microBatch(step, i), scope.slice(numbers, i, "loss", SCALAR, false));
+            }
+            parameters.accumulator().complete();
+            GradientNorm.squared(backend, parameters.gradients(), scope.slice(numbers, count, "norm", SCALAR, false));
+            if (step + 1 < config.steps()) {
+                objective.prefetch(backend, lasting, microBatch(step + 1, 0));
+            }
+            float[] values = backend.floats(numbers);
+            double loss = 0;
+            for (int i = 0; i < count; i++) {
+                loss += values[i];
+            }
+            return new Outcome(loss / count, Math.sqrt(values[count]) / count);
         }
-        parameters.accumulator().complete();
-        double norm = GradientNorm.of(backend, parameters.gradients());
-        return new Outcome(loss / config.microBatches(), norm / config.microBatches());
     }
 
-    private double accumulate(Backend with, long microBatch) {
+    private void accumulate(Backend with, String what, long microBatch, Tensor to) {
         try (Scope scope = backend.memory().scope("micro-batch " + microBatch)) {
-            Tape tape = Tape.recording(with, scope, config.seed(), microBatch);
-            Tensor loss = objective.loss(tape, microBatch);
-            tape.backward(loss, parameters.accumulator());
-            return backend.scalar(loss);
+            Tensor loss;
+            try (Backend.Repeated _ = with.repeated(what)) {
+                Tape tape = Tape.recording(with, scope, config.seed(), microBatch);
+                loss = objective.loss(tape, microBatch);
+                tape.backward(loss, parameters.accumulator());
+            }
+            with.copy(loss, to);
         }
     }
 
@@ -102,8 +127,11 @@ final class TrainingStep {
                 : "loss is " + outcome.loss();
         return new NonFiniteException("step %d: %s; %s".formatted(step + 1, what, search.find(checked -> {
             parameters.accumulator().reset();
-            for (int i = 0; i < config.microBatches(); i++) {
-                accumulate(checked, microBatch(step, i));
+            try (Scope scope = backend.memory().scope("step again")) {
+                Tensor loss = scope.tensor("loss", SCALAR, DType.F32);
+                for (int i = 0; i < config.microBatches(); i++) {
+                    accumulate(checked, "micro-batch again", microBatch(step, i), loss);
+                }
             }
         })));
     }

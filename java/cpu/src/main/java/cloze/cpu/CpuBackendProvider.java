@@ -31,6 +31,9 @@ public final class CpuBackendProvider implements BackendProvider {
 
     @Override
     public Backend open(BackendOptions options) {
+        if (options.ordinal() > 0) {
+            throw new BackendException("there is one cpu, which is cpu or cpu:0, not cpu:" + options.ordinal());
+        }
         return new CpuBackend(NativeLibrary.best(), options);
     }
 

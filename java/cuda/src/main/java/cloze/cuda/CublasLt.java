@@ -79,40 +79,48 @@ final class CublasLt implements AutoCloseable {
     }
 
     /**
-     * Runs a product in the stream.
+     * A call that runs a product.
      *
      * @param add whether the result is added to what is there
      * @param bias read, or written by {@code BGRADB}; of the result's type
      * @param aux where an epilogue that has one stores its input
-     * @return false if the library has no algorithm for it
      */
-    boolean run(
-            LtProduct product, long a, long b, long d, boolean add, long bias, long aux, long workspace, long stream) {
-        Plan plan = plans.computeIfAbsent(product, p -> plan(p, bias, aux)).orElse(null);
-        if (plan == null) {
-            return false;
+    record Call(LtProduct product, long a, long b, long d, boolean add, long bias, long aux, long workspace) {
+        @Override
+        public String toString() {
+            return product.toString();
         }
-        point(product, plan.operation, bias, aux);
+    }
+
+    /** Whether the library has an algorithm for it. */
+    boolean has(Call call) {
+        return plans.computeIfAbsent(call.product, p -> plan(p, call.bias, call.aux))
+                .isPresent();
+    }
+
+    /** Runs in the stream what the library {@link #has}. */
+    void run(Call call, long stream) {
+        Plan plan = plans.getOrDefault(call.product, Optional.empty()).orElseThrow();
+        point(call.product, plan.operation, call.bias, call.aux);
         call(
                 "cublasLtMatmul",
-                product.toString(),
+                call.product,
                 handle,
                 plan.operation,
                 one,
-                MemorySegment.ofAddress(a),
+                MemorySegment.ofAddress(call.a),
                 plan.a,
-                MemorySegment.ofAddress(b),
+                MemorySegment.ofAddress(call.b),
                 plan.b,
-                add ? one : zero,
-                MemorySegment.ofAddress(d),
+                call.add ? one : zero,
+                MemorySegment.ofAddress(call.d),
                 plan.d,
-                MemorySegment.ofAddress(d),
+                MemorySegment.ofAddress(call.d),
                 plan.d,
                 plan.algorithm,
-                MemorySegment.ofAddress(workspace),
+                MemorySegment.ofAddress(call.workspace),
                 WORKSPACE,
                 MemorySegment.ofAddress(stream));
-        return true;
     }
 
     private void point(LtProduct product, MemorySegment operation, long bias, long aux) {
@@ -181,7 +189,7 @@ final class CublasLt implements AutoCloseable {
 
     private void set(String function, MemorySegment object, int attribute, long number, int bytes) {
         value.set(JAVA_LONG, 0, number); // the bytes that count come first
-        call(function, "attribute " + attribute, object, attribute, value, (long) bytes);
+        call(function, "an attribute", object, attribute, value, (long) bytes);
     }
 
     /** What a function makes and stores in its first argument. */
@@ -197,11 +205,11 @@ final class CublasLt implements AutoCloseable {
         call(function, "", object);
     }
 
-    private void call(String function, String what, Object... arguments) {
+    private void call(String function, Object what, Object... arguments) {
         check(function, what, invoke(function, arguments));
     }
 
-    private static void check(String function, String what, int status) {
+    private static void check(String function, Object what, int status) {
         if (status != 0) {
             throw new BackendException("%s for %s: %s".formatted(function, what, CublasStatus.name(status)));
         }

@@ -89,7 +89,16 @@ final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
         int alignment = LtProduct.alignment(at(x), at(weight), at(y), bias, aux);
         var product =
                 new LtProduct("mat_mul_forward", true, false, m, n, k, x.dtype(), y.dtype(), tf32, epilogue, alignment);
-        return library.run(product, at(weight), at(x), at(y), false, bias, aux, workspace, queue.stream());
+        return run(new CublasLt.Call(product, at(weight), at(x), at(y), false, bias, aux, workspace));
+    }
+
+    /** @return false if the library has no algorithm for it */
+    private boolean run(CublasLt.Call call) {
+        if (!library.has(call)) {
+            return false;
+        }
+        queue.library(call, stream -> library.run(call, stream));
+        return true;
     }
 
     /** Epilogues add a bias of the result's type. */
@@ -97,7 +106,7 @@ final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
         if (dtype == bias.dtype()) {
             return at(bias);
         }
-        own.narrow.callVariant("_bf16", bias, scratch, m);
+        own.narrow.callAs(true, bias, scratch, m);
         return scratch;
     }
 
@@ -165,7 +174,7 @@ final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 alignment);
         long workspace = queue.scratch(CublasLt.WORKSPACE);
         require(
-                library.run(product, at(weight), at(dy), at(dx), add, 0, 0, workspace, queue.stream()),
+                run(new CublasLt.Call(product, at(weight), at(dy), at(dx), add, 0, 0, workspace)),
                 product.op(),
                 dy,
                 weight);
@@ -194,24 +203,15 @@ final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 Epilogue.BGRADB,
                 LtProduct.alignment(at(x), at(dy), at(dweight), sums));
         boolean add = (accumulate & 2) != 0;
-        if (dbias != null
-                && library.run(product, at(x), at(dy), at(dweight), add, sums, 0, workspace, queue.stream())) {
+        if (dbias != null && run(new CublasLt.Call(product, at(x), at(dy), at(dweight), add, sums, 0, workspace))) {
             if (addBias) {
                 own.add.call(sums, dbias, m);
             }
             return true;
         }
         require(
-                library.run(
-                        product.with(Epilogue.DEFAULT),
-                        at(x),
-                        at(dy),
-                        at(dweight),
-                        add,
-                        0,
-                        0,
-                        workspace,
-                        queue.stream()),
+                run(new CublasLt.Call(
+                        product.with(Epilogue.DEFAULT), at(x), at(dy), at(dweight), add, 0, 0, workspace)),
                 product.op(),
                 x,
                 dy);

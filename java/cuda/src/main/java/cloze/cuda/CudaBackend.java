@@ -7,16 +7,18 @@ import cloze.backend.Precision;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import jcuda.CudaException;
-import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
 
 /** Runs every op with the kernels of {@code cuda/}, all in one stream. */
 final class CudaBackend implements Backend {
+    private static final String GRAPHS = "cloze.cuda.graphs";
+
     private final Driver driver;
     private final KernelImages images;
     private final CudaQueue queue;
-    private final Staging staging;
+    private final Transfers transfers;
     private final CudaKernels kernels;
     private final Pool memory;
     private final Precision precision;
@@ -30,8 +32,8 @@ final class CudaBackend implements Backend {
         images = KernelImages.open(driver);
         images.check();
         var device = new CudaMemory(driver);
-        queue = new CudaQueue(driver, device);
-        staging = new Staging(driver);
+        queue = new CudaQueue(driver, device, graphs());
+        transfers = new Transfers(queue, device);
         precision = options.precision();
         cublasLt = products.library() == null
                 ? null
@@ -41,6 +43,15 @@ final class CudaBackend implements Backend {
         memory = new Pool(device, options.memory());
     }
 
+    /** @throws BackendException if the property is neither on nor off */
+    static boolean graphs() {
+        String choice = System.getProperty(GRAPHS, "on");
+        if (!choice.equals("on") && !choice.equals("off")) {
+            throw new BackendException("%s must be on or off, but it is %s".formatted(GRAPHS, choice));
+        }
+        return choice.equals("on");
+    }
+
     @Override
     public String name() {
         return "cuda";
@@ -48,9 +59,14 @@ final class CudaBackend implements Backend {
 
     @Override
     public String description() {
-        return "cuda: %s, %s, %s, %s, %s"
+        return "cuda: %s, %s, %s, %s, %s, %s"
                 .formatted(
-                        driver, precision, images, products.describe(cublasLt), AttentionHopper.describe(capability));
+                        driver,
+                        precision,
+                        images.describe(),
+                        products.describe(cublasLt),
+                        AttentionHopper.describe(capability),
+                        graphs() ? "graphs" : "no graphs (%s=off)".formatted(GRAPHS));
     }
 
     @Override
@@ -68,13 +84,36 @@ final class CudaBackend implements Backend {
         return precision;
     }
 
+    @Override
+    public Room room() {
+        long[] bytes = driver.memory();
+        long mapped = memory.bytesMapped();
+        return new Room(
+                bytes[0] + mapped,
+                "%s has %.2f GiB for tensors: of %.2f GiB, %.2f are held by other processes, kernels and libraries"
+                        .formatted(
+                                driver.device(),
+                                (bytes[0] + mapped) / 0x1p30,
+                                bytes[1] / 0x1p30,
+                                (bytes[1] - bytes[0] - mapped) / 0x1p30));
+    }
+
+    @Override
+    public Repeated repeated(String what) {
+        Repetition repetition = queue.begin(what);
+        return repetition == null ? Backend.super.repeated(what) : repetition;
+    }
+
     private void transfer(String what, Tensor tensor, Runnable copy) {
+        if (tensor.bytes() == 0) {
+            return;
+        }
         synchronized (queue) {
             driver.enter();
             try {
                 copy.run();
             } catch (CudaException e) {
-                throw new BackendException("%s of %s: %s".formatted(what, tensor, e.getMessage()), e);
+                throw queue.failure("%s of %s".formatted(what, tensor), String.valueOf(e.getMessage()));
             }
         }
     }
@@ -82,55 +121,63 @@ final class CudaBackend implements Backend {
     @Override
     public void upload(MemorySegment host, Tensor tensor) {
         long to = tensor.memory().address();
-        transfer("upload", tensor, () -> staging.upload(host, to, tensor.bytes(), queue.handle()));
+        transfer("upload", tensor, () -> {
+            if (tensor.bytes() == Integer.BYTES) { // travels with the command
+                queue.add(new Work.Word(to, host.get(ValueLayout.JAVA_INT_UNALIGNED, 0)));
+            } else {
+                queue.meet("upload", to, tensor.bytes());
+                transfers.upload(host, to, tensor.bytes());
+            }
+        });
     }
 
     @Override
     public void download(Tensor tensor, MemorySegment host) {
         long from = tensor.memory().address();
-        transfer("download", tensor, () -> staging.download(from, host, tensor.bytes(), queue.handle()));
+        transfer("download", tensor, () -> {
+            queue.meet("download", from, tensor.bytes());
+            transfers.download(from, host, tensor.bytes());
+        });
     }
 
     @Override
     public void copy(Tensor from, Tensor to) {
-        if (to.bytes() > 0) {
-            transfer(
-                    "copy",
-                    to,
-                    () -> JCudaDriver.cuMemcpyDtoDAsync(
-                            CudaMemory.at(to.memory().address()),
-                            CudaMemory.at(from.memory().address()),
-                            to.bytes(),
-                            queue.handle()));
-        }
+        long source = from.memory().address();
+        long target = to.memory().address();
+        transfer("copy", to, () -> queue.add(new Work.Copy(source, target, to.bytes())));
     }
 
     @Override
     public void zero(Tensor tensor) {
-        if (tensor.bytes() > 0) {
-            transfer(
-                    "zero",
-                    tensor,
-                    () -> JCudaDriver.cuMemsetD8Async(
-                            CudaMemory.at(tensor.memory().address()), (byte) 0, tensor.bytes(), queue.handle()));
-        }
+        long at = tensor.memory().address();
+        transfer("zero", tensor, () -> queue.add(new Work.Zero(at, tensor.bytes())));
     }
 
     @Override
     public void synchronize() {
-        driver.enter();
-        queue.synchronize();
+        synchronized (queue) {
+            driver.enter();
+            queue.meet("wait", 0, 0);
+            queue.synchronize();
+        }
     }
 
     @Override
     public void close() {
         driver.enter();
-        queue.synchronize();
+        try {
+            queue.synchronize();
+        } finally {
+            free();
+        }
+    }
+
+    private void free() {
         if (cublasLt != null) {
             cublasLt.close();
         }
+        transfers.close();
         queue.close();
-        staging.close();
         images.close();
         memory.close();
     }

@@ -4,12 +4,13 @@ import cloze.backend.Backend;
 import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.BackendProvider;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Offers the first GPU that the CUDA driver knows. The system property {@code cloze.cuda.driver} names another driver
+ * Offers the GPUs that the CUDA driver knows, the first unless another is asked for. The system property {@code cloze.cuda.driver} names another driver
  * library, {@code cloze.cuda.kernels} a module to take instead of the kernels in the jar, {@code cloze.cuda.products} who makes
- * products, see {@link Products}.
+ * products, see {@link Products}, {@code cloze.cuda.graphs} whether training is launched as graphs, on or off.
  */
 public final class CudaBackendProvider implements BackendProvider {
     /** For {@link java.util.ServiceLoader}. */
@@ -23,7 +24,7 @@ public final class CudaBackendProvider implements BackendProvider {
     @Override
     public @Nullable String unavailable() {
         try {
-            Driver driver = Driver.load();
+            Driver driver = Driver.load(0);
             KernelImages.open(driver).check();
             Products.choose(driver);
             return null;
@@ -33,8 +34,13 @@ public final class CudaBackendProvider implements BackendProvider {
     }
 
     @Override
+    public List<String> devices() {
+        return Driver.all();
+    }
+
+    @Override
     public Backend open(BackendOptions options) {
-        return new CudaBackend(Driver.load(), options);
+        return new CudaBackend(Driver.load(options.ordinal()), options);
     }
 
     @Override

@@ -19,16 +19,22 @@ import java.lang.reflect.Parameter;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** The kernels of one device, bound by {@link KernelName} to the interfaces that ops and optimisers declare. */
 final class CudaKernels extends ClassValue<Object> {
     private static final MethodHandle CALL;
+    private static final MethodHandle ADDRESS;
+    private static final MethodHandle BITS;
 
     static {
         try {
-            CALL = MethodHandles.lookup()
-                    .findVirtual(Launcher.class, "call", MethodType.methodType(void.class, Object[].class));
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            CALL = lookup.findVirtual(
+                    Launcher.class, "call", MethodType.methodType(void.class, Tensor[].class, long[].class));
+            ADDRESS = lookup.findStatic(Launcher.class, "address", MethodType.methodType(long.class, Tensor.class));
+            BITS = lookup.findStatic(Launcher.class, "bits", MethodType.methodType(long.class, float.class));
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -75,10 +81,30 @@ final class CudaKernels extends ClassValue<Object> {
         if (plan == null) {
             throw new MissingKernelException("cuda", KernelName.of(kernel), "the table of launches");
         }
-        MethodHandle call = CALL.bindTo(launcher(kernel, plan))
-                .asCollector(Object[].class, method.getParameterCount())
-                .asType(MethodType.methodType(void.class, method.getParameterTypes()));
-        return MethodHandleProxies.asInterfaceInstance(kernel, call);
+        return MethodHandleProxies.asInterfaceInstance(kernel, bind(launcher(kernel, plan), method));
+    }
+
+    /** A call with the parameters of {@code method}, which boxes nothing: tensors once as such, and all as they lie in slots. */
+    private static MethodHandle bind(Launcher launcher, Method method) {
+        Class<?>[] types = method.getParameterTypes();
+        int[] tensors = IntStream.range(0, types.length)
+                .filter(i -> types[i] == Tensor.class)
+                .toArray();
+        int n = tensors.length;
+        MethodHandle call = CALL.bindTo(launcher)
+                .asCollector(1, long[].class, types.length + 1)
+                .asCollector(0, Tensor[].class, n);
+        call = MethodHandles.insertArguments(call, n + types.length, 0L); // the scratch
+        for (int i = 0; i < types.length; i++) {
+            if (types[i] == Tensor.class) {
+                call = MethodHandles.filterArguments(call, n + i, ADDRESS);
+            } else if (types[i] == float.class) {
+                call = MethodHandles.filterArguments(call, n + i, BITS);
+            }
+        }
+        int[] order = IntStream.concat(Arrays.stream(tensors), IntStream.range(0, types.length))
+                .toArray();
+        return MethodHandles.permuteArguments(call, MethodType.methodType(void.class, types), order);
     }
 
     private CublasLtMatMul products(CublasLt library) {
@@ -125,14 +151,16 @@ final class CudaKernels extends ClassValue<Object> {
 
     private Launcher launcher(Class<?> kernel, String source, String symbol, Launches.Plan plan, String single) {
         var names = new ArrayList<String>();
+        var types = new StringBuilder();
         for (Parameter parameter : method(kernel).getParameters()) {
             Class<?> type = parameter.getType();
             if (type != Tensor.class && type != long.class && type != float.class) {
                 throw new IllegalArgumentException("%s: a kernel can not take a %s".formatted(symbol, type));
             }
             names.add(parameter.getName());
+            types.append(type == Tensor.class ? Launcher.TENSOR : type == long.class ? Launcher.WHOLE : Launcher.REAL);
         }
-        var launcher = new Launcher(driver, images, queue, source, symbol, names, plan, single);
+        var launcher = new Launcher(driver, images, queue, source, symbol, names, types.toString(), plan, single);
         launcher.require();
         return launcher;
     }

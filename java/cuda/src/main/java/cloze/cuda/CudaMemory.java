@@ -1,5 +1,6 @@
 package cloze.cuda;
 
+import cloze.backend.BackendException;
 import cloze.tensor.DeviceMemory;
 import java.lang.foreign.MemorySegment;
 import jcuda.CudaException;
@@ -16,9 +17,15 @@ final class CudaMemory implements DeviceMemory {
     }
 
     private final Driver driver;
+    private Runnable beforeUnmap = () -> {};
 
     CudaMemory(Driver driver) {
         this.driver = driver;
+    }
+
+    /** Runs before memory is given back: work that needs it must be on its way, which the device then waits for. */
+    void beforeUnmap(Runnable work) {
+        beforeUnmap = work;
     }
 
     static CUdeviceptr at(long address) {
@@ -32,19 +39,30 @@ final class CudaMemory implements DeviceMemory {
         try {
             JCudaDriver.cuMemAlloc(block, bytes);
             return block.address();
-        } catch (CudaException _) {
-            return 0; // CUDA_ERROR_OUT_OF_MEMORY
+        } catch (CudaException e) {
+            if (String.valueOf(e.getMessage()).contains("OUT_OF_MEMORY")) {
+                return 0;
+            }
+            throw new BackendException("%d bytes on %s: %s".formatted(bytes, driver.device(), e.getMessage()), e);
         }
     }
 
     @Override
     public void unmap(long address, long bytes) {
         driver.enter();
+        beforeUnmap.run();
         JCudaDriver.cuMemFree(at(address));
     }
 
     @Override
     public MemorySegment view(long address, long bytes) {
         return MemorySegment.ofAddress(address);
+    }
+
+    @Override
+    public String left() {
+        long[] bytes = driver.memory();
+        return ": %s has %.1f MiB free of %.1f MiB, what is missing is held by other processes, kernels and libraries"
+                .formatted(driver.device(), bytes[0] / 0x1p20, bytes[1] / 0x1p20);
     }
 }

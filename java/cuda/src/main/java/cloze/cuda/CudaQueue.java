@@ -4,57 +4,148 @@ import cloze.backend.BackendException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.LongConsumer;
 import jcuda.CudaException;
-import jcuda.driver.CUstream;
-import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The stream of a backend, and what its launches share: slots for arguments off the heap, and scratch on the device,
- * which the next kernel of the stream may overwrite. Locked by whoever launches.
+ * which the next kernel of the stream may overwrite. Locked by whoever asks for something.
  */
 final class CudaQueue implements AutoCloseable {
     private static final int SLOTS = 64;
 
-    /** A stream whose address the fast way can use. */
-    private static final class Stream extends CUstream {
-        long address() {
-            return getNativePointer();
-        }
-    }
-
-    private final Stream stream = new Stream();
+    private final Driver driver;
+    private final CudaStream stream;
     private final CudaMemory memory;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment slots = arena.allocate(ValueLayout.JAVA_LONG, SLOTS);
     private final MemorySegment pointers = arena.allocate(ValueLayout.JAVA_LONG, SLOTS);
+    private final LaunchLog log = new LaunchLog();
+    private final boolean graphs;
+    private final Map<String, Repetition> repetitions = new HashMap<>();
+    private @Nullable Repetition open;
     private long scratch;
     private long scratchBytes;
 
-    CudaQueue(Driver driver, CudaMemory memory) {
+    /** @param graphs whether what is repeated becomes a graph */
+    CudaQueue(Driver driver, CudaMemory memory, boolean graphs) {
+        this.driver = driver;
         this.memory = memory;
-        driver.enter();
-        JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING);
+        this.graphs = graphs;
+        stream = new CudaStream(driver);
         for (int i = 0; i < SLOTS; i++) {
             pointers.setAtIndex(ValueLayout.JAVA_LONG, i, slots.address() + 8L * i);
         }
+        memory.beforeUnmap(this::flush);
     }
 
-    MemorySegment slots() {
-        return slots;
+    Driver driver() {
+        return driver;
     }
 
-    /** Address of the table of the slots' addresses, as the driver wants arguments. */
-    long pointers() {
-        return pointers.address();
-    }
-
-    CUstream handle() {
+    CudaStream stream() {
         return stream;
     }
 
-    long stream() {
-        return stream.address();
+    LaunchLog log() {
+        return log;
+    }
+
+    /** Begins what the calling thread does again and again; null if another has begun something. */
+    synchronized @Nullable Repetition begin(String what) {
+        if (!graphs || open != null) {
+            return null;
+        }
+        Repetition repetition = repetitions.computeIfAbsent(what, name -> new Repetition(name, this));
+        repetition.begin();
+        open = repetition;
+        return repetition;
+    }
+
+    synchronized void end(Repetition repetition) {
+        driver.enter();
+        open = null;
+        repetition.end();
+    }
+
+    /** What the calling thread repeats, or null. Another thread that comes in between makes it plain work. */
+    private @Nullable Repetition repeated() {
+        Repetition repetition = open;
+        if (repetition == null || repetition.isMine()) {
+            return repetition;
+        }
+        repetition.disturb();
+        return null;
+    }
+
+    /**
+     * Asks for a kernel.
+     *
+     * @param values its arguments; not changed afterwards
+     * @param addresses bit i is set if argument i is one
+     * @return CUDA's number, 0 for success
+     */
+    int launch(KernelImages.Kernel kernel, Extent extent, long[] values, long addresses) {
+        Repetition repetition = repeated();
+        return repetition == null
+                ? submit(kernel, extent, values, stream)
+                : repetition.launch(kernel, extent, values, addresses);
+    }
+
+    /** @return CUDA's number, 0 for success */
+    int submit(KernelImages.Kernel kernel, Extent extent, long[] values, CudaStream to) {
+        fill(values);
+        return driver.functions().launch(kernel.address(), extent, to.address(), pointers.address());
+    }
+
+    /** Address of the table of the slots' addresses, as the driver wants arguments; the slots hold {@code values}. */
+    long arguments(long[] values) {
+        fill(values);
+        return pointers.address();
+    }
+
+    private void fill(long[] values) {
+        for (int i = 0; i < values.length; i++) {
+            slots.setAtIndex(ValueLayout.JAVA_LONG, i, values[i]);
+        }
+    }
+
+    /**
+     * Calls a library that asks a stream for kernels of its own.
+     *
+     * @param key equal if the call asks for the same: what is computed, and all addresses
+     * @param call is given the stream's address; may be called again
+     */
+    void library(Object key, LongConsumer call) {
+        add(new Work.Library(key, call));
+    }
+
+    void add(Work work) {
+        Repetition repetition = repeated();
+        if (repetition == null) {
+            work.enqueue(this, stream);
+        } else {
+            repetition.add(work);
+        }
+    }
+
+    /** Before the host copies to or from the device: the same place of the same bytes is a repetition. */
+    void meet(String what, long at, long bytes) {
+        Repetition repetition = repeated();
+        if (repetition != null) {
+            repetition.meet(new Work.Meeting(what, at, bytes));
+        }
+    }
+
+    /** Asks the stream for all that a graph may still hold back. */
+    synchronized void flush() {
+        if (open != null) {
+            open.flush();
+        }
     }
 
     /** Device memory of so many bytes, until the next call. */
@@ -68,27 +159,42 @@ final class CudaQueue implements AutoCloseable {
             scratch = memory.map(scratchBytes);
             if (scratch == 0) {
                 scratchBytes = 0;
-                throw new BackendException("the device has no %d bytes left for sums of kernels".formatted(bytes));
+                throw new BackendException(
+                        "%s has no %d bytes left for sums of kernels".formatted(driver.device(), bytes));
             }
         }
         return scratch;
     }
 
     void synchronize() {
+        flush();
+        guard("waiting for the device", () -> JCudaDriver.cuStreamSynchronize(stream));
+        log.clear();
+    }
+
+    /** Calls the driver; what fails is told with what was launched before, since errors of kernels come late. */
+    void guard(String what, Runnable call) {
         try {
-            JCudaDriver.cuStreamSynchronize(stream);
+            call.run();
         } catch (CudaException e) {
-            throw new BackendException("a kernel failed: " + e.getMessage(), e);
+            throw failure(what, String.valueOf(e.getMessage()));
         }
+    }
+
+    BackendException failure(String what, String error) {
+        String before = log.report();
+        return new BackendException(
+                "%s on %s: %s%s".formatted(what, driver.device(), error, before.isEmpty() ? "" : "; " + before));
     }
 
     @Override
     public void close() {
         synchronize();
+        repetitions.values().forEach(Repetition::forget);
         if (scratch != 0) {
             memory.unmap(scratch, scratchBytes);
         }
-        JCudaDriver.cuStreamDestroy(stream);
+        stream.close();
         arena.close();
     }
 }

@@ -6,39 +6,20 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEM
 
 import cloze.backend.BackendException;
 import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
 import jcuda.CudaException;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
-import org.jspecify.annotations.Nullable;
 
-/**
- * The CUDA driver and its first device, loaded for the life of the process. What happens once goes through JCuda; what
- * happens at every launch goes to the same library through the foreign function interface, which takes some twenty
- * nanoseconds where JCuda takes microseconds.
- */
+/** One GPU and its context, for the life of the process. */
 final class Driver {
-    private static final FunctionDescriptor LAUNCH = FunctionDescriptor.of(
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_LONG, // function
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_INT, // shared memory
-            ValueLayout.JAVA_LONG, // stream
-            ValueLayout.JAVA_LONG, // arguments
-            ValueLayout.JAVA_LONG);
-
-    private static @Nullable Driver loaded;
+    private static final Map<Integer, Driver> LOADED = new HashMap<>();
 
     /** A context whose address the fast way can use. */
     private static final class Context extends CUcontext {
@@ -47,90 +28,82 @@ final class Driver {
         }
     }
 
-    private final NativeLibrary functions;
-    private final MethodHandle launch;
-    private final MethodHandle setContext;
+    private final DriverFunctions functions;
     private final Context context = new Context();
-    private final CUdevice device = new CUdevice();
+    private final CUdevice device;
+    private final int ordinal;
     private final String deviceName;
     private final int sharedBytes;
 
-    private Driver(String library) {
-        if (!library.equals("libcuda.so.1")) {
-            Path file = Path.of(library).toAbsolutePath();
-            if (!Files.exists(file)) {
-                throw new BackendException("cloze.cuda.driver=%s, but there is no such file".formatted(library));
-            }
-            NativeLibrary.preload(file); // what JCuda needs by the name libcuda.so.1 is then there
-        }
+    private Driver(int ordinal) {
+        this.ordinal = ordinal;
+        functions = DriverFunctions.load();
+        device = DriverFunctions.device(ordinal);
+        deviceName = name(device);
         try {
-            functions = NativeLibrary.open(library);
-            JCudaDriver.setExceptionsEnabled(true);
-        } catch (IllegalArgumentException | UnsatisfiedLinkError e) {
-            throw new BackendException(
-                    "the NVIDIA driver is not installed: %s can not be loaded".formatted(library), e);
-        }
-        launch = functions.bind("cuLaunchKernel", LAUNCH);
-        setContext =
-                functions.bind("cuCtxSetCurrent", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
-        try {
-            JCudaDriver.cuInit(0);
-            JCudaDriver.cuDeviceGet(device, 0);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
         } catch (CudaException e) {
-            throw new BackendException("the NVIDIA driver finds no usable GPU: " + e.getMessage(), e);
+            throw new BackendException("%s can not be used: %s".formatted(device(), e.getMessage()), e);
         }
+        sharedBytes = attribute(device, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+    }
+
+    /** @throws BackendException if there is no driver, or no GPU of that number */
+    static synchronized Driver load(int ordinal) {
+        Driver driver = LOADED.get(ordinal);
+        if (driver == null) {
+            driver = new Driver(ordinal);
+            LOADED.put(ordinal, driver);
+        }
+        return driver;
+    }
+
+    /** All GPUs, by number, name, compute capability and memory. */
+    static List<String> all() {
+        DriverFunctions.load();
+        return IntStream.range(0, DriverFunctions.devices())
+                .mapToObj(i -> {
+                    CUdevice device = DriverFunctions.device(i);
+                    var bytes = new long[1];
+                    JCudaDriver.cuDeviceTotalMem(bytes, device);
+                    return "cuda:%d %s, compute capability %s, %.1f GiB"
+                            .formatted(i, name(device), dotted(capability(device)), bytes[0] / 0x1p30);
+                })
+                .toList();
+    }
+
+    private static String name(CUdevice device) {
         var name = new byte[256];
         JCudaDriver.cuDeviceGetName(name, name.length, device);
-        sharedBytes = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-        deviceName = new String(name, 0, end(name), StandardCharsets.UTF_8);
+        int end = 0;
+        while (end < name.length && name[end] != 0) {
+            end++;
+        }
+        return new String(name, 0, end, StandardCharsets.UTF_8);
     }
 
-    static synchronized Driver load() {
-        if (loaded == null) {
-            loaded = new Driver(System.getProperty("cloze.cuda.driver", "libcuda.so.1"));
-        }
-        return loaded;
+    private static int attribute(CUdevice device, int attribute) {
+        var value = new int[1];
+        JCudaDriver.cuDeviceGetAttribute(value, attribute, device);
+        return value[0];
     }
 
-    private static int end(byte[] text) {
-        for (int i = 0; i < text.length; i++) {
-            if (text[i] == 0) {
-                return i;
-            }
-        }
-        return text.length;
+    private static int capability(CUdevice device) {
+        return 10 * attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+                + attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+    }
+
+    private static String dotted(int capability) {
+        return capability / 10 + "." + capability % 10;
     }
 
     /** Contexts belong to threads of the operating system: every way into CUDA begins with this. */
     void enter() {
-        try {
-            check("cuCtxSetCurrent", (int) setContext.invokeExact(context.address()));
-        } catch (BackendException e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new IllegalStateException("cuCtxSetCurrent", e);
-        }
+        check("cuCtxSetCurrent", functions.setContext(context.address()));
     }
 
-    /** @return CUDA's number, 0 for success */
-    int launch(long function, Extent extent, long stream, long arguments) {
-        try {
-            return (int) launch.invokeExact(
-                    function,
-                    extent.blocksX(),
-                    extent.blocksY(),
-                    1,
-                    extent.threadsX(),
-                    extent.threadsY(),
-                    1,
-                    extent.sharedBytes(),
-                    stream,
-                    arguments,
-                    0L);
-        } catch (Throwable e) {
-            throw new IllegalStateException("cuLaunchKernel", e);
-        }
+    DriverFunctions functions() {
+        return functions;
     }
 
     /** @throws BackendException if this driver has no such function */
@@ -155,20 +128,14 @@ final class Driver {
         return "%s (%d)".formatted(name[0], result);
     }
 
-    private int attribute(int attribute) {
-        var value = new int[1];
-        JCudaDriver.cuDeviceGetAttribute(value, attribute, device);
-        return value[0];
-    }
-
-    String deviceName() {
-        return deviceName;
+    /** As messages call it: its number and name. */
+    String device() {
+        return "cuda:%d (%s)".formatted(ordinal, deviceName);
     }
 
     /** For example 90 for sm_90. */
     int capability() {
-        return 10 * attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
-                + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+        return capability(device);
     }
 
     /** Most shared memory that a block may ask for, bytes. */
@@ -176,27 +143,31 @@ final class Driver {
         return sharedBytes;
     }
 
-    /** Of CUDA that the driver knows, as its 1000-fold: 13000 for 13.0. */
-    private static int version() {
-        var version = new int[1];
-        JCudaDriver.cuDriverGetVersion(version);
-        return version[0];
+    /** Bytes of the device that nobody holds, this process or another, and all of them. */
+    long[] memory() {
+        enter();
+        var free = new long[1];
+        var total = new long[1];
+        JCudaDriver.cuMemGetInfo(free, total);
+        return new long[] {free[0], total[0]};
     }
 
     /** For example 13. */
     int cudaVersion() {
-        return version() / 1000;
+        return DriverFunctions.version() / 1000;
     }
 
     @Override
     public String toString() {
-        int version = version();
-        return "%s, compute capability %s, driver for CUDA %d.%d"
+        int version = DriverFunctions.version();
+        int count = DriverFunctions.devices();
+        return "%s (cuda:%d of %d%s), compute capability %s, driver for CUDA %d.%d"
                 .formatted(
                         deviceName,
-                        String.join(
-                                ".",
-                                Arrays.asList(Integer.toString(capability()).split(""))),
+                        ordinal,
+                        count,
+                        count > 1 && ordinal == 0 ? ", the first; --device cuda:N takes another" : "",
+                        dotted(capability()),
                         version / 1000,
                         version % 1000 / 10);
     }

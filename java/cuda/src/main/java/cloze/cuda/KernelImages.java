@@ -4,10 +4,14 @@ import cloze.backend.BackendException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import jcuda.CudaException;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
@@ -22,7 +26,16 @@ import org.jspecify.annotations.Nullable;
 final class KernelImages implements AutoCloseable {
     /** A function whose address the fast way can use. */
     static final class Kernel extends CUfunction {
+        private final String name;
         private int shared = 48 << 10; // what a kernel may take without being asked
+
+        Kernel(String name) {
+            this.name = name;
+        }
+
+        String name() {
+            return name;
+        }
 
         long address() {
             return getNativePointer();
@@ -71,7 +84,7 @@ final class KernelImages implements AutoCloseable {
     Kernel find(String source, String symbol) {
         driver.enter();
         CUmodule module = modules.computeIfAbsent(file == null ? source : "", this::load);
-        var kernel = new Kernel();
+        var kernel = new Kernel(symbol);
         try {
             JCudaDriver.cuModuleGetFunction(kernel, module, symbol);
             return kernel;
@@ -115,6 +128,33 @@ final class KernelImages implements AutoCloseable {
     public void close() {
         modules.values().forEach(JCudaDriver::cuModuleUnload);
         modules.clear();
+    }
+
+    /** Where the kernels are from, what they were compiled for, and what of it the driver took. */
+    String describe() {
+        Kernel kernel = find("gradients", "gradients_add");
+        if (file != null || kernel == null) {
+            return toString();
+        }
+        String manifest = new String(resource("manifest.json"), StandardCharsets.UTF_8);
+        String built = Pattern.compile("sm_[0-9a-z]+")
+                .matcher(manifest)
+                .results()
+                .map(MatchResult::group)
+                .distinct()
+                .collect(Collectors.joining(", "));
+        return "%s (%s; taken: code for sm_%d, made from PTX %d)"
+                .formatted(
+                        this,
+                        built,
+                        attribute(kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_BINARY_VERSION),
+                        attribute(kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_PTX_VERSION));
+    }
+
+    private static int attribute(Kernel kernel, int attribute) {
+        var value = new int[1];
+        JCudaDriver.cuFuncGetAttribute(value, attribute, kernel);
+        return value[0];
     }
 
     @Override

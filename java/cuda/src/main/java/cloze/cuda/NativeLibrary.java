@@ -6,6 +6,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 
@@ -38,6 +39,13 @@ final class NativeLibrary {
         MemorySegment address =
                 symbols.find(symbol).orElseThrow(() -> new BackendException("%s has no %s".formatted(name, symbol)));
         return Linker.nativeLinker().downcallHandle(address, descriptor);
+    }
+
+    /** What lies at an address of the host. */
+    static long longAt(long address) {
+        return MemorySegment.ofAddress(address)
+                .reinterpret(ValueLayout.JAVA_LONG.byteSize())
+                .get(ValueLayout.JAVA_LONG, 0);
     }
 
     @Override

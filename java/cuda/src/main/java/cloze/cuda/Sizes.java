@@ -1,24 +1,28 @@
 package cloze.cuda;
 
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** The numbers of one call of a kernel, by the names of the parameters in its Java interface. */
 final class Sizes {
     private final List<String> names;
-    private final @Nullable Object[] arguments;
+    private final String types;
+    private final long[] slots;
+    private long asked;
 
-    Sizes(List<String> names, @Nullable Object[] arguments) {
+    /** @param types a letter a parameter, as {@link Launcher} has them */
+    Sizes(List<String> names, String types, long[] slots) {
         this.names = names;
-        this.arguments = arguments;
+        this.types = types;
+        this.slots = slots;
     }
 
     long of(String name) {
         int at = names.indexOf(name);
-        if (at < 0 || !(arguments[at] instanceof Long value)) {
+        if (at < 0 || types.charAt(at) != Launcher.WHOLE) {
             throw new IllegalStateException("no size '%s' among %s".formatted(name, names));
         }
-        return value;
+        asked |= 1L << at;
+        return slots[at];
     }
 
     long product(String... factors) {
@@ -27,5 +31,10 @@ final class Sizes {
             product = Math.multiplyExact(product, of(factor));
         }
         return product;
+    }
+
+    /** Bit i is set if the i-th parameter was asked for: what was made from these sizes depends on no other. */
+    long asked() {
+        return asked;
     }
 }

@@ -1,0 +1,121 @@
+package cloze.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import cloze.autograd.Gradients;
+import cloze.backend.Backend;
+import cloze.backend.BackendException;
+import cloze.backend.BackendOptions;
+import cloze.backend.Backends;
+import cloze.op.Gelu;
+import cloze.op.HostCuda;
+import cloze.tensor.DType;
+import cloze.tensor.OutOfMemoryException;
+import cloze.tensor.Scope;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+import cloze.train.MemoryEstimate;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Which GPU, what its errors say, what is done when its memory is full, and that copies do not mind what comes after. */
+class DeviceTest {
+    private static final int MEBI = 1 << 20;
+
+    @AfterEach
+    void restore() {
+        HostCuda.memory(0);
+        HostCuda.fail(0);
+    }
+
+    private static Backend open(String device) {
+        return Backends.open(device, BackendOptions.DEFAULT);
+    }
+
+    private static Tensor mebibytes(Scope scope, String name, int count) {
+        return scope.tensor(name, new Shape(count, MEBI / 4), DType.F32);
+    }
+
+    @Test
+    void a_number_chooses_the_gpu() {
+        try (Backend backend = open("cuda:1")) {
+            assertThat(backend.description()).startsWith("cuda: cuda on host (cuda:1 of 2), compute capability 8.0");
+            assertThat(backend.room().words()).startsWith("cuda:1 (cuda on host) has ");
+        }
+    }
+
+    @Test
+    void a_gpu_that_there_is_not_is_an_error() {
+        assertThatThrownBy(() -> open("cuda:7"))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("there is no GPU 7, the driver finds cuda:0 to cuda:1");
+        assertThatThrownBy(() -> open("cuda:first"))
+                .hasMessage("device 'cuda:first': after the colon must be a number, as in cuda:1");
+        assertThatThrownBy(() -> open("cpu:1")).hasMessage("there is one cpu, which is cpu or cpu:0, not cpu:1");
+    }
+
+    @Test
+    void a_kernel_that_fails_is_told_with_what_was_launched() {
+        try (Backend backend = open("cuda");
+                Scope scope = backend.memory().scope("test")) {
+            Tensor x = scope.tensor("x", new Shape(4, 75), DType.F32);
+            Tensor y = scope.tensor("y", new Shape(4, 75), DType.F32);
+            backend.zero(x);
+            backend.zero(y);
+            backend.kernel(Gelu.Forward.class).call(x, y, 300, 1);
+            backend.synchronize();
+            HostCuda.fail(2);
+            backend.kernel(Gradients.Add.class).call(x, y, 300);
+            backend.kernel(Gradients.Add.class).call(y, x, 300);
+            assertThatThrownBy(backend::synchronize)
+                    .isInstanceOf(BackendException.class)
+                    .hasMessage("waiting for the device on cuda:0 (cuda on host): CUDA_ERROR_LAUNCH_FAILED; 2 kernels "
+                            + "were launched since it last answered, {gradients_add=2}; the last of them: "
+                            + "gradients_add(x = x [4, 75] f32, y = y [4, 75] f32, n = 300); "
+                            + "gradients_add(x = y [4, 75] f32, y = x [4, 75] f32, n = 300)");
+            backend.synchronize();
+        }
+    }
+
+    @Test
+    void what_is_kept_for_reuse_is_freed_when_memory_is_full() {
+        HostCuda.memory(120 * MEBI);
+        try (Backend backend = open("cuda");
+                Scope scope = backend.memory().scope("test")) {
+            scope.release(mebibytes(scope, "for a while", 70));
+            Tensor other = mebibytes(scope, "other", 80);
+            assertThatThrownBy(() -> mebibytes(scope, "too much", 60))
+                    .isInstanceOf(OutOfMemoryException.class)
+                    .hasMessageStartingWith("too much needs 60.0 MiB more, but 80.0 MiB are mapped and the device has "
+                            + "no more: cuda:0 (cuda on host) has ")
+                    .hasMessageContaining("in use: 'test' 80.0 MiB; kept for reuse: 0.0 MiB");
+            assertThat(other.memory().address()).isNotZero();
+            var estimate = new MemoryEstimate(20 << 20, 20 << 20, 40 << 20, 0, 100L << 20);
+            assertThatThrownBy(() -> estimate.require(backend))
+                    .isInstanceOf(OutOfMemoryException.class)
+                    .hasMessageContaining("but cuda:0 (cuda on host) has 0.12 GiB for tensors: of 0.12 GiB, ")
+                    .hasMessageEndingWith("lower the batch size and raise the number of micro-batches");
+        }
+    }
+
+    @Test
+    void a_host_array_can_be_used_again_when_it_has_been_uploaded() {
+        try (Backend backend = open("cuda");
+                Scope scope = backend.memory().scope("test")) {
+            var values = new float[5 * MEBI]; // 20 MiB: more than one buffer
+            Tensor x = scope.tensor("x", new Shape(values.length), DType.F32);
+            Tensor y = scope.tensor("y", new Shape(values.length), DType.F32);
+            for (int round = 1; round < 5; round++) {
+                Arrays.fill(values, round);
+                backend.set(x, values);
+                Arrays.fill(values, Float.NaN);
+                backend.copy(x, y);
+            }
+            float[] expected = new float[values.length];
+            Arrays.fill(expected, 4);
+            assertThat(Arrays.equals(backend.floats(y), expected)).isTrue();
+        }
+    }
+}
