@@ -137,7 +137,7 @@ final class Finetune extends Subcommand {
                             finetuning.train().count(),
                             data.heldOut().count(),
                             finetuning.model().config().classes());
-            if (train(finetuning)) {
+            if (train(finetuning, backend)) {
                 List<TrainingEvent> events = MetricsLog.read(folder.metrics());
                 FinetuneReport.draw(err(), folder.path(), events);
                 if (json) {
@@ -164,7 +164,7 @@ final class Finetune extends Subcommand {
                             cells.size(),
                             finetuning.train().count(),
                             data.heldOut().count());
-            return train(finetuning);
+            return train(finetuning, backend);
         });
         FewLabelResults results = runs.results();
         if (!done) {
@@ -180,8 +180,8 @@ final class Finetune extends Subcommand {
     }
 
     /** @return whether the run came to its end */
-    private boolean train(Finetuning finetuning) throws IOException {
-        finetuning.memory().require(device.memory(), MemoryEstimate.machineMemory());
+    private boolean train(Finetuning finetuning, Backend backend) throws IOException {
+        finetuning.memory().require(backend);
         try (var view = new TrainingView(err(), Terminal.isTerminal())) {
             Trainer trainer = finetuning.trainer(TrainingHooks.NONE.withListener(view));
             TrainingEvent.Ended ended;
