@@ -8,7 +8,6 @@ import cloze.task.FewLabelResults;
 import cloze.task.FewLabelRuns;
 import cloze.task.FinetuneOptions;
 import cloze.task.Finetuning;
-import cloze.train.MemoryEstimate;
 import cloze.train.MetricsLog;
 import cloze.train.RunFolder;
 import cloze.train.StopOnExit;
