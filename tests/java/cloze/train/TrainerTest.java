@@ -190,10 +190,11 @@ class TrainerTest {
         var model = TinyModel.on(backend, scope, 8, 0);
         put(model.parameters().named("norm.weight"), 0, 1e30f);
         put(model.parameters().named("up.weight"), 0, 1e30f);
+        // column 0 of the first token whose sum is positive: GELU of minus infinity is 0
         assertThatThrownBy(() -> train(model, TinyModel.config(9), hooks))
                 .isInstanceOf(NonFiniteException.class)
-                .hasMessageStartingWith("step 1: loss is NaN; the first such value is ")
-                .hasMessageContaining(" (element 0) in y [8, 1, 32] f32 after MatMul.Forward with ")
+                .hasMessageStartingWith("step 1: loss is NaN; the first such value is Infinity (element ")
+                .hasMessageMatching(".*element (0|32|64|96)\\) in y \\[8, 1, 32] f32 after MatMul.Forward with .*")
                 .hasMessageContaining("parameter up.weight [32, 16] f32");
     }
 
