@@ -236,14 +236,14 @@ class AttentionHopperTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("devices")
-    void leaves_what_does_not_fit_to_the_kernels_for_every_gpu(Device device) {
+    void leaves_what_does_not_fit_to_other_kernels(Device device) {
         Assumptions.assumeTrue(HostCuda.isThere(), "the stand-in alone tells which kernel ran");
         var random = new SplittableRandom(1);
         try (Backend backend = device.open(1);
                 Scope scope = backend.memory().scope("test")) {
             Array64 narrow = normal(random, 1, 2, Heads.of(1, 32).fused());
             assertThat(kernelOf(backend, scope, Bf16.tensor(backend, scope, "qkv", narrow), 32))
-                    .isEqualTo("attention_forward_bf16");
+                    .isEqualTo("attention_mma_forward_32_bf16");
             Array64 fitting = normal(random, 1, 2, Heads.of(1, 64).fused());
             assertThat(kernelOf(backend, scope, Bf16.behind(backend, scope, "qkv", fitting, 1), 64))
                     .isEqualTo("attention_forward_bf16");
