@@ -5,6 +5,7 @@ import cloze.task.FinetuneOptions;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of {@link FinetuneOptions}; what is not given is usual for the size of the encoder's images. */
@@ -30,11 +31,8 @@ final class FinetuneFlags {
                             + " name of an installed set such as fashion-mnist or cifar-10 (default: cifar-10).")
     private @Nullable String data;
 
-    @Option(
-            names = "--held-out",
-            paramLabel = "SHARE",
-            description = "Share of the images kept to evaluate on, where the data do not say which (default: 0.1).")
-    private @Nullable Double heldOut;
+    @Mixin
+    private ImageLoadingFlags loading = new ImageLoadingFlags();
 
     @Option(
             names = "--labels-per-class",
@@ -51,15 +49,6 @@ final class FinetuneFlags {
             description = "Runs for each of --labels-per-class, with other images and weights (default: 3).")
     private @Nullable Integer seeds;
 
-    @Option(names = "--strict", description = "End at the first image that can not be read, where else it is left out.")
-    private boolean strict;
-
-    @Option(
-            names = "--loaders",
-            paramLabel = "N",
-            description = "Threads that read images ahead (default: 2). Results do not depend on it.")
-    private @Nullable Integer loaders;
-
     @Option(
             names = "--image",
             paramLabel = "SIDE",
@@ -71,9 +60,6 @@ final class FinetuneFlags {
             paramLabel = "SHARE",
             description = "Least share of an image that a random part of it has, 1 for no random part.")
     private @Nullable Double leastArea;
-
-    @Option(names = "--no-flip", description = "Mirror no images.")
-    private boolean noFlip;
 
     @Option(
             names = "--erase",
@@ -145,17 +131,8 @@ final class FinetuneFlags {
             description = "Seed of the head, of which images are drawn, order and augmentation (default: 1337).")
     private @Nullable Long seed;
 
-    @Option(
-            names = "--evaluate-every",
-            paramLabel = "N",
-            description = "Steps between evaluations, 0 for the end only.")
-    private @Nullable Long evaluateEvery;
-
-    @Option(
-            names = "--checkpoint-every",
-            paramLabel = "N",
-            description = "Steps between checkpoints, 0 for the end only.")
-    private @Nullable Long checkpointEvery;
+    @Mixin
+    private WatchFlags watch = new WatchFlags();
 
     boolean hasBothBudgets() {
         return steps != null && epochs != null;
@@ -196,28 +173,28 @@ final class FinetuneFlags {
         FinetuneOptions o = FinetuneOptions.of(checkpoint, side);
         FinetuneOptions.Images images = o.images();
         FinetuneOptions.Size size = o.size();
-        FinetuneOptions.Watch watch = o.watch();
+        FinetuneOptions.Watch usual = o.watch();
         return o.withBegin(new FinetuneOptions.Begin(
                         checkpoint, scratch, or(pool, o.begin().pool())))
                 .withImages(new FinetuneOptions.Images(
                         or(data, images.data()),
-                        or(heldOut, images.heldOut()),
+                        loading.heldOut(images.heldOut()),
                         images.perClass(),
-                        strict,
-                        or(loaders, images.threads())))
+                        loading.strict(),
+                        loading.threads(images.threads())))
                 .withRegularization(regularization(o.regularization()))
                 .withSize(new FinetuneOptions.Size(
                         or(image, size.image()), or(batch, size.batch()), or(microBatches, size.microBatches())))
                 .withDescent(descent(o.descent()))
                 .withWatch(new FinetuneOptions.Watch(
-                        or(evaluateEvery, watch.evaluateEvery()), or(checkpointEvery, watch.checkpointEvery())))
+                        watch.evaluateEvery(usual.evaluateEvery()), watch.checkpointEvery(usual.checkpointEvery())))
                 .withSeed(or(seed, o.seed()));
     }
 
     private FinetuneOptions.Regularization regularization(FinetuneOptions.Regularization usual) {
         return new FinetuneOptions.Regularization(
                 or(leastArea, usual.leastArea()),
-                usual.flip() && !noFlip,
+                loading.flip(usual.flip()),
                 or(erase, usual.erase()),
                 or(mixup, usual.mixup()),
                 or(cutmix, usual.cutmix()),

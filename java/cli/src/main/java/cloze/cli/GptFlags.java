@@ -2,6 +2,7 @@ package cloze.cli;
 
 import cloze.task.GptOptions;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of {@link GptOptions}; what is not given is the preset's. */
@@ -105,20 +106,11 @@ final class GptFlags {
     @Option(names = "--seed", paramLabel = "N", description = "Seed of weights, order and dropout (default: 1337).")
     private @Nullable Long seed;
 
-    @Option(
-            names = "--evaluate-every",
-            paramLabel = "N",
-            description = "Steps between evaluations, 0 for the end only.")
-    private @Nullable Long evaluateEvery;
+    @Mixin
+    private WatchFlags watch = new WatchFlags();
 
     @Option(names = "--sample-every", paramLabel = "N", description = "Steps between samples, 0 for the end only.")
     private @Nullable Long sampleEvery;
-
-    @Option(
-            names = "--checkpoint-every",
-            paramLabel = "N",
-            description = "Steps between checkpoints, 0 for the end only.")
-    private @Nullable Long checkpointEvery;
 
     @Option(
             names = "--patience",
@@ -143,7 +135,7 @@ final class GptFlags {
         if (tokens != null) {
             o = o.withSteps(Math.max(1, Math.ceilDiv(tokens, o.tokensPerStep())));
         }
-        if (evaluateEvery == null) {
+        if (!watch.saysWhenToEvaluate()) {
             o = o.withWatch(evaluatedFourTimes(o));
         }
         o = o.withDescent(descent(o.descent()));
@@ -180,19 +172,19 @@ final class GptFlags {
 
     private GptOptions.Watch watch(GptOptions.Watch usual) {
         return new GptOptions.Watch(
-                or(evaluateEvery, usual.evaluateEvery()),
+                watch.evaluateEvery(usual.evaluateEvery()),
                 or(sampleEvery, usual.sampleEvery()),
-                or(checkpointEvery, usual.checkpointEvery()),
+                watch.checkpointEvery(usual.checkpointEvery()),
                 usual.outlierZ(),
                 or(patience, usual.patience()));
     }
 
     /** At least so often, also in a short run. */
     private static GptOptions.Watch evaluatedFourTimes(GptOptions o) {
-        GptOptions.Watch watch = o.watch();
-        long every = Math.min(watch.evaluateEvery(), Math.ceilDiv(o.descent().steps(), 4));
+        GptOptions.Watch usual = o.watch();
+        long every = Math.min(usual.evaluateEvery(), Math.ceilDiv(o.descent().steps(), 4));
         return new GptOptions.Watch(
-                every, watch.sampleEvery(), watch.checkpointEvery(), watch.outlierZ(), watch.patience());
+                every, usual.sampleEvery(), usual.checkpointEvery(), usual.outlierZ(), usual.patience());
     }
 
     private static <T> T or(@Nullable T given, T usual) {

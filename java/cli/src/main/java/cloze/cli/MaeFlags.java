@@ -4,6 +4,7 @@ import cloze.model.MaeConfig;
 import cloze.task.MaeOptions;
 import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of {@link MaeOptions}; what is not given is the preset's. */
@@ -33,29 +34,14 @@ final class MaeFlags {
                             + " an installed set such as fashion-mnist or cifar-10 (default: fashion-mnist).")
     private @Nullable String data;
 
-    @Option(
-            names = "--held-out",
-            paramLabel = "SHARE",
-            description = "Share of the images kept to evaluate on, where the data do not say which (default: 0.1).")
-    private @Nullable Double heldOut;
+    @Mixin
+    private ImageLoadingFlags loading = new ImageLoadingFlags();
 
     @Option(
             names = "--least-area",
             paramLabel = "SHARE",
             description = "Least share of an image that a random part of it has, 1 for no random part (default: 0.2).")
     private @Nullable Double leastArea;
-
-    @Option(names = "--no-flip", description = "Mirror no images.")
-    private boolean noFlip;
-
-    @Option(names = "--strict", description = "End at the first image that can not be read, where else it is left out.")
-    private boolean strict;
-
-    @Option(
-            names = "--loaders",
-            paramLabel = "N",
-            description = "Threads that read images ahead (default: 2). Results do not depend on it.")
-    private @Nullable Integer loaders;
 
     @Option(names = "--image", paramLabel = "SIDE", description = "Pixels of a side (default: that of the preset).")
     private @Nullable Integer image;
@@ -139,23 +125,14 @@ final class MaeFlags {
             description = "Seed of weights, order, augmentation and masks (default: 1337).")
     private @Nullable Long seed;
 
-    @Option(
-            names = "--evaluate-every",
-            paramLabel = "N",
-            description = "Steps between evaluations, 0 for the end only.")
-    private @Nullable Long evaluateEvery;
+    @Mixin
+    private WatchFlags watch = new WatchFlags();
 
     @Option(
             names = "--picture-every",
             paramLabel = "N",
             description = "Steps between pictures of what is filled in, 0 for the end only.")
     private @Nullable Long pictureEvery;
-
-    @Option(
-            names = "--checkpoint-every",
-            paramLabel = "N",
-            description = "Steps between checkpoints, 0 for the end only.")
-    private @Nullable Long checkpointEvery;
 
     @Option(
             names = "--probe",
@@ -183,11 +160,11 @@ final class MaeFlags {
     private MaeOptions.Images images(MaeOptions.Images usual) {
         return new MaeOptions.Images(
                 or(data, usual.data()),
-                or(heldOut, usual.heldOut()),
+                loading.heldOut(usual.heldOut()),
                 or(leastArea, usual.leastArea()),
-                usual.flip() && !noFlip,
-                usual.strict() || strict,
-                or(loaders, usual.threads()));
+                loading.flip(usual.flip()),
+                usual.strict() || loading.strict(),
+                loading.threads(usual.threads()));
     }
 
     private MaeOptions.Size size(MaeOptions.Size usual) {
@@ -214,9 +191,9 @@ final class MaeFlags {
 
     private MaeOptions.Watch watch(MaeOptions.Watch usual) {
         return new MaeOptions.Watch(
-                or(evaluateEvery, usual.evaluateEvery()),
+                watch.evaluateEvery(usual.evaluateEvery()),
                 or(pictureEvery, usual.pictureEvery()),
-                or(checkpointEvery, usual.checkpointEvery()),
+                watch.checkpointEvery(usual.checkpointEvery()),
                 usual.outlierZ(),
                 usual.probe() || probe);
     }
