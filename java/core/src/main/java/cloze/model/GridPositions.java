@@ -15,10 +15,10 @@ import org.jspecify.annotations.Nullable;
 final class GridPositions {
     private static final double STD = 0.02;
 
-    private final int lead;
-    private final int grid;
+    private final int count; // lead + N
     private final int width;
-    private final @Nullable Tensor table; // [lead + N, D]
+    private final @Nullable Tensor learned; // [lead + N, D]
+    private final float[] fixed; // [lead + N, D], empty where they are learned
 
     /**
      * @param name of the table, if it is learned
@@ -26,28 +26,39 @@ final class GridPositions {
      * @param grid patches of a side
      */
     GridPositions(ParameterSource p, String name, int lead, int grid, MaeConfig.Stack stack) {
-        this.lead = lead;
-        this.grid = grid;
+        count = lead + grid * grid;
         width = stack.width();
-        table = stack.positions() == MaeConfig.Positions.LEARNED
-                ? p.parameter(name, new Shape(lead + grid * grid, width), Role.TABLE, Init.normal(STD))
-                : null;
+        boolean learns = stack.positions() == MaeConfig.Positions.LEARNED;
+        learned = learns ? p.parameter(name, new Shape(count, width), Role.TABLE, Init.normal(STD)) : null;
+        fixed = learns ? new float[0] : fixed(lead, grid, width);
     }
 
-    /** @param x [B, lead + N, D] */
-    Tensor add(Tape tape, Tensor x) {
-        int count = lead + grid * grid;
-        if (table == null) {
-            return tape.apply(new Add(x, HostValues.real(tape, "positions", fixed(), count, width)));
-        }
-        Tensor ids = HostValues.ids(tape, "all positions", x, count, i -> i);
-        return tape.apply(new Add(x, tape.apply(new Embedding(ids, table, null, null))));
-    }
-
-    private float[] fixed() {
+    private static float[] fixed(int lead, int grid, int width) {
         float[] places = SinCosPositions.grid(grid, grid, width);
         var all = new float[lead * width + places.length];
         System.arraycopy(places, 0, all, lead * width, places.length);
         return all;
+    }
+
+    private Tensor table(Tape tape) {
+        return learned == null ? HostValues.real(tape, "positions", fixed, count, width) : learned;
+    }
+
+    /** @param x [B, lead + N, D] */
+    Tensor add(Tape tape, Tensor x) {
+        if (learned == null) {
+            return tape.apply(new Add(x, table(tape)));
+        }
+        return add(tape, x, HostValues.ids(tape, "all positions", x, count, i -> i));
+    }
+
+    /**
+     * Adds some of the positions.
+     *
+     * @param x [B, M, D]
+     * @param ids [B, M] i32, where each token is
+     */
+    Tensor add(Tape tape, Tensor x, Tensor ids) {
+        return tape.apply(new Add(x, tape.apply(new Embedding(ids, table(tape), null, null))));
     }
 }

@@ -108,8 +108,8 @@ public final class Vit {
      * @return [B, 1 + M, D], the class token first
      */
     public Tensor encode(Tape tape, Tensor patches, Tensor idsKeep) {
-        Tensor placed = place(tape, embed(tape, patches)); // before masking
-        return encode(tape, tape.apply(new GatherTokens(placed, idsKeep)));
+        Tensor kept = tape.apply(new GatherTokens(patches, idsKeep)); // [B, M, P P C]: no work for what is hidden
+        return encode(tape, positions.add(tape, embed(tape, kept), idsKeep));
     }
 
     /** What an image is to those who have no use for its tokens. */
