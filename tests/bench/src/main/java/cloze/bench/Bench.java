@@ -51,6 +51,9 @@ public final class Bench {
             if (options.parts().contains(BenchOptions.Part.OPS)) {
                 new OpBench(backend, library, machine, options, report).run();
             }
+            if (options.parts().contains(BenchOptions.Part.LOADING)) {
+                new LoadingBench(backend, options, report).run();
+            }
         }
         if (options.parts().contains(BenchOptions.Part.MEMORY)) {
             new MemoryBench(options, report).run();

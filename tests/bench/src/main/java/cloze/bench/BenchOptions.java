@@ -28,6 +28,7 @@ public record BenchOptions(
     public enum Part {
         STEPS,
         OPS,
+        LOADING,
         MEMORY,
         KERNELS
     }
@@ -79,7 +80,7 @@ public record BenchOptions(
             }
         }
         throw new IllegalArgumentException(
-                "usage: bench [steps|ops|kernels|memory|all] [--threads N] [--seconds S] [--only LABEL] [--profile]"
-                        + " [--device cpu|cuda] [--out FILE], but there is '" + name + "'");
+                "usage: bench [steps|ops|loading|kernels|memory|all] [--threads N] [--seconds S] [--only LABEL]"
+                        + " [--profile] [--device cpu|cuda] [--out FILE], but there is '" + name + "'");
     }
 }

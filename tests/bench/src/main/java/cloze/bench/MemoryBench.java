@@ -1,5 +1,14 @@
 package cloze.bench;
 
+import cloze.bench.ours.ClozeStep;
+import cloze.image.ImageBatch;
+import cloze.model.Mae;
+import cloze.model.MaeConfig;
+import cloze.nn.Parameters;
+import cloze.optim.Schedule;
+import cloze.task.MaskedPatches;
+import cloze.train.MemoryEstimate;
+import cloze.train.TrainingConfig;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
@@ -9,6 +18,8 @@ import java.util.List;
 
 /** Most resident memory of a training step, each side in a process of its own. */
 final class MemoryBench {
+    private static final int BATCH = 64;
+
     private final BenchOptions options;
     private final Report report;
 
@@ -18,6 +29,38 @@ final class MemoryBench {
     }
 
     void run() throws IOException, InterruptedException {
+        resident();
+        hidden();
+    }
+
+    /** What the pool holds at most, which depends on shapes alone. */
+    private void hidden() {
+        MaeConfig config = MaeConfig.preset("vit-tiny-32");
+        report.heading("A step of the masked autoencoder (c) by the share of patches that are hidden");
+        report.columns("hidden", "patches the encoder sees", "activations, MiB", "of those of 0");
+        long whole = activations(config.withRatio(0));
+        for (double ratio : new double[] {0, 0.25, 0.5, 0.75, 0.9}) {
+            long bytes = activations(config.withRatio(ratio));
+            report.row(
+                    Report.number("%.0f %%", 100 * ratio),
+                    Integer.toString(config.withRatio(ratio).kept()),
+                    mebibytes(bytes / 1024),
+                    Report.number("%.2f", (double) bytes / whole));
+        }
+    }
+
+    private static long activations(MaeConfig config) {
+        int size = BATCH * config.image() * config.image() * config.channels();
+        var blank = new ImageBatch(new float[size], new int[BATCH]);
+        MemoryEstimate.Model model = (backend, scope) -> {
+            var built = Parameters.build(backend, scope, 1, p -> new Mae(config, p));
+            return new MaskedPatches(built.model(), built.parameters(), _ -> blank, BATCH, 1);
+        };
+        return MemoryEstimate.of(model, TrainingConfig.of(1, ClozeStep.ADAM_W, new Schedule.Constant(0)))
+                .activations();
+    }
+
+    private void resident() throws IOException, InterruptedException {
         report.heading("Most resident memory");
         report.columns(
                 "step", "ours, MiB", "before the model", "libtorch, MiB", "before the model", "ratio", "of the model");

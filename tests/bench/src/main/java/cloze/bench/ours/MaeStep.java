@@ -36,9 +36,14 @@ public final class MaeStep implements ClozeStep {
 
     @Override
     public float run() {
+        return run(images);
+    }
+
+    /** On other images, [B, side, side, C]. */
+    public float run(float[] batch) {
         try (Scope scope = backend.memory().scope("step")) {
             Tape tape = Tape.recording(backend, scope, SEED, step++);
-            Tensor patches = model.patches(tape, images);
+            Tensor patches = model.patches(tape, batch);
             Tensor loss = model.losses(tape, patches, model.mask(tape, noise)).getFirst();
             parameters.accumulator().reset();
             tape.backward(loss, parameters.accumulator());
