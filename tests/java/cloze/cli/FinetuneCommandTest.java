@@ -74,6 +74,7 @@ class FinetuneCommandTest {
         assertThat(few.err()).contains("pretrained-2-seed-1337, run 1 of 8: 20 images to learn from, 400 held out");
         assertThat(few.out().lines().toList()).hasSize(6);
         assertThat(few.out()).contains("begins with", "pre-training", "random weights");
+        assertThat(folder.resolve("few/few-labels.png")).exists();
         CommandLines.Ran again = cloze(List.of("finetune"), "--resume", "--json", "--run", path("few"));
         assertThat(again.exitCode()).as(again.err()).isZero();
         assertThat(again.err()).doesNotContain("run 1 of 8");

@@ -170,11 +170,14 @@ final class Finetune extends Subcommand {
             err().printf(
                             "%d of %d runs are done; --resume goes on%n",
                             results.all().size(), cells.size());
-        } else if (json) {
+            return;
+        }
+        FewLabelPlot.tryToWrite(err(), run, results);
+        if (json) {
             printJson(FinetuneReport.facts(results));
         } else {
             FinetuneReport.table(results).forEach(out()::println);
-            out().printf("%s: a folder for each run, results.jsonl%n", run);
+            out().printf("%s: a folder for each run, results.jsonl, few-labels.png%n", run);
         }
     }
 

@@ -13,8 +13,6 @@ import java.util.Map;
 
 /** What {@code cloze finetune} says at the end. */
 final class FinetuneReport {
-    private static final String ACCURACY = "val_accuracy";
-
     private FinetuneReport() {}
 
     static void draw(PrintWriter err, Path folder, List<TrainingEvent> events) throws IOException {
@@ -44,7 +42,7 @@ final class FinetuneReport {
         return String.format(
                 Locale.ROOT,
                 "held-out images: %.2f %% right, loss %.4f",
-                100 * last.metrics().getOrDefault(ACCURACY, Double.NaN),
+                100 * last.metrics().getOrDefault(TrainingView.ACCURACY, Double.NaN),
                 last.metrics().getOrDefault(TrainingView.VALIDATION, Double.NaN));
     }
 

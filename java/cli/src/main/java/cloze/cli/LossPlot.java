@@ -23,7 +23,7 @@ final class LossPlot {
     private static final Color TRAINING = new Color(0xB8C4D6);
     private static final Color SMOOTHED = new Color(0x2F5D9B);
     private static final Color VALIDATION = new Color(0xC8501E);
-    private static final Color PROBE = new Color(0x009E73);
+    private static final Color ACCURACY = new Color(0x009E73);
     private static final int MOST_POINTS = 2000;
 
     private LossPlot() {}
@@ -32,14 +32,8 @@ final class LossPlot {
     static void tryToWrite(
             PrintWriter err, Path folder, String unit, List<TrainingEvent> events, Map<String, Double> baselines)
             throws IOException {
-        try {
-            write(folder.resolve("loss.png"), folder.toString(), unit, events, baselines);
-        } catch (RuntimeException | LinkageError | InternalError e) { // Java throws one of these
-            err.printf(
-                    "loss.png is not written, for Java can not draw: install fontconfig and a font such as"
-                            + " fonts-dejavu-core (%s)%n",
-                    e.getMessage());
-        }
+        String name = "loss.png";
+        Drawing.tryTo(err, name, () -> write(folder.resolve(name), folder.toString(), unit, events, baselines));
     }
 
     /**
@@ -66,7 +60,8 @@ final class LossPlot {
         style.setChartBackgroundColor(Color.WHITE);
         double last = training(chart, events);
         evaluations(chart, "validation", TrainingView.VALIDATION, events, VALIDATION);
-        probe(chart, events);
+        accuracy(chart, "accuracy of a linear probe", TrainingView.PROBE, events);
+        accuracy(chart, "accuracy", TrainingView.ACCURACY, events);
         int shade = 0;
         for (var baseline : baselines.entrySet()) {
             level(chart, baseline.getKey(), baseline.getValue(), last, shade++);
@@ -106,8 +101,8 @@ final class LossPlot {
     }
 
     /** On an axis of its own, at the right. */
-    private static void probe(XYChart chart, List<TrainingEvent> events) {
-        XYSeries series = evaluations(chart, "accuracy of a linear probe", TrainingView.PROBE, events, PROBE);
+    private static void accuracy(XYChart chart, String name, String metric, List<TrainingEvent> events) {
+        XYSeries series = evaluations(chart, name, metric, events, ACCURACY);
         if (series != null) {
             series.setYAxisGroup(1);
             series.setMarker(SeriesMarkers.SQUARE);

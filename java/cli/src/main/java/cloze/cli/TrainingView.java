@@ -19,6 +19,9 @@ final class TrainingView implements TrainingListener, AutoCloseable {
     /** The metric of a linear probe on the way. */
     static final String PROBE = "probe_accuracy";
 
+    /** The metric of a classifier. */
+    static final String ACCURACY = "val_accuracy";
+
     private static final double LINE_EVERY = 5; // seconds
     private static final String CLEAR_LINE = "\r\033[2K";
 
