@@ -10,14 +10,10 @@ import cloze.task.FinetuneOptions;
 import cloze.task.Finetuning;
 import cloze.train.MetricsLog;
 import cloze.train.RunFolder;
-import cloze.train.StopOnExit;
-import cloze.train.Trainer;
 import cloze.train.TrainingEvent;
-import cloze.train.TrainingHooks;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -38,11 +34,7 @@ import picocli.CommandLine.Option;
             "  cloze finetune --checkpoint vit-mae-base --data photos/ --run runs/photos",
             "  cloze finetune --resume --run runs/few"
         })
-final class Finetune extends Subcommand {
-    /** What may be said anew of a run that goes on. */
-    private static final Set<String> AT_RESUME =
-            Set.of("--resume", "--run", "--device", "--threads", "--memory", "--precision", "--json", "--stacktrace");
-
+final class Finetune extends TrainingCommand {
     @Option(
             names = "--checkpoint",
             paramLabel = "DIR",
@@ -59,25 +51,14 @@ final class Finetune extends Subcommand {
                     "Folder of the run: config, weights, checkpoints, metrics, pictures (default: runs/finetuned).")
     private Path run = Path.of("runs", "finetuned");
 
-    @Option(names = "--resume", description = "Go on with the run in the folder, with its options.")
-    private boolean resume;
-
-    @Mixin
-    private final DeviceOptions device = new DeviceOptions();
-
-    @Option(
-            names = "--json",
-            description = "Print the result as JSON on standard output; progress goes to standard error.")
-    private boolean json;
-
     @Override
     public Integer call() throws IOException {
-        FinetuneOptions options = resume ? recorded() : options();
+        FinetuneOptions options = resumes() ? recorded() : options();
         FinetuneOptions.Images images = options.images();
-        try (Backend backend = device.open();
+        try (Backend backend = device().open();
                 ImageData data = ImageData.open(images.data(), Cache.folder(), images.heldOut())) {
             err().println(backend.description().replace("\n", "; "));
-            if (resume ? FewLabelRuns.isIn(run) : !perClass().isEmpty()) {
+            if (resumes() ? FewLabelRuns.isIn(run) : !perClass().isEmpty()) {
                 fewLabels(options, data, backend);
             } else {
                 single(options, data, backend);
@@ -88,9 +69,7 @@ final class Finetune extends Subcommand {
     }
 
     private FinetuneOptions recorded() throws IOException {
-        given().filter(name -> !AT_RESUME.contains(name)).findFirst().ifPresent(name -> {
-            throw wrongUsage("--resume goes on with the options of the run: leave out " + name);
-        });
+        refuseOptionsAtResume();
         return FewLabelRuns.isIn(run) ? FewLabelRuns.resume(run).plan().options() : Finetuning.options(run);
     }
 
@@ -127,8 +106,8 @@ final class Finetune extends Subcommand {
     }
 
     private void single(FinetuneOptions options, ImageData data, Backend backend) throws IOException {
-        try (RunFolder folder = resume ? RunFolder.resume(run) : RunFolder.create(run);
-                Finetuning finetuning = resume
+        try (RunFolder folder = resumes() ? RunFolder.resume(run) : RunFolder.create(run);
+                Finetuning finetuning = resumes()
                         ? Finetuning.resume(folder, data, backend)
                         : Finetuning.start(folder, options, data, backend)) {
             err().printf(
@@ -139,7 +118,7 @@ final class Finetune extends Subcommand {
             if (train(finetuning, backend)) {
                 List<TrainingEvent> events = MetricsLog.read(folder.metrics());
                 FinetuneReport.draw(err(), folder.path(), events);
-                if (json) {
+                if (json()) {
                     printJson(
                             FinetuneReport.facts(events, finetuning.unreadable().count()));
                 } else {
@@ -151,7 +130,7 @@ final class Finetune extends Subcommand {
     }
 
     private void fewLabels(FinetuneOptions options, ImageData data, Backend backend) throws IOException {
-        FewLabelRuns runs = resume
+        FewLabelRuns runs = resumes()
                 ? FewLabelRuns.resume(run)
                 : FewLabelRuns.start(run, new FewLabelRuns.Plan(options, perClass(), flags.seeds()));
         List<FewLabelResult.Cell> cells = runs.plan().cells();
@@ -173,7 +152,7 @@ final class Finetune extends Subcommand {
             return;
         }
         FewLabelPlot.tryToWrite(err(), run, results);
-        if (json) {
+        if (json()) {
             printJson(FinetuneReport.facts(results));
         } else {
             FinetuneReport.table(results).forEach(out()::println);
@@ -184,17 +163,11 @@ final class Finetune extends Subcommand {
     /** @return whether the run came to its end */
     private boolean train(Finetuning finetuning, Backend backend) throws IOException {
         finetuning.memory().require(backend);
-        try (var view = new TrainingView(err(), Terminal.isTerminal())) {
-            Trainer trainer = finetuning.trainer(TrainingHooks.NONE.withListener(view));
-            TrainingEvent.Ended ended;
-            try (var _ = StopOnExit.of(trainer)) {
-                ended = trainer.run();
-            }
-            int left = finetuning.unreadable().count();
-            if (left > 0) {
-                err().printf("%,d images could not be read and were left out%n", left);
-            }
-            return ended.reason() != TrainingEvent.Reason.STOP_REQUESTED;
+        TrainingEvent.Ended ended = train(finetuning::trainer);
+        int left = finetuning.unreadable().count();
+        if (left > 0) {
+            err().printf("%,d images could not be read and were left out%n", left);
         }
+        return ended.reason() != TrainingEvent.Reason.STOP_REQUESTED;
     }
 }

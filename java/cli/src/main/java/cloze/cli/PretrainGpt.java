@@ -7,13 +7,9 @@ import cloze.task.GptOptions;
 import cloze.task.GptPretraining;
 import cloze.train.MetricsLog;
 import cloze.train.RunFolder;
-import cloze.train.StopOnExit;
-import cloze.train.Trainer;
 import cloze.train.TrainingEvent;
-import cloze.train.TrainingHooks;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -33,11 +29,7 @@ import picocli.CommandLine.Option;
             "  cloze pretrain gpt --resume --run runs/book",
             "  cloze pretrain gpt --preset baby --data shakespeare.txt --memory 8GiB"
         })
-final class PretrainGpt extends Subcommand {
-    /** What may be said anew of a run that goes on. */
-    private static final Set<String> AT_RESUME =
-            Set.of("--resume", "--run", "--device", "--threads", "--memory", "--precision", "--json", "--stacktrace");
-
+final class PretrainGpt extends TrainingCommand {
     @Mixin
     private final GptFlags flags = new GptFlags();
 
@@ -48,30 +40,20 @@ final class PretrainGpt extends Subcommand {
                     + " (default: runs/PRESET).")
     private @Nullable Path run;
 
-    @Option(names = "--resume", description = "Go on with the run in the folder, with its options.")
-    private boolean resume;
-
-    @Mixin
-    private final DeviceOptions device = new DeviceOptions();
-
-    @Option(
-            names = "--json",
-            description = "Print the result as JSON on standard output; progress goes to standard error.")
-    private boolean json;
-
     @Override
     public Integer call() throws IOException {
         GptOptions options = options();
         Path path = run == null ? Path.of("runs", flags.preset()) : run;
-        try (Backend backend = device.open();
-                RunFolder folder = resume ? RunFolder.resume(path) : RunFolder.create(path);
-                GptPretraining training = resume
+        try (Backend backend = device().open();
+                RunFolder folder = resumes() ? RunFolder.resume(path) : RunFolder.create(path);
+                GptPretraining training = resumes()
                         ? GptPretraining.resume(folder, backend, Cache.folder(), this::progress)
                         : GptPretraining.start(folder, options, backend, Cache.folder(), this::progress)) {
             err().println(backend.description().replace("\n", "; "));
             err().println(training.data());
             training.memory().require(backend);
-            TrainingEvent.Ended ended = train(training);
+            TrainingEvent.Ended ended =
+                    train(hooks -> training.trainer(hooks.withSampling(step -> sample(training, step))));
             report(training, folder, ended);
         }
         return 0;
@@ -82,11 +64,7 @@ final class PretrainGpt extends Subcommand {
         if (flags.hasBothBudgets()) {
             throw wrongUsage("--steps and --tokens exclude each other");
         }
-        if (resume) {
-            given().filter(name -> !AT_RESUME.contains(name)).findFirst().ifPresent(name -> {
-                throw wrongUsage("--resume goes on with the options of the run: leave out " + name);
-            });
-        }
+        refuseOptionsAtResume();
         try {
             return flags.options();
         } catch (IllegalArgumentException e) {
@@ -99,16 +77,6 @@ final class PretrainGpt extends Subcommand {
             err().printf(
                             "reading the text: %s of %s %s%n",
                             Sizes.count((double) done), Sizes.count((double) total), unit);
-        }
-    }
-
-    private TrainingEvent.Ended train(GptPretraining training) throws IOException {
-        try (var view = new TrainingView(err(), Terminal.isTerminal())) {
-            TrainingHooks hooks = TrainingHooks.NONE.withListener(view).withSampling(step -> sample(training, step));
-            Trainer trainer = training.trainer(hooks);
-            try (var _ = StopOnExit.of(trainer)) {
-                return trainer.run();
-            }
         }
     }
 
@@ -125,7 +93,7 @@ final class PretrainGpt extends Subcommand {
         }
         var report = GptReport.of(training, MetricsLog.read(folder.metrics()), ended);
         LossPlot.tryToWrite(err(), folder.path(), "nats per token", report.events(), report.levels());
-        if (json) {
+        if (json()) {
             printJson(report.facts());
         } else {
             report.lines().forEach(out()::println);

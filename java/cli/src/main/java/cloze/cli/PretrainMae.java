@@ -7,17 +7,13 @@ import cloze.task.MaeOptions;
 import cloze.task.MaePretraining;
 import cloze.train.MetricsLog;
 import cloze.train.RunFolder;
-import cloze.train.StopOnExit;
-import cloze.train.Trainer;
 import cloze.train.TrainingEvent;
-import cloze.train.TrainingHooks;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -29,8 +25,8 @@ import picocli.CommandLine.Option;
         sortOptions = false,
         description =
                 "Trains a masked autoencoder (or SimMIM) on images, into a run folder, with pictures of what it fills"
-                        + " in. Ctrl-C saves a checkpoint first; --resume goes on from it, to the same bits as a run that"
-                        + " was not interrupted.",
+                    + " in. Ctrl-C saves a checkpoint first; --resume goes on from it, to the same bits as a run that"
+                    + " was not interrupted.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  build-scripts/data fashion-mnist && cloze pretrain mae",
@@ -39,11 +35,7 @@ import picocli.CommandLine.Option;
             "  cloze pretrain mae --simmim --data cifar-10 --run runs/simmim",
             "  cloze pretrain mae --resume --run runs/cifar"
         })
-final class PretrainMae extends Subcommand {
-    /** What may be said anew of a run that goes on. */
-    private static final Set<String> AT_RESUME =
-            Set.of("--resume", "--run", "--device", "--threads", "--memory", "--precision", "--json", "--stacktrace");
-
+final class PretrainMae extends TrainingCommand {
     @Mixin
     private final MaeFlags flags = new MaeFlags();
 
@@ -53,24 +45,13 @@ final class PretrainMae extends Subcommand {
             description = "Folder of the run: config, weights, checkpoints, metrics, pictures (default: runs/PRESET).")
     private @Nullable Path run;
 
-    @Option(names = "--resume", description = "Go on with the run in the folder, with its options.")
-    private boolean resume;
-
-    @Mixin
-    private final DeviceOptions device = new DeviceOptions();
-
-    @Option(
-            names = "--json",
-            description = "Print the result as JSON on standard output; progress goes to standard error.")
-    private boolean json;
-
     @Override
     public Integer call() throws IOException {
         MaeOptions options = options();
         Path path = run == null ? Path.of("runs", flags.preset()) : run;
-        try (Backend backend = device.open();
-                RunFolder folder = resume ? RunFolder.resume(path) : RunFolder.create(path);
-                MaePretraining training = resume
+        try (Backend backend = device().open();
+                RunFolder folder = resumes() ? RunFolder.resume(path) : RunFolder.create(path);
+                MaePretraining training = resumes()
                         ? MaePretraining.resume(folder, backend, Cache.folder())
                         : MaePretraining.start(folder, options, backend, Cache.folder())) {
             err().println(backend.description().replace("\n", "; "));
@@ -81,7 +62,7 @@ final class PretrainMae extends Subcommand {
                             training.model().hidden(),
                             training.model().encoder().config().patches());
             training.memory().require(backend);
-            TrainingEvent.Ended ended = train(training);
+            TrainingEvent.Ended ended = train(training::trainer);
             report(training, folder, ended);
         }
         return 0;
@@ -92,24 +73,11 @@ final class PretrainMae extends Subcommand {
         if (flags.hasBothBudgets()) {
             throw wrongUsage("--steps and --epochs exclude each other");
         }
-        if (resume) {
-            given().filter(name -> !AT_RESUME.contains(name)).findFirst().ifPresent(name -> {
-                throw wrongUsage("--resume goes on with the options of the run: leave out " + name);
-            });
-        }
+        refuseOptionsAtResume();
         try {
             return flags.options();
         } catch (IllegalArgumentException e) {
             throw wrongUsage("pretrain mae", e);
-        }
-    }
-
-    private TrainingEvent.Ended train(MaePretraining training) throws IOException {
-        try (var view = new TrainingView(err(), Terminal.isTerminal())) {
-            Trainer trainer = training.trainer(TrainingHooks.NONE.withListener(view));
-            try (var _ = StopOnExit.of(trainer)) {
-                return trainer.run();
-            }
         }
     }
 
@@ -132,7 +100,7 @@ final class PretrainMae extends Subcommand {
                 Map.of());
         HeldOutImages.Marks marks = training.heldOut().marks();
         boolean raw = !training.model().normalizes();
-        if (json) {
+        if (json()) {
             printJson(facts(events, ended, left, raw, marks));
         } else {
             out().println(last(events));

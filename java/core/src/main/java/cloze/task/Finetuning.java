@@ -1,7 +1,6 @@
 package cloze.task;
 
 import cloze.backend.Backend;
-import cloze.checkpoint.CheckpointException;
 import cloze.data.DataException;
 import cloze.image.Augmentation;
 import cloze.image.FewLabels;
@@ -28,14 +27,8 @@ import cloze.train.TrainingHooks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Fine-tunes an encoder on images with classes into a run folder, from the start or from where a run was interrupted:
@@ -50,11 +43,6 @@ import tools.jackson.databind.json.JsonMapper;
  */
 public final class Finetuning implements AutoCloseable {
     private static final String OPTIONS = "finetuning";
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .enable(SerializationFeature.INDENT_OUTPUT)
-            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .build();
-
     /** What {@code config.json} of a run says. */
     private record Description(FinetuneOptions options, VitClassifierConfig model, Normalization normalization) {}
 
@@ -124,9 +112,7 @@ public final class Finetuning implements AutoCloseable {
         VitClassifierConfig model = model(checkpoint, options, classes.size(), backend);
         Normalization normalization = VitFolder.normalization(checkpoint);
         FinetuneOptions resolved = options.resolved(drawn(data.train(), options).count());
-        Map<String, Object> json = new LinkedHashMap<>(VitClassifierFolder.json(model, classes, normalization));
-        json.put(OPTIONS, resolved);
-        Files.write(folder.config(), JSON.writeValueAsBytes(json));
+        RunConfig.write(folder.config(), VitClassifierFolder.json(model, classes, normalization), OPTIONS, resolved);
         return new Finetuning(folder, new Description(resolved, model, normalization), data, backend);
     }
 
@@ -155,22 +141,9 @@ public final class Finetuning implements AutoCloseable {
         return new Finetuning(folder, run, data, backend);
     }
 
-    private static JsonNode json(Path file) throws IOException {
-        try {
-            return JSON.readTree(Files.readAllBytes(file));
-        } catch (JacksonException e) {
-            throw new CheckpointException(file, "no config of a run: " + e.getOriginalMessage());
-        }
-    }
-
     /** The options that a run was started with. */
     public static FinetuneOptions options(Path folder) throws IOException {
-        Path file = folder.resolve("config.json");
-        try {
-            return JSON.treeToValue(json(file).required(OPTIONS), FinetuneOptions.class);
-        } catch (JacksonException e) {
-            throw new CheckpointException(file, "no config of a fine-tuning run: " + e.getOriginalMessage());
-        }
+        return RunConfig.options(folder.resolve("config.json"), OPTIONS, FinetuneOptions.class, Map.of());
     }
 
     public FinetuneOptions options() {
@@ -219,23 +192,8 @@ public final class Finetuning implements AutoCloseable {
                 backend,
                 objective(built, batches::at),
                 run.options().training(run.model()),
-                full.withExtraState(choices()),
+                full.withExtraState(ExtraState.choices(backend)),
                 folder);
-    }
-
-    /** What the backend chose by measuring, so that a run that goes on repeats it. */
-    private ExtraState choices() {
-        return new ExtraState() {
-            @Override
-            public Map<String, String> save() {
-                return backend.choices();
-            }
-
-            @Override
-            public void restore(Map<String, String> saved) {
-                backend.repeat(saved);
-            }
-        };
     }
 
     @Override

@@ -1,7 +1,6 @@
 package cloze.task;
 
 import cloze.backend.Backend;
-import cloze.checkpoint.CheckpointException;
 import cloze.data.Progress;
 import cloze.data.Tokenizer;
 import cloze.data.Tokens;
@@ -17,14 +16,8 @@ import cloze.train.RunFolder;
 import cloze.train.Trainer;
 import cloze.train.TrainingHooks;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.Map;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Pre-trains a GPT on a text into a run folder, from the start or from where a run was interrupted:
@@ -38,11 +31,6 @@ import tools.jackson.databind.json.JsonMapper;
  */
 public final class GptPretraining implements AutoCloseable {
     private static final String OPTIONS = "pretraining";
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .enable(SerializationFeature.INDENT_OUTPUT)
-            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .build();
-
     private final RunFolder folder;
     private final GptOptions options;
     private final Backend backend;
@@ -75,10 +63,9 @@ public final class GptPretraining implements AutoCloseable {
             RunFolder folder, GptOptions options, Backend backend, Path cache, Progress progress) throws IOException {
         TextData data = TextData.prepare(options.text(), cache, progress);
         data.tokenizer().save(folder.tokenizer());
-        Map<String, Object> json = new LinkedHashMap<>(
-                GptFolder.json(options.model(data.tokenizer().vocabularySize())));
-        json.put(OPTIONS, options);
-        Files.write(folder.config(), JSON.writeValueAsBytes(json));
+        Map<String, Object> model =
+                GptFolder.json(options.model(data.tokenizer().vocabularySize()));
+        RunConfig.write(folder.config(), model, OPTIONS, options);
         return new GptPretraining(folder, options, backend, data);
     }
 
@@ -93,12 +80,7 @@ public final class GptPretraining implements AutoCloseable {
 
     /** The options that a run was started with. */
     public static GptOptions options(RunFolder folder) throws IOException {
-        try {
-            return JSON.treeToValue(
-                    JSON.readTree(Files.readAllBytes(folder.config())).required(OPTIONS), GptOptions.class);
-        } catch (JacksonException e) {
-            throw new CheckpointException(folder.config(), "no config of a run: " + e.getOriginalMessage());
-        }
+        return RunConfig.options(folder.config(), OPTIONS, GptOptions.class, Map.of());
     }
 
     public GptOptions options() {
@@ -154,23 +136,8 @@ public final class GptPretraining implements AutoCloseable {
                 backend,
                 objective(built, data.train()),
                 options.training(),
-                evaluated.withExtraState(choices()),
+                evaluated.withExtraState(ExtraState.choices(backend)),
                 folder);
-    }
-
-    /** What the backend chose by measuring, so that a run that goes on repeats it. */
-    private ExtraState choices() {
-        return new ExtraState() {
-            @Override
-            public Map<String, String> save() {
-                return backend.choices();
-            }
-
-            @Override
-            public void restore(Map<String, String> saved) {
-                backend.repeat(saved);
-            }
-        };
     }
 
     @Override

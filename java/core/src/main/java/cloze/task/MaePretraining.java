@@ -1,7 +1,6 @@
 package cloze.task;
 
 import cloze.backend.Backend;
-import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.ConfigJson;
 import cloze.data.DataException;
 import cloze.image.Augmentation;
@@ -37,12 +36,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Pre-trains a masked autoencoder, or a SimMIM, on images into a run folder, from the start or from where a run was interrupted:
@@ -61,10 +54,6 @@ public final class MaePretraining implements AutoCloseable {
     private static final int EVALUATED = 512; // images
     private static final int SHOWN = 12; // images
     private static final int LEAST_SIDE = 96; // pixels of an image in a picture
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .enable(SerializationFeature.INDENT_OUTPUT)
-            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .build();
 
     private final RunFolder folder;
     private final MaeOptions options;
@@ -133,8 +122,7 @@ public final class MaePretraining implements AutoCloseable {
                     case SIMMIM -> SimMimFolder.json(resolved.simMim());
                 });
         json.put(NORMALIZATION, normalization);
-        json.put(OPTIONS, resolved);
-        Files.write(folder.config(), JSON.writeValueAsBytes(json));
+        RunConfig.write(folder.config(), json, OPTIONS, resolved);
         return new MaePretraining(folder, resolved, normalization, backend, data);
     }
 
@@ -164,29 +152,13 @@ public final class MaePretraining implements AutoCloseable {
         }
     }
 
-    private static JsonNode config(Path file, String part) throws IOException {
-        try {
-            return JSON.readTree(Files.readAllBytes(file)).required(part);
-        } catch (JacksonException e) {
-            throw new CheckpointException(file, "no config of a run: " + e.getOriginalMessage());
-        }
-    }
-
     /** The options that a run was started with. */
     public static MaeOptions options(RunFolder folder) throws IOException {
         return options(folder.config());
     }
 
     private static MaeOptions options(Path file) throws IOException {
-        try {
-            JsonNode options = config(file, OPTIONS);
-            if (options.path("watch") instanceof ObjectNode watch && !watch.has("probe")) {
-                watch.put("probe", false); // a run from before there were probes
-            }
-            return JSON.treeToValue(options, MaeOptions.class);
-        } catch (JacksonException e) {
-            throw new CheckpointException(file, "no config of a run: " + e.getOriginalMessage());
-        }
+        return RunConfig.options(file, OPTIONS, MaeOptions.class, Map.of("watch", Map.of("probe", false)));
     }
 
     /** The images that the model of a folder was trained on, if it is that of a run. */
@@ -241,7 +213,11 @@ public final class MaePretraining implements AutoCloseable {
         TrainingHooks full = hooks.evaluation() == null ? hooks.withEvaluation(this::evaluate) : hooks;
         full = full.sampling() == null ? full.withSampling(this::picture) : full;
         return new Trainer(
-                backend, objective(built, batches::at), options.training(), full.withExtraState(choices()), folder);
+                backend,
+                objective(built, batches::at),
+                options.training(),
+                full.withExtraState(ExtraState.choices(backend)),
+                folder);
     }
 
     /** Of the held-out images, {@code val_loss} and what belongs to it; {@code probe_accuracy} if it is wanted. */
@@ -277,21 +253,6 @@ public final class MaePretraining implements AutoCloseable {
             throw new UncheckedIOException(e.getMessage(), e);
         }
         return file.getFileName().toString();
-    }
-
-    /** What the backend chose by measuring, so that a run that goes on repeats it. */
-    private ExtraState choices() {
-        return new ExtraState() {
-            @Override
-            public Map<String, String> save() {
-                return backend.choices();
-            }
-
-            @Override
-            public void restore(Map<String, String> saved) {
-                backend.repeat(saved);
-            }
-        };
     }
 
     @Override

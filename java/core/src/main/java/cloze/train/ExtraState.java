@@ -1,5 +1,6 @@
 package cloze.train;
 
+import cloze.backend.Backend;
 import java.util.Map;
 
 /** State that must survive a restart besides that of the trainer: for example which kernels a backend has chosen. */
@@ -15,6 +16,21 @@ public interface ExtraState {
             // there is none
         }
     };
+
+    /** What a backend chose by measuring, so that a run that goes on repeats it. */
+    static ExtraState choices(Backend backend) {
+        return new ExtraState() {
+            @Override
+            public Map<String, String> save() {
+                return backend.choices();
+            }
+
+            @Override
+            public void restore(Map<String, String> saved) {
+                backend.repeat(saved);
+            }
+        };
+    }
 
     Map<String, String> save();
 
