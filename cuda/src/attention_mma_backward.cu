@@ -198,14 +198,13 @@ struct BackwardKeys {
         wait_copies<slots - 1>();
         __syncthreads();  // the keys and values are there
         Left<W, R, false> left(own.rows_from(row)), left_values(values.rows_from(row));
-        auto kept = [&](int r, int half) {
-            int mine = key + row_of_lane(r, half);
-            return mine < band.t && (!keep || keep[mine]);
-        };
-        bool any = false;
+        uint32_t kept = 0;  // a bit each: there is no register for where they are from
 #pragma unroll
-        for (int r = 0; r < R; r++) any = any || kept(r, 0) || kept(r, 1);
-        any = __ballot_sync(all_lanes, any) != 0;
+        for (int i = 0; i < 2 * R; i++) {
+            int mine = key + row_of_lane(i / 2, i % 2);
+            kept |= uint32_t(mine < band.t && (!keep || keep[mine])) << i;
+        }
+        bool any = __ballot_sync(all_lanes, kept != 0) != 0;
         for (int item = 0; item < items; item++) {
             int head = unit.kv * group + item / of_head, query = begin + item % of_head * queries;
             wait_copies<slots - 2>();
@@ -221,8 +220,8 @@ struct BackwardKeys {
             add_scores(s, left, query_tile);
             add_scores(g, left_values, back);
             slopes(s, g, kept_by_drop, drop.scale, reinterpret_cast<const float*>(back.p + queries * W), key, query);
+            add_weighted(dk, g, query_tile);  // before dv: ptxas then has the registers for it
             add_weighted(dv, s, back);
-            add_weighted(dk, g, query_tile);
         }
         // What a key that is not kept has summed is nothing, or not even finite.
         float factor = 1.f / (1.f - rate), of_dk[R][2], of_dv[R][2];
@@ -231,7 +230,7 @@ struct BackwardKeys {
 #pragma unroll
             for (int half = 0; half < 2; half++) {
                 of_dk[r][half] = scale, of_dv[r][half] = factor;
-                if (kept(r, half)) continue;
+                if (kept >> (2 * r + half) & 1) continue;
 #pragma unroll
                 for (int j = 0; j < W / 8; j++)
 #pragma unroll
