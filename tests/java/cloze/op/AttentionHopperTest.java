@@ -1,8 +1,10 @@
 package cloze.op;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cloze.backend.Backend;
+import cloze.backend.BackendException;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
@@ -12,6 +14,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -25,6 +28,8 @@ class AttentionHopperTest {
 
     /** Where a naive computation happens to be exact: a unit in the last place of what sums in f32 leave. */
     private static final double LEAST = 1e-5;
+
+    private static final String CHOICE = "cloze.cuda.attention";
 
     record Extents(int b, int t, Heads heads) {}
 
@@ -162,12 +167,10 @@ class AttentionHopperTest {
                     scope.tensor("keep", p.keep().shape(), DType.I32), p.keep().intValues());
             Tensor y = scope.tensor("y", p.dy().shape(), DType.BF16);
             Tensor lse = forward(backend, scope, p, qkv, keep, y);
-            assertThat(ran(device))
-                    .startsWith("attention_hopper_forward_" + p.heads().width());
+            checkThatRan(backend, "attention_hopper_forward_" + p.heads().width());
             Tensor dqkv = Bf16.tensor(backend, scope, "dqkv", earlier);
             backward(backend, scope, p, qkv, keep, y, lse, dqkv, accumulate);
-            assertThat(ran(device))
-                    .startsWith("attention_hopper_backward_keys_" + p.heads().width());
+            checkThatRan(backend, "attention_hopper_backward_keys_" + p.heads().width());
             assertThat(backend.floats(qkv))
                     .as("qkv, which no kernel may change")
                     .isEqualTo(p.qkv().floats());
@@ -175,13 +178,13 @@ class AttentionHopperTest {
         }
     }
 
-    /** On a GPU nobody tells which kernel ran; the description says which would. */
-    private static String ran(Device device) {
+    /** The stand-in tells which kernel ran; a GPU's description, which is taken. */
+    private static void checkThatRan(Backend backend, String kernel) {
         if (HostCuda.isThere()) {
-            return HostCuda.lastKernel();
+            assertThat(HostCuda.lastKernel()).startsWith(kernel);
+        } else {
+            assertThat(backend.description()).contains("attention by wgmma and TMA");
         }
-        Assumptions.assumeTrue(device.name().contains("sm_90"), "this GPU is not of compute capability 9.0");
-        return "";
     }
 
     private static Tensor forward(
@@ -231,6 +234,34 @@ class AttentionHopperTest {
         try (Backend backend = device.open(1)) {
             assertThat(backend.description())
                     .contains("attention by wgmma and TMA in bf16 for heads of 64 or 128 columns");
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("devices")
+    void the_kernels_for_every_gpu_can_be_asked_for(Device device) {
+        System.setProperty(CHOICE, "any");
+        try (Backend backend = device.open(1)) {
+            assertThat(backend.description()).contains("attention for every GPU (cloze.cuda.attention=any)");
+        } finally {
+            System.clearProperty(CHOICE);
+        }
+    }
+
+    @Test
+    void what_is_asked_for_and_can_not_be_is_an_error() {
+        Assumptions.assumeTrue(HostCuda.isThere(), "the stand-in alone is of another compute capability if asked");
+        Device device = Device.all().getLast();
+        try {
+            System.setProperty(CHOICE, "hopper");
+            assertThatThrownBy(() -> device.open(1))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessage("cloze.cuda.attention=hopper, but wgmma and TMA want compute capability 9.0, not 8.0");
+            System.setProperty(CHOICE, "fastest");
+            assertThatThrownBy(() -> device.open(1))
+                    .hasMessage("cloze.cuda.attention must be hopper or any, but it is fastest");
+        } finally {
+            System.clearProperty(CHOICE);
         }
     }
 

@@ -1,7 +1,6 @@
 package cloze.op;
 
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
-import static org.junit.platform.engine.discovery.DiscoverySelectors.selectPackage;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -9,9 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.TestExecutionResult;
-import org.junit.platform.engine.support.descriptor.ClassSource;
 import org.junit.platform.launcher.Launcher;
 import org.junit.platform.launcher.TestExecutionListener;
 import org.junit.platform.launcher.TestIdentifier;
@@ -22,10 +19,10 @@ import org.junit.platform.launcher.core.LauncherFactory;
  * Runs test classes where there is no Maven, within a time, and prints a line for each:
  *
  * <pre>
- * ContractRun SECONDS PACKAGE-OR-CLASS...
+ * ContractRun SECONDS CLASS...
  * </pre>
  *
- * <p>Exits 0 if all passed, 1 if one failed, 3 if time was up before all had run.
+ * <p>Exits 0 if all passed, 1 if one failed or has nothing to run, 3 if time was up before all had run.
  */
 public final class ContractRun {
     /** Failures of a class that are shown. */
@@ -42,30 +39,16 @@ public final class ContractRun {
     }
 
     /** Runs what the arguments name. */
-    public static void main(String[] arguments) throws InterruptedException {
+    public static void main(String[] arguments) throws InterruptedException, ClassNotFoundException {
         var run = new ContractRun(Double.parseDouble(arguments[0]));
-        List<String> classes = run.classes(Arrays.asList(arguments).subList(1, arguments.length));
+        var classes = new ArrayList<Class<?>>();
+        for (String name : Arrays.asList(arguments).subList(1, arguments.length)) {
+            classes.add(Class.forName(name));
+        }
         run.stopInTime();
         classes.forEach(run::run);
         System.out.printf("%d passed, %d failed, %d not run%n", run.passed, run.failed, run.missed);
         System.exit(run.failed > 0 ? 1 : run.missed > 0 ? 3 : 0);
-    }
-
-    private List<String> classes(List<String> names) {
-        List<DiscoverySelector> selectors = new ArrayList<>();
-        for (String name : names) {
-            boolean type = Character.isUpperCase(name.charAt(name.lastIndexOf('.') + 1));
-            selectors.add(type ? selectClass(name) : selectPackage(name));
-        }
-        var request =
-                LauncherDiscoveryRequestBuilder.request().selectors(selectors).build();
-        var plan = launcher.discover(request);
-        return plan.getRoots().stream()
-                .flatMap(root -> plan.getChildren(root).stream())
-                .flatMap(test -> test.getSource().stream())
-                .map(source -> ((ClassSource) source).getClassName())
-                .distinct()
-                .toList();
     }
 
     /** From then on contracts skip what is left of them. */
@@ -80,19 +63,22 @@ public final class ContractRun {
         });
     }
 
-    private void run(String name) {
+    private void run(Class<?> test) {
         if (System.nanoTime() >= end) {
             missed++;
-            System.out.printf("not run: %s%n", name);
+            System.out.printf("not run: %s%n", test.getName());
             return;
         }
         long began = System.nanoTime();
         var seen = new Seen();
         launcher.execute(
                 LauncherDiscoveryRequestBuilder.request()
-                        .selectors(selectClass(name))
+                        .selectors(selectClass(test))
                         .build(),
                 seen);
+        if (seen.passed + seen.skipped == 0 && seen.failures.isEmpty()) {
+            seen.failures.add("no test of it ran: none is for the devices of this run");
+        }
         passed += seen.passed;
         failed += seen.failures.size();
         missed += seen.skipped;
@@ -100,7 +86,7 @@ public final class ContractRun {
                 Locale.ROOT,
                 "%-6s %-42s %5d passed %3d failed %3d not run %7.1f s%n",
                 seen.failures.isEmpty() ? "ok" : "FAILED",
-                name,
+                test.getName(),
                 seen.passed,
                 seen.failures.size(),
                 seen.skipped,

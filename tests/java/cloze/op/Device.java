@@ -31,11 +31,11 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                 throw new AssertionError("cloze.require=%s, but there is no such backend".formatted(required));
             }
         }
-        Pattern wanted = Pattern.compile(System.getProperty(ONLY, ".*"));
-        return providers.stream()
-                .flatMap(Device::of)
-                .filter(device -> wanted.matcher(device.name()).matches())
-                .toList();
+        return providers.stream().flatMap(Device::of).filter(Device::wanted).toList();
+    }
+
+    private boolean wanted() {
+        return Pattern.matches(System.getProperty(ONLY, ".*"), name);
     }
 
     private static Set<String> required() {
@@ -73,6 +73,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                         ? Stream.of(device.cublasLt("cuBLASLt", -1), device.cublasLt("cuBLASLt without epilogues", 5))
                         : Stream.of(new Device(
                                 "cuda, cuBLASLt", options -> HostCuda.withProducts("cublasLt", null, device, options))))
+                .filter(Device::wanted)
                 .toList();
     }
 

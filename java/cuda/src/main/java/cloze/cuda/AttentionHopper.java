@@ -1,5 +1,6 @@
 package cloze.cuda;
 
+import cloze.backend.BackendException;
 import cloze.op.Attention;
 import cloze.tensor.DType;
 import cloze.tensor.Tensor;
@@ -12,9 +13,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@link Attention} on compute capability 9.0, by {@code attention_hopper.cu}: in bf16, for heads of 64 or 128 columns at
- * aligned addresses. What is not so goes to the kernels for every GPU.
+ * aligned addresses. What is not so goes to the kernels for every GPU, as all does if the system property
+ * {@code cloze.cuda.attention} is {@code any}.
  */
 final class AttentionHopper implements Attention.Forward, Attention.Backward {
+    private static final String CHOICE = "cloze.cuda.attention";
+
     /** As in {@code attention_hopper.cuh}: lines of a block, its threads, stages of its ring. */
     private static final int LINES = 128;
 
@@ -40,14 +44,35 @@ final class AttentionHopper implements Attention.Forward, Attention.Backward {
         return Map.of(64L, launcher.apply(64L), 128L, launcher.apply(128L));
     }
 
-    /** @param capability for example 90 */
+    /**
+     * Whether it is to be taken.
+     *
+     * @param capability for example 90
+     * @throws BackendException if the property is neither hopper nor any, or asks for what is not here
+     */
     static boolean isFor(int capability) {
-        return capability == 90; // the instructions of sm_90a are those of no other GPU
+        boolean can = capability == 90; // the instructions of sm_90a are those of no other GPU
+        return switch (System.getProperty(CHOICE, "")) {
+            case "" -> can;
+            case "any" -> false;
+            case "hopper" -> {
+                if (!can) {
+                    throw new BackendException("%s=hopper, but wgmma and TMA want compute capability 9.0, not %s"
+                            .formatted(CHOICE, capability / 10.0));
+                }
+                yield true;
+            }
+            case String other ->
+                throw new BackendException("%s must be hopper or any, but it is %s".formatted(CHOICE, other));
+        };
     }
 
     static String describe(int capability) {
-        return isFor(capability)
-                ? "attention by wgmma and TMA in bf16 for heads of 64 or 128 columns"
+        if (isFor(capability)) {
+            return "attention by wgmma and TMA in bf16 for heads of 64 or 128 columns";
+        }
+        return capability == 90
+                ? "attention for every GPU (%s=any)".formatted(CHOICE)
                 : "attention for every GPU (wgmma and TMA want compute capability 9.0)";
     }
 

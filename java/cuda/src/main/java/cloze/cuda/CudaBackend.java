@@ -29,6 +29,8 @@ final class CudaBackend implements Backend {
     CudaBackend(Driver driver, BackendOptions options) {
         this.driver = driver;
         products = Products.choose(driver);
+        capability = driver.capability();
+        AttentionHopper.isFor(capability); // or says why not
         images = KernelImages.open(driver);
         images.check();
         var device = new CudaMemory(driver);
@@ -38,7 +40,6 @@ final class CudaBackend implements Backend {
         cublasLt = products.library() == null
                 ? null
                 : new CublasLt(products.library().library());
-        capability = driver.capability();
         kernels = new CudaKernels(driver, images, queue, precision, cublasLt, capability);
         memory = new Pool(device, options.memory());
     }
