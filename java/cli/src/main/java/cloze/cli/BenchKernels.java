@@ -55,6 +55,7 @@ final class BenchKernels extends Subcommand {
             var bench = new KernelBench(backend, ceilings, seconds);
             for (Subject subject : subjects) {
                 bench.run(subject, report::kernel);
+                report.save(); // what has been measured outlives what comes
             }
             return report.end(this);
         }

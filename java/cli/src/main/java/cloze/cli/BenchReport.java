@@ -140,11 +140,8 @@ final class BenchReport {
         }
     }
 
-    /** Writes the file and the JSON that were asked for. @return the exit code, 1 if a measurement failed */
-    int end(Subcommand command) throws IOException {
-        for (String left : peers.left()) {
-            say("beside, and not measured here: " + left);
-        }
+    /** Writes the file that was asked for. */
+    void save() throws IOException {
         Path file = options.out();
         if (file != null) {
             JsonMapper mapper = JsonMapper.builder()
@@ -152,6 +149,14 @@ final class BenchReport {
                     .build();
             Files.write(file, mapper.writeValueAsBytes(facts));
         }
+    }
+
+    /** Writes the file and the JSON that were asked for. @return the exit code, 1 if a measurement failed */
+    int end(Subcommand command) throws IOException {
+        for (String left : peers.left()) {
+            say("beside, and not measured here: " + left);
+        }
+        save();
         if (options.json()) {
             command.printJson(facts);
         }

@@ -54,6 +54,7 @@ final class BenchSteps extends Subcommand {
             var bench = new StepBench(backend, ceilings, seconds);
             for (StepCase step : steps) {
                 report.step(bench.run(step));
+                report.save(); // what has been measured outlives what comes
             }
             return report.end(this);
         }
