@@ -13,6 +13,8 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.opentest4j.TestAbortedException;
 
 /** One way to run kernels: a backend, and on the CPU one of the instruction sets that this machine has. */
 public record Device(String name, Function<BackendOptions, Backend> opener) {
@@ -98,7 +100,9 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
         return open(BackendOptions.DEFAULT.withThreads(threads));
     }
 
+    /** @throws TestAbortedException if the rest is to be skipped, see {@link OpContract#STOP} */
     public Backend open(BackendOptions options) {
+        Assumptions.assumeFalse(Boolean.getBoolean(OpContract.STOP));
         return opener.apply(options);
     }
 
