@@ -8,7 +8,9 @@ import com.drew.imaging.ImageProcessingException;
 import com.drew.metadata.Directory;
 import com.drew.metadata.exif.ExifDirectoryBase;
 import com.drew.metadata.exif.ExifIFD0Directory;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
+import java.awt.image.DataBuffer;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -16,7 +18,9 @@ import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.Set;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageReadParam;
 import javax.imageio.ImageReader;
+import javax.imageio.ImageTypeSpecifier;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
@@ -27,6 +31,9 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
  */
 public final class ImageIoCodec implements ImageCodec {
     private static final Set<String> ENDINGS = Set.of("jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "gif", "bmp");
+
+    private static final ImageTypeSpecifier RGB = ImageTypeSpecifier.createInterleaved(
+            ColorSpace.getInstance(ColorSpace.CS_sRGB), new int[] {0, 1, 2}, DataBuffer.TYPE_BYTE, false, false);
 
     @Override
     public boolean reads(String name) {
@@ -65,11 +72,24 @@ public final class ImageIoCodec implements ImageCodec {
                     String size = "%d x %d".formatted(reader.getWidth(0), reader.getHeight(0));
                     throw new DataException(name, "header", "at most %d pixels".formatted(LARGEST), size);
                 }
-                return reader.read(0);
+                return reader.read(0, inOrder(reader));
             } finally {
                 reader.dispose();
             }
         }
+    }
+
+    /**
+     * Has JPEG's red before blue, as {@link Picture} has them, where the reader would turn them about: neither it nor we
+     * then copy one sample after the other.
+     */
+    private static ImageReadParam inOrder(ImageReader reader) throws IOException {
+        ImageReadParam param = reader.getDefaultReadParam();
+        boolean jpeg = reader.getFormatName().equalsIgnoreCase("jpeg"); // that of BMP mistakes blue for red
+        if (jpeg && reader.getImageTypes(0).next().getBufferedImageType() == BufferedImage.TYPE_3BYTE_BGR) {
+            param.setDestination(RGB.createBufferedImage(reader.getWidth(0), reader.getHeight(0)));
+        }
+        return param;
     }
 
     private static String start(byte[] encoded) {

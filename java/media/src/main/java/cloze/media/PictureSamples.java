@@ -6,33 +6,53 @@ import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBuffer;
 import java.awt.image.DataBufferByte;
+import java.awt.image.PixelInterleavedSampleModel;
 import java.awt.image.Raster;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /** The samples of an image that ImageIO has read. */
 final class PictureSamples {
+    private static final int[] IN_ORDER = {0, 1, 2};
+    private static final int[] TURNED = {2, 1, 0};
+
     private PictureSamples() {}
 
     static Picture of(BufferedImage image) {
-        if (image.getType() == BufferedImage.TYPE_3BYTE_BGR) {
-            return bgr(image);
+        byte[] stored = stored(image);
+        if (stored != null) {
+            return new Picture(image.getHeight(), image.getWidth(), 3, stored);
         }
         boolean grey = image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_GRAY;
         return grey && image.getColorModel().getTransparency() == Transparency.OPAQUE ? grey(image) : rgb(image);
     }
 
-    private static Picture bgr(BufferedImage image) {
-        byte[] from = ((DataBufferByte) image.getRaster().getDataBuffer()).getData();
-        int pixels = image.getHeight() * image.getWidth();
-        byte[] to = new byte[3 * pixels];
-        if (from.length != to.length) {
-            return rgb(image); // a part of a larger one
+    /** The samples, red, green and blue, where they lie like that or the other way about; else null. */
+    private static byte @Nullable [] stored(BufferedImage image) {
+        if (!(image.getRaster().getDataBuffer() instanceof DataBufferByte buffer)
+                || !(image.getSampleModel() instanceof PixelInterleavedSampleModel model)
+                || !image.getColorModel().getColorSpace().isCS_sRGB()) {
+            return null;
         }
+        byte[] from = buffer.getData();
+        int[] bands = model.getBandOffsets();
+        if (from.length != 3 * image.getHeight() * image.getWidth() || buffer.getNumBanks() != 1) {
+            return null; // a part of a larger one, or not three samples a pixel
+        }
+        if (Arrays.equals(bands, IN_ORDER)) {
+            return from;
+        }
+        return Arrays.equals(bands, TURNED) ? turned(from) : null;
+    }
+
+    private static byte[] turned(byte[] from) {
+        byte[] to = new byte[from.length];
         for (int i = 0; i < to.length; i += 3) {
             to[i] = from[i + 2];
             to[i + 1] = from[i + 1];
             to[i + 2] = from[i];
         }
-        return new Picture(image.getHeight(), image.getWidth(), 3, to);
+        return to;
     }
 
     /** The samples as they are stored: Java's grey is linear, and its conversion would make them lighter. */
