@@ -21,7 +21,7 @@ using namespace parts;
 constexpr int64_t k_block = 384;
 static_assert(k_block <= gathered_depth);
 constexpr int64_t row_block = 192;          // 288 KB of A in the second
-constexpr int64_t column_block = 384;       // 576 KB of B in the second, where B is the one packed by tasks
+constexpr int64_t column_block = 512;       // 768 KB of B in the second, where B is the one packed by tasks
 constexpr int64_t shared_floats = 4 << 20;  // at most 16 MiB packed for all: then the next stretch of k
 
 struct Plan {
@@ -82,10 +82,11 @@ struct Plan {
     }
 
     // Shared layout: [block of k][panel][k][width]. A task owns some panels for all k, so that their sums have one
-    // order.
+    // order; many, since where they lie side by side in memory one would read a line of each row.
     void pack_shared(int64_t k_begin, int64_t k_end) const {
         int64_t width = share_b ? tile_columns : tile_rows, size = share_b ? p.m : p.n;
-        int64_t group = width * std::clamp<int64_t>(65536 / ((k_end - k_begin + 1) * width), 1, 16);
+        int64_t team = serial ? 1 : threads();
+        int64_t group = width * std::clamp<int64_t>(ceil_div(size, width * (team > 1 ? 2 * team : 1)), 1, 16);
         each(ceil_div(size, group), [&](int64_t task) {
             int64_t at = task * group, count = std::min(group, size - at), k = k_begin;
             do {
