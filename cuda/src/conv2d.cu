@@ -5,7 +5,8 @@
 // x [b, h, w, c], weight [m, p, q, c / groups], bias [m], y [b, down, across, m]: products with matrices of windows
 // that are never there, see native/src/conv2d.cpp. y = windows(x) weight^T; dx, for the pixels of each rest by the
 // stride, = windows(dy) times the part of the weight that reaches them; dweight = dy^T windows(x), its sum over all
-// windows in parts whose number is the shape's. blockIdx.y is the group, with the rest or the part.
+// windows in parts whose number is the shape's. blockIdx.y is the group, with the rest or the part. _bias: y += bias,
+// where cuDNN has made the product.
 
 using namespace cloze;
 
@@ -150,6 +151,14 @@ CLOZE_KERNEL(conv2d_forward, const real* x, const real* weight, const float* bia
     };
     gemm<Product>(v.rows(), v.group_m, v.depth, v.windows<true>(x, group, 0),
                   Rows<real>{weight + first * v.depth, v.depth}, aligned(bias, y), finish);
+}
+
+CLOZE_KERNEL(conv2d_forward_bias, const real*, const real*, const float* bias, real* y, int64_t b, int64_t h, int64_t w,
+             int64_t c, int64_t m, int64_t p, int64_t q, int64_t stride, int64_t padding, int64_t dilation,
+             int64_t groups) {
+    Convolution v{b, h, w, c, m, p, q, stride, padding, dilation, groups};
+    each(v.rows() * m, aligned(bias, y) && m % pack == 0,
+         [&](int64_t i, auto step) { step.store(y + i, step.load(y + i) + step.load(bias + i % m)); });
 }
 
 CLOZE_KERNEL(conv2d_backward, const real*, const real* weight, const real* dy, real* dx, float*, float*, int64_t b,

@@ -2,6 +2,7 @@ package cloze.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cloze.op.HostCuda;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -24,6 +25,25 @@ final class DoctorTest {
                         "cuda on host, compute capability 8.0, 8.0 GiB",
                         "products by own kernels (cloze.cuda.products=own)")
                 .contains("cache", "missing");
+    }
+
+    @Test
+    void says_why_a_library_is_not_taken() {
+        System.setProperty("cloze.cuda.cudnn", HostCuda.cublasLt().toString());
+        String before = System.setProperty("cloze.cuda.convolutions", "");
+        try {
+            CommandLines.Ran ran = CommandLines.run("doctor");
+            assertThat(ran.exitCode()).isZero();
+            assertThat(ran.out())
+                    .contains(
+                            "convolutions by own kernels (" + HostCuda.cublasLt() + " is not taken: its functions must"
+                                    + " have the version libcudnn.so.9,"
+                                    + " which JCudnn was linked against,"
+                                    + " but they have none)");
+        } finally {
+            System.setProperty("cloze.cuda.convolutions", before == null ? "" : before);
+            System.clearProperty("cloze.cuda.cudnn");
+        }
     }
 
     @Test

@@ -43,7 +43,7 @@ final class ModulePathTest {
         var command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--illegal-native-access=deny",
-                "--enable-native-access=cloze.cpu,cloze.cuda,jcuda",
+                "--enable-native-access=cloze.cpu,cloze.cuda,jcuda,jcudnn",
                 "-p",
                 path,
                 "-m",

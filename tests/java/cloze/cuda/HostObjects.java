@@ -73,9 +73,11 @@ final class HostObjects {
         return sources;
     }
 
-    /** The name of an op's sources. */
+    /** The name of an op's sources, which are there beside cuDNN too. */
     static String op(String test) {
-        return test.replace("Test", "").replaceAll("(?<=[a-z])(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
+        return test.replaceAll("(Cudnn)?Test$", "")
+                .replaceAll("(?<=[a-z])(?=[A-Z])", "_")
+                .toLowerCase(Locale.ROOT);
     }
 
     private Path object(String source) throws IOException, InterruptedException {

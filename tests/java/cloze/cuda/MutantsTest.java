@@ -29,7 +29,7 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
  */
 class MutantsTest {
     /** Two orders of the threads: what one of them hides, the other shows. */
-    private static final String DEVICES = "cuda on host, seed [13]";
+    private static final String DEVICES = "cuda on host, (seed [13]|cuDNN)";
 
     private static final Path MUTANTS =
             Path.of("").toAbsolutePath().resolveSibling("cuda").resolve("mutants/mutants.txt");

@@ -71,7 +71,7 @@ class GpuCheckTest {
             assertThat(TESTS.resolve(line.getFirst().replace('.', '/') + ".java"))
                     .exists();
             for (String word : line.subList(1, line.size())) {
-                assertThat(word).matches("hopper|cublasLt|card|small|-D[a-zA-Z.]+=[a-z]+");
+                assertThat(word).matches("hopper|cublasLt|cudnn|card|small|-D[a-zA-Z.]+=[a-z]+");
             }
         }
         assertThat(contracts()).doesNotHaveDuplicates();

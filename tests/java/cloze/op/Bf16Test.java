@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * the last place, 2^-9 of the largest value: results may be off by twice that, gradients, which read stored results, by
  * three times. Norms have one more rounding, of the residual sum, and magnify it by its size over its spread; products
  * by cuBLASLt have one or two, since it takes a bias of the result's type, and activations that it has not read what it
- * has stored.
+ * has stored; and a bias is added to what cuDNN has stored.
  */
 class Bf16Test {
     private static final double HALF_UNIT = 0x1p-9;
@@ -69,13 +69,19 @@ class Bf16Test {
         List<Device> devices = Device.all().stream()
                 .filter(device -> device.name().startsWith("cuda"))
                 .toList();
-        var products = new ArrayList<>(devices);
-        products.addAll(Device.cublasLt());
         return CONTRACTS.stream()
                 .flatMap(contract -> contract.all().stream()
                         .filter(c -> fits(contract, c))
-                        .flatMap(c -> (contract instanceof MatMulTest ? products : devices)
-                                .stream().map(device -> Arguments.of(contract, c, device))));
+                        .flatMap(c -> Stream.concat(devices.stream(), libraries(contract))
+                                .map(device -> Arguments.of(contract, c, device))));
+    }
+
+    private static Stream<Device> libraries(OpContract contract) {
+        return switch (contract) {
+            case MatMulTest _ -> Device.cublasLt().stream();
+            case Conv2dTest _ -> Device.cudnn().stream();
+            default -> Stream.empty();
+        };
     }
 
     /** Vectors are told by their rank; and bf16 does not hold a spread of 1 around a mean of 1000. */
@@ -95,7 +101,7 @@ class Bf16Test {
         Run rounded = run(contract, c, device, DType.BF16);
         boolean more = contract instanceof LayerNormTest
                 || contract instanceof RmsNormTest
-                || device.name().contains("cuBLASLt");
+                || device.name().matches(".*cu(BLASLt|DNN).*");
         String what = "%s %s".formatted(contract.getClass().getSimpleName(), c);
         double scale = 0; // of statistics too: a mean is as exact as what it is of
         for (int i = 0; i < exact.results().size(); i++) {

@@ -61,7 +61,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
             return HostCuda.SEEDS.stream()
                     .map(seed -> new Device("cuda on host, seed " + seed, options -> {
                         HostCuda.order(seed);
-                        return provider.open(options);
+                        return HostCuda.open(provider, options);
                     }));
         }
         return Stream.of(new Device(provider.name(), provider::open));
@@ -75,6 +75,24 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                         ? Stream.of(device.cublasLt("cuBLASLt", -1), device.cublasLt("cuBLASLt without epilogues", 5))
                         : Stream.of(new Device(
                                 "cuda, cuBLASLt", options -> HostCuda.withProducts("cublasLt", null, device, options))))
+                .filter(Device::wanted)
+                .toList();
+    }
+
+    /** CUDA with convolutions by cuDNN. */
+    static List<Device> cudnn() {
+        return all().stream()
+                .filter(device -> device.name().startsWith("cuda"))
+                .limit(1)
+                .map(device -> HostCuda.isThere()
+                        ? new Device("cuda on host, cuDNN", options -> {
+                            HostCuda.algorithms(-1);
+                            HostCuda.workspace(4);
+                            return HostCuda.withConvolutions(
+                                    "cudnn", HostCuda.cudnn().toString(), device, options);
+                        })
+                        : new Device(
+                                "cuda, cuDNN", options -> HostCuda.withConvolutions("cudnn", null, device, options)))
                 .filter(Device::wanted)
                 .toList();
     }

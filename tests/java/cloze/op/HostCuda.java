@@ -2,6 +2,7 @@ package cloze.op;
 
 import cloze.backend.Backend;
 import cloze.backend.BackendOptions;
+import cloze.backend.BackendProvider;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -48,17 +49,44 @@ public final class HostCuda {
         call(cublasLt().toString(), "cloze_host_epilogues", mask);
     }
 
+    /** The stand-in for cuDNN, which lies beside that for the driver. */
+    public static Path cudnn() {
+        return cublasLt().resolveSibling("libcudnn.so.9");
+    }
+
+    /** Which algorithms it has, a bit each by its number. */
+    static void algorithms(int mask) {
+        call(cudnn().toString(), "cloze_host_algorithms", mask);
+    }
+
+    /** What each of them needs beside its tensors. */
+    static void workspace(int kibibytes) {
+        call(cudnn().toString(), "cloze_host_workspace", kibibytes);
+    }
+
+    /** Makes the next convolution answer so. */
+    static void failConvolution(int status) {
+        call(cudnn().toString(), "cloze_host_status", status);
+    }
+
+    /** How many convolutions cuDNN has been asked for. */
+    static long convolutions() {
+        return count(cudnn().toString(), "cloze_host_convolutions");
+    }
+
     /** How many graphs have been launched. */
     public static long graphLaunches() {
-        String driver = System.getProperty("cloze.cuda.driver");
+        return count(System.getProperty("cloze.cuda.driver"), "cloze_host_graph_launches");
+    }
+
+    private static long count(String library, String function) {
         MethodHandle count = Linker.nativeLinker()
                 .downcallHandle(
-                        library(driver).find("cloze_host_graph_launches").orElseThrow(),
-                        FunctionDescriptor.of(ValueLayout.JAVA_LONG));
+                        library(library).find(function).orElseThrow(), FunctionDescriptor.of(ValueLayout.JAVA_LONG));
         try {
             return (long) count.invokeExact();
         } catch (Throwable e) {
-            throw new IllegalStateException("cloze_host_graph_launches", e);
+            throw new IllegalStateException(function, e);
         }
     }
 
@@ -78,15 +106,32 @@ public final class HostCuda {
     }
 
     public static Backend withProducts(String by, @Nullable String library, Device device, BackendOptions options) {
-        String before = System.setProperty("cloze.cuda.products", by);
+        return with("cloze.cuda.products", by, "cloze.cuda.cublasLt", library, device, options);
+    }
+
+    static Backend withConvolutions(String by, @Nullable String library, Device device, BackendOptions options) {
+        return with("cloze.cuda.convolutions", by, "cloze.cuda.cudnn", library, device, options);
+    }
+
+    /** By own kernels if nothing else is asked for: a library that a test has loaded is known to the loader from then on. */
+    static Backend open(BackendProvider provider, BackendOptions options) {
+        String asked = System.getProperty("cloze.cuda.convolutions", "");
+        String library = System.getProperty("cloze.cuda.cudnn");
+        var device = new Device(provider.name(), provider::open);
+        return withConvolutions(asked.isEmpty() ? "own" : asked, library, device, options);
+    }
+
+    private static Backend with(
+            String choice, String by, String place, @Nullable String library, Device device, BackendOptions options) {
+        String before = System.setProperty(choice, by);
         if (library != null) {
-            System.setProperty("cloze.cuda.cublasLt", library);
+            System.setProperty(place, library);
         }
         try {
             return device.open(options);
         } finally {
-            System.clearProperty("cloze.cuda.cublasLt");
-            System.setProperty("cloze.cuda.products", before == null ? "" : before);
+            System.clearProperty(place);
+            System.setProperty(choice, before == null ? "" : before);
         }
     }
 

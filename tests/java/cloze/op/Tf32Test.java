@@ -34,8 +34,10 @@ class Tf32Test {
         return Stream.concat(
                 Stream.concat(Device.all().stream(), Device.cublasLt().stream())
                         .flatMap(device -> cases(new MatMulTest(), device)),
-                Stream.of(new Conv2dTest(), new LstmTest())
-                        .flatMap(contract -> Device.all().stream().flatMap(device -> cases(contract, device))));
+                Stream.concat(
+                        Stream.concat(Device.all().stream(), Device.cudnn().stream())
+                                .flatMap(device -> cases(new Conv2dTest(), device)),
+                        Device.all().stream().flatMap(device -> cases(new LstmTest(), device))));
     }
 
     private static Stream<Arguments> cases(OpContract contract, Device device) {

@@ -3,6 +3,7 @@
 module cloze.cuda {
     requires transitive cloze.core;
     requires jcuda;
+    requires jcudnn;
     requires org.slf4j;
     requires static org.jspecify;
 

@@ -1,8 +1,9 @@
 package cloze.cuda;
 
 import static cloze.cuda.Stage.chunks;
-import static cloze.cuda.Stage.columns;
 import static cloze.cuda.Stage.elements;
+
+import java.util.List;
 
 /**
  * The sizes of a convolution as {@code conv2d.cu} reckons them, and the launches that follow from them.
@@ -44,17 +45,45 @@ record Convolution(long images, long windows, long m, long groups, long depth) {
         });
     }
 
+    /** What of y is no product. */
+    static Launches.Plan bias() {
+        return plan(new Stage("_bias", s -> Stage.elements(of(s).rows() * of(s).m)));
+    }
+
     static Launches.Plan backward() {
-        return Launches.first(Convolution::input)
-                .then("weight", s -> {
+        return withWeights(Launches.first(Convolution::input));
+    }
+
+    /** ... but for the gradient of x. */
+    static Launches.Plan weights() {
+        return withWeights(plan());
+    }
+
+    /** The gradient of the bias alone. */
+    static Launches.Plan columns() {
+        return withColumns(plan()).scratch(Convolution::columnBytes);
+    }
+
+    private static Launches.Plan plan(Stage... stages) {
+        return new Launches.Plan(List.of(stages), null, false);
+    }
+
+    private static Launches.Plan withWeights(Launches.Plan plan) {
+        Launches.Plan weights = plan.then("weight", s -> {
                     Convolution v = of(s);
                     return Stage.tiles(v.m / v.groups, v.depth, v.groups * v.parts());
                 })
-                .then("weight_sum", s -> Stage.elements(of(s).m * of(s).depth))
-                .then("columns", columns(s -> of(s).rows(), "m"))
-                .then("reduce", elements("m"))
-                .scratch(s ->
-                        Float.BYTES * Math.max(of(s).parts() * of(s).m * of(s).depth, chunks(of(s).rows()) * of(s).m));
+                .then("weight_sum", s -> Stage.elements(of(s).m * of(s).depth));
+        return withColumns(weights)
+                .scratch(s -> Math.max(Float.BYTES * of(s).parts() * of(s).m * of(s).depth, columnBytes(s)));
+    }
+
+    private static Launches.Plan withColumns(Launches.Plan plan) {
+        return plan.then("columns", Stage.columns(s -> of(s).rows(), "m")).then("reduce", elements("m"));
+    }
+
+    private static long columnBytes(Sizes s) {
+        return Float.BYTES * chunks(of(s).rows()) * of(s).m;
     }
 
     /** A product for each rest that pixels have by the stride, as large as the first one's. */

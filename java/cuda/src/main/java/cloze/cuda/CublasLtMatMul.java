@@ -97,7 +97,7 @@ final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
         if (!library.has(call)) {
             return false;
         }
-        queue.library(call, stream -> library.run(call, stream));
+        queue.library(call, stream -> library.run(call, stream.address()));
         return true;
     }
 

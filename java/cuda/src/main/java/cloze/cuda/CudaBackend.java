@@ -24,11 +24,14 @@ final class CudaBackend implements Backend {
     private final Precision precision;
     private final Products products;
     private final @Nullable CublasLt cublasLt;
+    private final Convolutions convolutions;
+    private final @Nullable Cudnn cudnn;
     private final int capability;
 
     CudaBackend(Driver driver, BackendOptions options) {
         this.driver = driver;
         products = Products.choose(driver);
+        convolutions = Convolutions.choose();
         capability = driver.capability();
         AttentionHopper.isFor(capability); // or says why not
         images = KernelImages.open(driver);
@@ -40,7 +43,8 @@ final class CudaBackend implements Backend {
         cublasLt = products.library() == null
                 ? null
                 : new CublasLt(products.library().library());
-        kernels = new CudaKernels(driver, images, queue, precision, cublasLt, capability);
+        cudnn = convolutions.library() == null ? null : new Cudnn();
+        kernels = new CudaKernels(driver, images, queue, precision, cublasLt, cudnn, capability);
         memory = new Pool(device, options.memory());
     }
 
@@ -60,12 +64,13 @@ final class CudaBackend implements Backend {
 
     @Override
     public String description() {
-        return "cuda: %s, %s, %s, %s, %s, %s"
+        return "cuda: %s, %s, %s, %s, %s, %s, %s"
                 .formatted(
                         driver,
                         precision,
                         images.describe(),
                         products.describe(cublasLt),
+                        convolutions.describe(cudnn),
                         AttentionHopper.describe(capability),
                         graphs() ? "graphs" : "no graphs (%s=off)".formatted(GRAPHS));
     }
@@ -176,6 +181,9 @@ final class CudaBackend implements Backend {
     private void free() {
         if (cublasLt != null) {
             cublasLt.close();
+        }
+        if (cudnn != null) {
+            cudnn.close();
         }
         transfers.close();
         queue.close();

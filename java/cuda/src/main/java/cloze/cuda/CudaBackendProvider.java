@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Offers the GPUs that the CUDA driver knows, the first unless another is asked for. The system property {@code cloze.cuda.driver} names another driver
  * library, {@code cloze.cuda.kernels} a module to take instead of the kernels in the jar, {@code cloze.cuda.products} who makes
- * products, see {@link Products}, {@code cloze.cuda.attention} who makes attention, see {@link AttentionHopper}, {@code cloze.cuda.graphs} whether training is launched as graphs, on or off.
+ * products, see {@link Products}, {@code cloze.cuda.convolutions} who makes convolutions, see {@link Convolutions}, {@code
+ * cloze.cuda.attention} who makes attention, see {@link AttentionHopper}, {@code cloze.cuda.graphs} whether training is launched as graphs, on or off.
  */
 public final class CudaBackendProvider implements BackendProvider {
     /** For {@link java.util.ServiceLoader}. */
@@ -27,6 +28,7 @@ public final class CudaBackendProvider implements BackendProvider {
             Driver driver = Driver.load(0);
             KernelImages.open(driver).check();
             Products.choose(driver);
+            Convolutions.choose();
             return null;
         } catch (BackendException e) {
             return e.getMessage();

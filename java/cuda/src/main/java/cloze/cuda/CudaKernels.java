@@ -6,6 +6,7 @@ import cloze.backend.MissingKernelException;
 import cloze.backend.Precision;
 import cloze.nn.Parameters;
 import cloze.op.Attention;
+import cloze.op.Conv2d;
 import cloze.op.Gelu;
 import cloze.op.MatMul;
 import cloze.tensor.Tensor;
@@ -45,10 +46,12 @@ final class CudaKernels extends ClassValue<Object> {
     private final CudaQueue queue;
     private final Precision precision;
     private final @Nullable CublasLt cublasLt;
+    private final @Nullable Cudnn cudnn;
     private final int capability;
 
     /**
      * @param cublasLt makes products, or null for own kernels
+     * @param cudnn makes convolutions, or null for own kernels
      * @param capability of the device, for example 90
      */
     CudaKernels(
@@ -57,12 +60,14 @@ final class CudaKernels extends ClassValue<Object> {
             CudaQueue queue,
             Precision precision,
             @Nullable CublasLt cublasLt,
+            @Nullable Cudnn cudnn,
             int capability) {
         this.driver = driver;
         this.images = images;
         this.queue = queue;
         this.precision = precision;
         this.cublasLt = cublasLt;
+        this.cudnn = cudnn;
         this.capability = capability;
     }
 
@@ -70,6 +75,9 @@ final class CudaKernels extends ClassValue<Object> {
     protected Object computeValue(Class<?> kernel) {
         if (cublasLt != null && (kernel == MatMul.Forward.class || kernel == MatMul.Backward.class)) {
             return products(cublasLt);
+        }
+        if (cudnn != null && (kernel == Conv2d.Forward.class || kernel == Conv2d.Backward.class)) {
+            return convolutions(cudnn);
         }
         if (kernel == Attention.Forward.class || kernel == Attention.Backward.class) {
             AttentionMma any =
@@ -117,6 +125,16 @@ final class CudaKernels extends ClassValue<Object> {
                 launcher(Parameters.Narrow.class),
                 launcher(Gradients.Add.class));
         return new CublasLtMatMul(driver, queue, library, precision == Precision.TF32, own);
+    }
+
+    private CudnnConvolution convolutions(Cudnn library) {
+        var own = new CudnnConvolution.Own(
+                launcher(Conv2d.Forward.class),
+                launcher(Conv2d.Forward.class, Convolution.bias()),
+                launcher(Conv2d.Backward.class),
+                launcher(Conv2d.Backward.class, Convolution.weights().ofProduct()),
+                launcher(Conv2d.Backward.class, Convolution.columns()));
+        return new CudnnConvolution(driver, queue, library, precision == Precision.TF32, own);
     }
 
     private Launcher hopper(Class<?> kernel, Launches.Plan plan) {

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.function.LongConsumer;
+import java.util.function.Consumer;
 import jcuda.CudaException;
 import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
@@ -118,9 +118,9 @@ final class CudaQueue implements AutoCloseable {
      * Calls a library that asks a stream for kernels of its own.
      *
      * @param key equal if the call asks for the same: what is computed, and all addresses
-     * @param call is given the stream's address; may be called again
+     * @param call is given the stream; may be called again
      */
-    void library(Object key, LongConsumer call) {
+    void library(Object key, Consumer<CudaStream> call) {
         add(new Work.Library(key, call));
     }
 

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,7 +37,7 @@ record LibrarySearch(List<String> names, Path root, Map<String, String> environm
 
     /** @throws BackendException if it can not be loaded */
     static Found at(String property, String file) {
-        Found found = Files.exists(Path.of(file)) ? open(file, property) : null;
+        Found found = Files.exists(Path.of(file)) ? open(file, property, _ -> true) : null;
         if (found == null) {
             throw new BackendException("%s=%s, but there is no library that can be loaded".formatted(property, file));
         }
@@ -45,12 +46,22 @@ record LibrarySearch(List<String> names, Path root, Map<String, String> environm
 
     @Nullable
     Found find() {
+        return find(_ -> true);
+    }
+
+    /**
+     * The first of those that fit. They are judged before they are loaded, since what is loaded stays.
+     *
+     * @param fits is asked with a name for the loader, or a path
+     */
+    @Nullable
+    Found find(Predicate<String> fits) {
         List<Path> cuda = folders(root.resolve("usr/local"), "cuda*/lib64");
         List<Path> python = pythonFolders();
         for (String name : names) {
-            Found found = open(name, "by its name");
-            found = found != null ? found : in(cuda, name, "a folder of CUDA");
-            found = found != null ? found : in(python, name, "a Python package");
+            Found found = open(name, "by its name", fits);
+            found = found != null ? found : in(cuda, name, "a folder of CUDA", fits);
+            found = found != null ? found : in(python, name, "a Python package", fits);
             if (found != null) {
                 return found;
             }
@@ -64,10 +75,10 @@ record LibrarySearch(List<String> names, Path root, Map<String, String> environm
                 .formatted(String.join(" or ", names), root.resolve("usr/local/cuda*/lib64"));
     }
 
-    private static @Nullable Found in(List<Path> folders, String name, String place) {
+    private static @Nullable Found in(List<Path> folders, String name, String place, Predicate<String> fits) {
         for (Path folder : folders) {
             Path file = folder.resolve(name);
-            Found found = Files.exists(file) ? open(file.toString(), place) : null;
+            Found found = Files.exists(file) ? open(file.toString(), place, fits) : null;
             if (found != null) {
                 return found;
             }
@@ -75,9 +86,9 @@ record LibrarySearch(List<String> names, Path root, Map<String, String> environm
         return null;
     }
 
-    private static @Nullable Found open(String name, String place) {
+    private static @Nullable Found open(String name, String place, Predicate<String> fits) {
         try {
-            return new Found(NativeLibrary.open(name), place);
+            return !fits.test(name) ? null : new Found(NativeLibrary.open(name), place);
         } catch (IllegalArgumentException _) {
             return null; // not there, or for another machine
         }

@@ -1,7 +1,7 @@
 package cloze.cuda;
 
 import cloze.backend.BackendException;
-import java.util.function.LongConsumer;
+import java.util.function.Consumer;
 import jcuda.driver.JCudaDriver;
 
 /** What a stream is asked for, and may be asked for again. */
@@ -92,7 +92,7 @@ sealed interface Work {
      *
      * @param key equal if the call would ask for the same
      */
-    record Library(Object key, LongConsumer call) implements Work {
+    record Library(Object key, Consumer<CudaStream> call) implements Work {
         @Override
         public boolean repeats(Work other) {
             return other instanceof Library library && key.equals(library.key);
@@ -100,7 +100,7 @@ sealed interface Work {
 
         @Override
         public void enqueue(CudaQueue queue, CudaStream stream) {
-            call.accept(stream.address());
+            call.accept(stream);
         }
 
         @Override
