@@ -38,7 +38,8 @@ final class FewLabelPlot {
                 .theme(Styler.ChartTheme.XChart)
                 .build();
         CategoryStyler style = chart.getStyler();
-        style.setLegendPosition(Styler.LegendPosition.InsideNW);
+        style.setLegendPosition(Styler.LegendPosition.OutsideS);
+        style.setLegendLayout(Styler.LegendLayout.Horizontal);
         style.setPlotGridLinesColor(new Color(0xE4E4E4));
         style.setPlotGridVerticalLinesVisible(false);
         style.setChartBackgroundColor(Color.WHITE);

@@ -25,8 +25,8 @@ import picocli.CommandLine.Option;
         sortOptions = false,
         description =
                 "Trains a masked autoencoder (or SimMIM) on images, into a run folder, with pictures of what it fills"
-                    + " in. Ctrl-C saves a checkpoint first; --resume goes on from it, to the same bits as a run that"
-                    + " was not interrupted.",
+                        + " in. Ctrl-C saves a checkpoint first; --resume goes on from it, to the same bits as a run"
+                        + " that was not interrupted.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  build-scripts/data fashion-mnist && cloze pretrain mae",
