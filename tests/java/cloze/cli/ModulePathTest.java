@@ -40,7 +40,10 @@ final class ModulePathTest {
         String path = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
                 .filter(entry -> !ONLY_FOR_TESTS.matcher(entry).find())
                 .collect(Collectors.joining(File.pathSeparator));
+        // A shell that ran the tests in the background had them ignore control-C, which processes inherit.
         var command = new ArrayList<>(List.of(
+                "env",
+                "--default-signal=INT",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--illegal-native-access=deny",
                 "--enable-native-access=cloze.cpu,cloze.cuda,jcuda,jcudnn",
@@ -84,13 +87,17 @@ final class ModulePathTest {
     void control_c_saves_a_checkpoint_and_exits_with_130() throws IOException, InterruptedException {
         Path folder = temporary.resolve("run");
         Process process = start("pretrain", "gpt", "--run", folder.toString(), "--steps", "100000", "--context", "16");
-        while (process.isAlive() && !output().contains("step 1 of")) {
-            Thread.sleep(20);
+        try {
+            while (process.isAlive() && !output().contains("step 1 of")) {
+                Thread.sleep(20);
+            }
+            new ProcessBuilder("kill", "-INT", String.valueOf(process.pid()))
+                    .start()
+                    .waitFor();
+            assertThat(process.waitFor()).isEqualTo(130);
+        } finally {
+            process.destroyForcibly();
         }
-        new ProcessBuilder("kill", "-INT", String.valueOf(process.pid()))
-                .start()
-                .waitFor();
-        assertThat(process.waitFor()).isEqualTo(130);
         assertThat(output()).contains("saved", "--resume goes on from here");
         assertThat(folder.resolve("model.safetensors")).isNotEmptyFile();
     }
