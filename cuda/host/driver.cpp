@@ -8,6 +8,7 @@
 #include "driver.h"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <string_view>
 
 #include "tensor_map.h"
 
@@ -46,6 +48,7 @@ constexpr int devices = 2;
 std::mutex lock;
 Device device[devices] = {{0}, {1}};
 std::map<Pointer, Allocation> allocations;
+std::map<void*, size_t> pinned;  // memory of the host
 thread_local Device* context = nullptr;
 std::atomic<size_t> memory{size_t{8} << 30};
 std::atomic<int> capability{[] {
@@ -59,19 +62,62 @@ int most_shared() {
 }
 
 // Each image once. The file has a name of its own, since dlopen takes a library of the same name for the same library.
-void* open(const std::string& image) {
-    static std::map<std::string, void*> libraries;
+void* open(std::string_view image) {
+    static std::map<std::string, void*, std::less<>> libraries;
     std::lock_guard<std::mutex> guard(lock);
-    void*& library = libraries[image];
-    if (library) return library;
+    auto known = libraries.find(image);
+    if (known != libraries.end()) return known->second;
     char name[] = "/tmp/cloze-kernels-XXXXXX";
     int file = mkstemp(name);
     if (file < 0) return std::perror(name), nullptr;
+    void* library = nullptr;
     if (write(file, image.data(), image.size()) == ssize_t(image.size())) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (!library) std::fprintf(stderr, "%s\n", dlerror());
     close(file);
     unlink(name);
+    if (library) libraries.emplace(image, library);
     return library;
+}
+
+constexpr size_t large = 1 << 20, part = 2 << 20, page = 4096;
+
+// A file of NaN.
+int not_numbers() {
+    static const int file = [] {
+        std::string text(part, '\xff');
+        int made = memfd_create("cloze-nan", 0);
+        if (made < 0 || write(made, text.data(), part) != ssize_t(part)) std::perror("memfd_create"), std::abort();
+        return made;
+    }();
+    return file;
+}
+
+// A large block lies between pages that nobody may touch.
+size_t with_borders(size_t bytes) {
+    return page + (bytes + page - 1) / page * page + page;
+}
+
+// Full of NaN, as a device's memory holds what was there before. Large blocks are views of one file, whose pages are
+// copied where something is written: few are of 16 MiB for small tensors, or of a workspace of 32 MiB.
+void* take(size_t bytes) {
+    void* block = nullptr;
+    if (bytes < large) return posix_memalign(&block, 256, bytes) ? nullptr : std::memset(block, 0xff, bytes);
+    void* all = mmap(nullptr, with_borders(bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) return nullptr;
+    block = static_cast<char*>(all) + page;
+    for (size_t at = 0; at < bytes; at += part) {
+        void* view = mmap(static_cast<char*>(block) + at, std::min(part, bytes - at), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, not_numbers(), 0);
+        if (view == MAP_FAILED) return munmap(all, with_borders(bytes)), nullptr;
+    }
+    return block;
+}
+
+void give_back(void* block, size_t bytes) {
+    if (bytes < large)
+        std::free(block);
+    else
+        munmap(static_cast<char*>(block) - page, with_borders(bytes));
 }
 
 }  // namespace
@@ -157,14 +203,12 @@ int cuCtxSynchronize() {
     return context ? drain() : int(invalid_context);
 }
 
-// New memory holds NaN, as a device's holds what was there before.
 int cuMemAlloc_v2(Pointer* p, size_t bytes) {
     if (!context) return invalid_context;
     if (!bytes) return invalid_value;
     std::lock_guard<std::mutex> guard(lock);
-    void* block = nullptr;
-    if (context->used + bytes > memory || posix_memalign(&block, 256, bytes)) return out_of_memory;
-    std::memset(block, 0xff, bytes);
+    void* block = context->used + bytes > memory ? nullptr : take(bytes);
+    if (!block) return out_of_memory;
     context->used += bytes;
     allocations[*p = Pointer(block)] = {bytes, context};
     return success;
@@ -175,17 +219,26 @@ int cuMemFree_v2(Pointer p) {
     std::lock_guard<std::mutex> guard(lock);
     auto found = allocations.find(p);
     if (found == allocations.end()) return invalid_value;
-    found->second.device->used -= found->second.bytes;
+    size_t bytes = found->second.bytes;
+    found->second.device->used -= bytes;
     allocations.erase(found);
-    std::free(reinterpret_cast<void*>(p));
+    give_back(reinterpret_cast<void*>(p), bytes);
     return result;
 }
 int cuMemAllocHost_v2(void** p, size_t bytes) {
-    return posix_memalign(p, 4096, bytes) ? out_of_memory : success;
+    if (!bytes) return invalid_value;
+    std::lock_guard<std::mutex> guard(lock);
+    if (!(*p = take(bytes))) return out_of_memory;
+    return pinned[*p] = bytes, success;
 }
 int cuMemFreeHost(void* p) {
     int result = drain();
-    return std::free(p), result;
+    std::lock_guard<std::mutex> guard(lock);
+    auto found = pinned.find(p);
+    if (found == pinned.end()) return invalid_value;
+    size_t bytes = found->second;
+    pinned.erase(found);
+    return give_back(p, bytes), result;
 }
 
 int cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, void* stream) {
@@ -223,7 +276,7 @@ int cuModuleLoadData(void** module, const void* image) {
     };
     if (std::memcmp(bytes, "\177ELF", 4) || field(18, uint16_t{}) != 62) return invalid_image;
     size_t size = field(40, uint64_t{}) + size_t{field(58, uint16_t{})} * field(60, uint16_t{});
-    void* library = open(std::string(reinterpret_cast<const char*>(bytes), size));
+    void* library = open({reinterpret_cast<const char*>(bytes), size});
     if (!library) return invalid_image;
     return *module = new Module{library, {}}, success;
 }
