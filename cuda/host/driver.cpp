@@ -205,6 +205,7 @@ int cuCtxSynchronize() {
 
 int cuMemAlloc_v2(Pointer* p, size_t bytes) {
     if (!context) return invalid_context;
+    if (int fault = broken()) return fault;
     if (!bytes) return invalid_value;
     std::lock_guard<std::mutex> guard(lock);
     void* block = context->used + bytes > memory ? nullptr : take(bytes);
@@ -213,7 +214,7 @@ int cuMemAlloc_v2(Pointer* p, size_t bytes) {
     allocations[*p = Pointer(block)] = {bytes, context};
     return success;
 }
-// Waits for all work, as a driver does.
+// Waits for all work, as a driver does. Memory of a broken context goes too, so that tests that follow have it.
 int cuMemFree_v2(Pointer p) {
     int result = drain();
     std::lock_guard<std::mutex> guard(lock);

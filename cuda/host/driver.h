@@ -67,6 +67,9 @@ bool inside(Pointer p, size_t bytes);
 int enqueue(void* stream, std::function<int()> work);
 int enqueue(void* stream, const Launch& launch);
 
+// What a kernel has broken the context with, or success.
+int broken();
+
 // Waits for all streams.
 int drain();
 

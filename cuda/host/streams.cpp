@@ -1,7 +1,7 @@
 // Streams, events and graphs of the stand-in driver. What a stream is asked for waits in its queue until somebody waits
 // for it, or runs at once: a seed decides anew each time, so that a missing wait, or memory of the host that is used
-// again too early, shows. A fault of a kernel is told by the next wait, as of a GPU; there it would be told for ever
-// after.
+// again too early, shows. A fault of a kernel is told by the next call and by all that follow, and nothing is run any
+// more, as on a GPU, until cloze_host_fail() makes the context a new one.
 
 #include <time.h>
 
@@ -68,13 +68,8 @@ void drain(Stream* stream, uint64_t upto) {
         auto work = std::move(stream->queue.front());
         stream->queue.pop_front();
         stream->done++;
-        int result = work();
-        if (result && !fault) fault = result;
+        if (!fault) fault = work();
     }
-}
-
-int told() {
-    return std::exchange(fault, int(success));
 }
 
 Stream* of(void* stream) {
@@ -82,6 +77,7 @@ Stream* of(void* stream) {
 }
 
 int push(Stream* to, std::function<int()> work) {
+    if (fault) return fault;
     to->queue.push_back(std::move(work));
     to->asked++;
     if (coin()) drain(to, to->asked);
@@ -156,11 +152,16 @@ int enqueue(void* stream, const Launch& launch) {
     return add(to, std::move(node));
 }
 
+int broken() {
+    std::lock_guard<std::recursive_mutex> guard(lock);
+    return fault;
+}
+
 int drain() {
     std::lock_guard<std::recursive_mutex> guard(lock);
     for (Stream* stream : streams) drain(stream, stream->asked);
     drain(&legacy, legacy.asked);
-    return told();
+    return fault;
 }
 
 }  // namespace cloze::host
@@ -179,13 +180,13 @@ int cuStreamDestroy_v2(void* stream) {
     std::lock_guard<std::recursive_mutex> guard(lock);
     drain(of(stream), of(stream)->asked);
     streams.erase(of(stream));
-    return delete of(stream), told();
+    return delete of(stream), fault;
 }
 int cuStreamSynchronize(void* stream) {
     std::lock_guard<std::recursive_mutex> guard(lock);
     if (of(stream)->capture) return capture_unsupported;
     drain(of(stream), of(stream)->asked);
-    return told();
+    return fault;
 }
 
 int cuEventCreate(void** event, unsigned) {
@@ -217,13 +218,13 @@ int cuEventQuery(void* event) {
     auto of = static_cast<Event*>(event);
     if (!of->stream || !streams.count(of->stream)) return success;
     if (of->stream->done < of->at && coin()) drain(of->stream, of->at);
-    return of->stream->done < of->at ? int(not_ready) : told();
+    return of->stream->done < of->at ? int(not_ready) : fault;
 }
 int cuEventSynchronize(void* event) {
     std::lock_guard<std::recursive_mutex> guard(lock);
     auto of = static_cast<Event*>(event);
     if (of->stream && streams.count(of->stream)) drain(of->stream, of->at);
-    return told();
+    return fault;
 }
 int cuEventElapsedTime(float* milliseconds, void* begin, void* end) {
     auto &a = static_cast<Event*>(begin)->time, &b = static_cast<Event*>(end)->time;
@@ -320,9 +321,11 @@ uint64_t cloze_host_graph_launches() {
 void cloze_host_idle(int on) {
     idle = on;
 }
-// The kernel that runs as the count-th from now fails.
+// The kernel that runs as the count-th from now fails, none for 0. What failed before is forgotten.
 void cloze_host_fail(int count) {
+    std::lock_guard<std::recursive_mutex> guard(lock);
     failing = count;
+    fault = success;
 }
 int cloze_host_enqueue(void* stream, const std::function<int()>* work) {
     return enqueue(stream, *work);

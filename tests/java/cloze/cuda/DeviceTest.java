@@ -58,8 +58,12 @@ class DeviceTest {
 
     @Test
     void a_kernel_that_fails_is_told_with_what_was_launched() {
-        try (Backend backend = open("cuda");
-                Scope scope = backend.memory().scope("test")) {
+        String message = "waiting for the device on cuda:0 (cuda on host): CUDA_ERROR_LAUNCH_FAILED; 2 kernels "
+                + "were launched since it last answered, {gradients_add=2}; the last of them: "
+                + "gradients_add(x = x [4, 75] f32, y = y [4, 75] f32, n = 300); "
+                + "gradients_add(x = y [4, 75] f32, y = x [4, 75] f32, n = 300)";
+        Backend backend = open("cuda");
+        try (Scope scope = backend.memory().scope("test")) {
             Tensor x = scope.tensor("x", new Shape(4, 75), DType.F32);
             Tensor y = scope.tensor("y", new Shape(4, 75), DType.F32);
             backend.zero(x);
@@ -71,12 +75,49 @@ class DeviceTest {
             backend.kernel(Gradients.Add.class).call(y, x, 300);
             assertThatThrownBy(backend::synchronize)
                     .isInstanceOf(BackendException.class)
-                    .hasMessage("waiting for the device on cuda:0 (cuda on host): CUDA_ERROR_LAUNCH_FAILED; 2 kernels "
-                            + "were launched since it last answered, {gradients_add=2}; the last of them: "
-                            + "gradients_add(x = x [4, 75] f32, y = y [4, 75] f32, n = 300); "
-                            + "gradients_add(x = y [4, 75] f32, y = x [4, 75] f32, n = 300)");
-            backend.synchronize();
+                    .hasMessage(message);
         }
+        assertThatThrownBy(backend::close)
+                .isInstanceOf(BackendException.class)
+                .hasMessage(message)
+                .satisfies(e -> assertThat(e.getSuppressed())
+                        .extracting(Throwable::getMessage)
+                        .containsExactly("CUDA_ERROR_LAUNCH_FAILED"));
+    }
+
+    @Test
+    void a_backend_whose_context_is_broken_frees_all_the_same() {
+        HostCuda.memory(120 * MEBI);
+        Backend backend = open("cuda");
+        try (Scope scope = backend.memory().scope("test")) {
+            Tensor x = mebibytes(scope, "x", 40);
+            backend.set(mebibytes(scope, "y", 30), new float[30 * MEBI / 4]);
+            HostCuda.fail(1);
+            backend.kernel(Gradients.Add.class).call(x, x, 300);
+        }
+        assertThatThrownBy(backend::close).hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
+        HostCuda.fail(0);
+        try (Backend other = open("cuda");
+                Scope scope = other.memory().scope("test")) {
+            float[] ones = new float[80 * MEBI / 4];
+            Arrays.fill(ones, 1);
+            assertThat(other.floats(other.set(mebibytes(scope, "x", 80), ones))).isEqualTo(ones);
+        }
+    }
+
+    @Test
+    void a_backend_can_be_closed_twice() {
+        Backend backend = open("cuda");
+        backend.close();
+        backend.close();
+        HostCuda.fail(1);
+        Backend broken = open("cuda");
+        try (Scope scope = broken.memory().scope("test")) {
+            Tensor x = scope.tensor("x", new Shape(300), DType.F32);
+            broken.kernel(Gradients.Add.class).call(x, x, 300);
+        }
+        assertThatThrownBy(broken::close).hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
+        broken.close();
     }
 
     @Test

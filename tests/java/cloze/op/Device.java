@@ -60,6 +60,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
         if (provider instanceof CudaBackendProvider && HostCuda.isThere()) {
             return HostCuda.SEEDS.stream()
                     .map(seed -> new Device("cuda on host, seed " + seed, options -> {
+                        HostCuda.fail(0); // what failed before must not fail this one
                         HostCuda.order(seed);
                         return HostCuda.open(provider, options);
                     }));

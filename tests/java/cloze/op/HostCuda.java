@@ -100,7 +100,10 @@ public final class HostCuda {
         call(System.getProperty("cloze.cuda.driver"), "cloze_host_idle", on ? 1 : 0);
     }
 
-    /** Makes the kernel fail that runs as the {@code count}-th from now. */
+    /**
+     * Makes the kernel fail that runs as the {@code count}-th from now, none for 0. What failed before is forgotten, which
+     * else is the answer to all that follows, as of a GPU.
+     */
     public static void fail(int count) {
         call(System.getProperty("cloze.cuda.driver"), "cloze_host_fail", count);
     }

@@ -186,13 +186,27 @@ public final class Pool implements AutoCloseable {
         return "%.1f MiB".formatted(bytes / 1048576.0);
     }
 
-    /** @throws IllegalStateException naming the scopes that are still open; the memory is given back all the same */
+    /**
+     * Gives all memory back, also where the device fails to take some.
+     *
+     * @throws IllegalStateException naming the scopes that are still open
+     */
     @Override
     public void close() {
         String leaked = report();
-        mapped.forEach(device::unmap);
+        RuntimeException failure = null;
+        for (var block : mapped.entrySet()) {
+            try {
+                device.unmap(block.getKey(), block.getValue());
+            } catch (RuntimeException e) {
+                failure = failure == null ? e : failure; // a device that is lost says the same of each
+            }
+        }
         mapped.clear();
         free.clear();
+        if (failure != null) {
+            throw failure;
+        }
         if (!leaked.isEmpty()) {
             throw new IllegalStateException("closed with open scopes: " + leaked);
         }

@@ -241,14 +241,16 @@ final class CublasLt implements AutoCloseable {
 
     @Override
     public void close() {
-        plans.values().stream().flatMap(Optional::stream).forEach(plan -> {
-            destroy("cublasLtMatmulDescDestroy", plan.operation);
-            destroy("cublasLtMatrixLayoutDestroy", plan.a);
-            destroy("cublasLtMatrixLayoutDestroy", plan.b);
-            destroy("cublasLtMatrixLayoutDestroy", plan.d);
-        });
+        var parts = new Teardown();
+        plans.values().stream()
+                .flatMap(Optional::stream)
+                .forEach(plan -> parts.free(() -> destroy("cublasLtMatmulDescDestroy", plan.operation))
+                        .free(() -> destroy("cublasLtMatrixLayoutDestroy", plan.a))
+                        .free(() -> destroy("cublasLtMatrixLayoutDestroy", plan.b))
+                        .free(() -> destroy("cublasLtMatrixLayoutDestroy", plan.d)));
         plans.clear();
-        call("cublasLtDestroy", "context", handle);
-        arena.close();
+        parts.free(() -> call("cublasLtDestroy", "context", handle))
+                .free(arena::close)
+                .end();
     }
 }

@@ -27,6 +27,7 @@ final class CudaBackend implements Backend {
     private final Convolutions convolutions;
     private final @Nullable Cudnn cudnn;
     private final int capability;
+    private boolean closed;
 
     CudaBackend(Driver driver, BackendOptions options) {
         this.driver = driver;
@@ -170,24 +171,28 @@ final class CudaBackend implements Backend {
 
     @Override
     public void close() {
-        driver.enter();
-        try {
-            queue.synchronize();
-        } finally {
+        synchronized (queue) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            driver.enter();
             free();
         }
     }
 
     private void free() {
+        var parts = new Teardown().free(queue::synchronize);
         if (cublasLt != null) {
-            cublasLt.close();
+            parts.free(cublasLt::close);
         }
         if (cudnn != null) {
-            cudnn.close();
+            parts.free(cudnn::close);
         }
-        transfers.close();
-        queue.close();
-        images.close();
-        memory.close();
+        parts.free(transfers::close)
+                .free(queue::close)
+                .free(images::close)
+                .free(memory::close)
+                .end();
     }
 }

@@ -187,14 +187,14 @@ final class CudaQueue implements AutoCloseable {
                 "%s on %s: %s%s".formatted(what, driver.device(), error, before.isEmpty() ? "" : "; " + before));
     }
 
+    /** When all is done that was asked for. */
     @Override
     public void close() {
-        synchronize();
-        repetitions.values().forEach(Repetition::forget);
+        var parts = new Teardown();
+        repetitions.values().forEach(repetition -> parts.free(repetition::forget));
         if (scratch != 0) {
-            memory.unmap(scratch, scratchBytes);
+            parts.free(() -> memory.unmap(scratch, scratchBytes));
         }
-        stream.close();
-        arena.close();
+        parts.free(stream::close).free(arena::close).end();
     }
 }

@@ -123,9 +123,11 @@ final class Graph implements AutoCloseable {
 
     @Override
     public void close() {
-        JCudaDriver.cuGraphExecDestroy(executable);
-        JCudaDriver.cuGraphDestroy(graph);
-        arena.close();
+        new Teardown()
+                .free(() -> JCudaDriver.cuGraphExecDestroy(executable))
+                .free(() -> JCudaDriver.cuGraphDestroy(graph))
+                .free(arena::close)
+                .end();
     }
 
     @Override

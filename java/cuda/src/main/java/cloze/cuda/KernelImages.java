@@ -126,8 +126,10 @@ final class KernelImages implements AutoCloseable {
 
     @Override
     public void close() {
-        modules.values().forEach(JCudaDriver::cuModuleUnload);
+        var parts = new Teardown();
+        modules.values().forEach(module -> parts.free(() -> JCudaDriver.cuModuleUnload(module)));
         modules.clear();
+        parts.end();
     }
 
     /** Where the kernels are from, what they were compiled for, and what of it the driver took. */

@@ -234,11 +234,13 @@ final class Repetition implements Backend.Repeated {
 
     /** Forgets the graphs. */
     void forget() {
-        segments.forEach(s -> {
+        var graphs = new Teardown();
+        for (Segment s : segments) {
             if (s.graph != null) {
-                s.graph.close();
+                graphs.free(s.graph::close);
             }
-        });
+        }
         segments.clear();
+        graphs.end();
     }
 }

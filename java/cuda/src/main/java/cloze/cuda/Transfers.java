@@ -41,8 +41,10 @@ final class Transfers implements AutoCloseable {
         }
 
         void close() {
-            JCudaDriver.cuEventDestroy(done);
-            JCudaDriver.cuMemFreeHost(pointer);
+            new Teardown()
+                    .free(() -> JCudaDriver.cuEventDestroy(done))
+                    .free(() -> JCudaDriver.cuMemFreeHost(pointer))
+                    .end();
         }
     }
 
@@ -152,16 +154,17 @@ final class Transfers implements AutoCloseable {
 
     @Override
     public void close() {
-        uploads.close();
+        var parts = new Teardown().free(uploads::close);
         for (Buffer buffer : buffers) {
-            memory.unmap(buffer.device, BYTES);
-            JCudaDriver.cuEventDestroy(buffer.copied);
-            buffer.host.close();
+            parts.free(() -> memory.unmap(buffer.device, BYTES))
+                    .free(() -> JCudaDriver.cuEventDestroy(buffer.copied))
+                    .free(buffer.host::close);
         }
         for (Pinned pinned : downloads) {
             if (pinned != null) {
-                pinned.close();
+                parts.free(pinned::close);
             }
         }
+        parts.end();
     }
 }
