@@ -70,14 +70,22 @@ final class DriverFunctions {
             }
             NativeLibrary.preload(file); // what JCuda needs by the name libcuda.so.1 is then there
         }
+        NativeLibrary functions;
         try {
-            NativeLibrary functions = NativeLibrary.open(library);
-            JCudaDriver.setExceptionsEnabled(true);
-            return functions;
-        } catch (IllegalArgumentException | UnsatisfiedLinkError e) {
+            functions = NativeLibrary.open(library);
+        } catch (IllegalArgumentException e) {
             throw new BackendException(
                     "the NVIDIA driver is not installed: %s can not be loaded".formatted(library), e);
         }
+        try {
+            JCudaNatives.load(() -> JCudaDriver.setExceptionsEnabled(true));
+        } catch (LinkageError e) {
+            throw new BackendException(
+                    "JCuda can not call the NVIDIA driver, its native half does not load: %s; that is in a jar of jcuda-natives on the class path, or in a folder that -Djava.library.path names"
+                            .formatted(JCudaNatives.reason(e)),
+                    e);
+        }
+        return functions;
     }
 
     int setContext(long context) {
@@ -128,7 +136,7 @@ final class DriverFunctions {
         return setNode;
     }
 
-    /** Number of GPUs. */
+    /** How many GPUs there are. */
     static int devices() {
         var count = new int[1];
         JCudaDriver.cuDeviceGetCount(count);
@@ -146,6 +154,11 @@ final class DriverFunctions {
         var device = new CUdevice();
         JCudaDriver.cuDeviceGet(device, ordinal);
         return device;
+    }
+
+    /** For example 13. */
+    static int cudaVersion() {
+        return version() / 1000;
     }
 
     /** Of CUDA that the driver knows, as its 1000-fold: 13000 for 13.0. */
