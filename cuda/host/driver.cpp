@@ -50,6 +50,7 @@ Device device[devices] = {{0}, {1}};
 std::map<Pointer, Allocation> allocations;
 std::map<void*, size_t> pinned;  // memory of the host
 thread_local Device* context = nullptr;
+std::map<std::string, int> answers;  // of functions, see cloze_host_answer()
 std::atomic<size_t> memory{size_t{8} << 30};
 std::atomic<int> capability{[] {
     const char* text = std::getenv("CLOZE_CUDA_CAPABILITY");
@@ -59,6 +60,13 @@ std::atomic<int> capability{[] {
 // That a block may ask for.
 int most_shared() {
     return (capability == 90 ? 227 : 163) << 10;
+}
+
+// What a test wants a function to answer, else success.
+int answer(const std::string& function) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto found = answers.find(function);
+    return found == answers.end() ? int(success) : found->second;
 }
 
 // Each image once. The file has a name of its own, since dlopen takes a library of the same name for the same library.
@@ -143,7 +151,7 @@ int cuDriverGetVersion(int* version) {
     return *version = 13000, success;
 }
 int cuDeviceGetCount(int* count) {
-    return *count = devices, success;
+    return *count = devices, answer("cuDeviceGetCount");
 }
 int cuDeviceGet(int* to, int ordinal) {
     return *to = ordinal, ordinal >= 0 && ordinal < devices ? success : invalid_device;
@@ -188,7 +196,7 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
 }
 
 int cuDevicePrimaryCtxRetain(void** to, int ordinal) {
-    return *to = &device[ordinal], success;
+    return *to = &device[ordinal], answer("cuDevicePrimaryCtxRetain of " + std::to_string(ordinal));
 }
 int cuDevicePrimaryCtxRelease_v2(int) {
     return success;
@@ -289,6 +297,8 @@ int cuModuleUnload(void* module) {
 }
 int cuModuleGetFunction(void** function, void* module, const char* name) {
     auto& from = *static_cast<Module*>(module);
+    if (int fault = answer("cuModuleGetFunction")) return fault;
+    if (int fault = broken()) return fault;
     std::lock_guard<std::mutex> guard(lock);
     auto& place = from.functions[name];
     if (!place) {
@@ -385,6 +395,11 @@ void cloze_host_capability(int to) {
 // Bytes of each device from now on, 8 GiB for 0.
 void cloze_host_memory(int bytes) {
     memory = bytes ? size_t(bytes) : size_t{8} << 30;
+}
+// A function answers so from now on: cuDeviceGetCount, cuModuleGetFunction, or cuDevicePrimaryCtxRetain of 0.
+void cloze_host_answer(const char* function, int result) {
+    std::lock_guard<std::mutex> guard(lock);
+    answers[function] = result;
 }
 bool cloze_host_inside(Pointer p, size_t bytes) {
     return inside(p, bytes);

@@ -47,6 +47,34 @@ final class DoctorTest {
     }
 
     @Test
+    void says_what_to_do_about_a_library_that_is_broken() {
+        System.setProperty("cloze.cuda.cublasLt", HostCuda.cudnn().toString());
+        String before = System.setProperty("cloze.cuda.products", "");
+        try {
+            CommandLines.Ran ran = CommandLines.run("doctor");
+            assertThat(ran.exitCode()).isZero();
+            assertThat(ran.out().replaceAll("\\s+", " "))
+                    .contains("unusable: cuBLASLt " + HostCuda.cudnn() + " does not work: " + HostCuda.cudnn()
+                            + " has no cublasLtCreate; -Dcloze.cuda.products=own leaves it aside");
+        } finally {
+            System.setProperty("cloze.cuda.products", before == null ? "" : before);
+            System.clearProperty("cloze.cuda.cublasLt");
+        }
+    }
+
+    @Test
+    void says_what_a_driver_answers_that_does_not_work() {
+        HostCuda.answer("cuDeviceGetCount", 999);
+        try {
+            CommandLines.Ran ran = CommandLines.run("doctor");
+            assertThat(ran.exitCode()).isZero();
+            assertThat(ran.out()).contains("unusable: the NVIDIA driver answers CUDA_ERROR_UNKNOWN");
+        } finally {
+            HostCuda.answer("cuDeviceGetCount", 0);
+        }
+    }
+
+    @Test
     void prints_the_same_as_json() {
         CommandLines.Ran ran = CommandLines.run("doctor", "--json");
         assertThat(ran.exitCode()).isZero();

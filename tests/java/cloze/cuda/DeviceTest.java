@@ -8,6 +8,7 @@ import cloze.backend.Backend;
 import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
+import cloze.backend.MissingKernelException;
 import cloze.op.Gelu;
 import cloze.op.HostCuda;
 import cloze.tensor.DType;
@@ -28,6 +29,7 @@ class DeviceTest {
     void restore() {
         HostCuda.memory(0);
         HostCuda.fail(0);
+        HostCuda.answer("cuModuleGetFunction", 0);
     }
 
     private static Backend open(String device) {
@@ -83,6 +85,23 @@ class DeviceTest {
                 .satisfies(e -> assertThat(e.getSuppressed())
                         .extracting(Throwable::getMessage)
                         .containsExactly("CUDA_ERROR_LAUNCH_FAILED"));
+    }
+
+    @Test
+    void a_kernel_that_does_not_load_is_told_from_one_that_there_is_not() {
+        try (Backend backend = open("cuda")) {
+            HostCuda.answer("cuModuleGetFunction", 2);
+            assertThatThrownBy(() -> backend.kernel(Gelu.Forward.class))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessage("kernel gelu_forward can not be loaded on cuda:0 (cuda on host): "
+                            + "CUDA_ERROR_OUT_OF_MEMORY");
+            HostCuda.answer("cuModuleGetFunction", 500);
+            assertThatThrownBy(() -> backend.kernel(Gelu.Forward.class))
+                    .isInstanceOf(MissingKernelException.class)
+                    .hasMessageStartingWith("cuda: no kernel gelu_forward in ");
+            HostCuda.answer("cuModuleGetFunction", 0);
+            assertThat(backend.kernel(Gelu.Forward.class)).isNotNull();
+        }
     }
 
     @Test

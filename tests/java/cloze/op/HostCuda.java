@@ -165,6 +165,21 @@ public final class HostCuda {
         }
     }
 
+    /** Has a function of the driver answer so from now on, see {@code driver.cpp}. */
+    public static void answer(String function, int result) {
+        MethodHandle set = Linker.nativeLinker()
+                .downcallHandle(
+                        library(System.getProperty("cloze.cuda.driver"))
+                                .find("cloze_host_answer")
+                                .orElseThrow(),
+                        FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+        try (Arena arena = Arena.ofConfined()) {
+            set.invokeExact(arena.allocateFrom(function), result);
+        } catch (Throwable e) {
+            throw new IllegalStateException("cloze_host_answer", e);
+        }
+    }
+
     private static void call(String library, String function, int number) {
         MethodHandle set = Linker.nativeLinker()
                 .downcallHandle(

@@ -1,6 +1,7 @@
 package cloze.cli;
 
 import cloze.backend.Backend;
+import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.BackendProvider;
 import cloze.backend.Backends;
@@ -12,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What was found on this machine.
@@ -66,24 +68,32 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
         var devices = new LinkedHashMap<String, Object>();
         for (BackendProvider provider : Backends.all()) {
             String reason = provider.unavailable();
+            if (reason == null) {
+                reason = describe(provider, devices);
+            }
             if (reason != null) {
                 devices.put(provider.name(), "unusable: " + reason);
                 missing.add("device %s: %s".formatted(provider.name(), reason));
-                continue;
-            }
-            try (Backend backend = provider.open(BackendOptions.DEFAULT)) {
-                devices.put(
-                        provider.name(), String.join("; ", backend.description().split("\n")));
-                provider.devices().forEach(line -> {
-                    String[] parts = line.split(" ", 2);
-                    devices.put(parts[0], parts[1]);
-                });
             }
         }
         if (devices.isEmpty()) {
             missing.add("no device at all: cloze-cpu is not on the module path");
         }
         return devices;
+    }
+
+    /** @return why it does not open, or null if it does */
+    private static @Nullable String describe(BackendProvider provider, Map<String, Object> devices) {
+        try (Backend backend = provider.open(BackendOptions.DEFAULT)) {
+            devices.put(provider.name(), String.join("; ", backend.description().split("\n")));
+            provider.devices().forEach(line -> {
+                String[] parts = line.split(" ", 2);
+                devices.put(parts[0], parts[1]);
+            });
+            return null;
+        } catch (BackendException e) {
+            return e.getMessage();
+        }
     }
 
     private static Object kernels(boolean healthy, List<String> missing) {

@@ -62,16 +62,25 @@ final class CublasLt implements AutoCloseable {
     private final MemorySegment one = arena.allocateFrom(JAVA_FLOAT, 1);
     private final MemorySegment zero = arena.allocateFrom(JAVA_FLOAT, 0);
 
+    /** @throws BackendException if the library is there and does not work */
     CublasLt(NativeLibrary library) {
         this.library = library;
-        handle = create("cublasLtCreate", "context");
+        try {
+            handle = create("cublasLtCreate", "context");
+        } catch (BackendException e) {
+            arena.close();
+            throw new BackendException(
+                    "cuBLASLt %s does not work: %s; -Dcloze.cuda.products=own leaves it aside"
+                            .formatted(library, e.getMessage()),
+                    e);
+        }
     }
 
     /** For example 13.1.0. */
     String version() {
+        MethodHandle version = library.bind("cublasLtGetVersion", FunctionDescriptor.of(JAVA_LONG));
         try {
-            long number = (long) library.bind("cublasLtGetVersion", FunctionDescriptor.of(JAVA_LONG))
-                    .invokeExact();
+            long number = (long) version.invokeExact();
             return "%d.%d.%d".formatted(number / 10_000, number % 10_000 / 100, number % 100);
         } catch (Throwable e) {
             throw new IllegalStateException("cublasLtGetVersion", e);

@@ -5,6 +5,8 @@ import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.BackendProvider;
 import java.util.List;
+import java.util.function.Supplier;
+import jcuda.CudaException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,24 +27,40 @@ public final class CudaBackendProvider implements BackendProvider {
     @Override
     public @Nullable String unavailable() {
         try {
-            Driver driver = Driver.load(0);
-            KernelImages.open(driver).check();
-            Products.choose(driver);
+            DriverFunctions.load(); // no GPU is used yet: which one is wanted is not known, and others may be taken
+            DriverFunctions.device(0);
+            KernelImages.require();
+            Products.choose(DriverFunctions.cudaVersion());
             Convolutions.choose();
             return null;
         } catch (BackendException e) {
             return e.getMessage();
+        } catch (CudaException e) {
+            return inWords(e).getMessage();
         }
     }
 
     @Override
     public List<String> devices() {
-        return Driver.all();
+        return ask(Driver::all);
     }
 
     @Override
     public Backend open(BackendOptions options) {
-        return new CudaBackend(Driver.load(options.ordinal()), options);
+        return ask(() -> new CudaBackend(Driver.load(options.ordinal()), options));
+    }
+
+    /** @throws BackendException if the driver answers with an error that nobody else has put in words */
+    private static <T> T ask(Supplier<T> question) {
+        try {
+            return question.get();
+        } catch (CudaException e) {
+            throw inWords(e);
+        }
+    }
+
+    private static BackendException inWords(CudaException e) {
+        return new BackendException("the NVIDIA driver answers " + e.getMessage(), e);
     }
 
     @Override

@@ -154,7 +154,7 @@ final class Driver {
 
     /** For example 13. */
     int cudaVersion() {
-        return DriverFunctions.version() / 1000;
+        return DriverFunctions.cudaVersion();
     }
 
     @Override

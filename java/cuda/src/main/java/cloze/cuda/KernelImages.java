@@ -51,6 +51,8 @@ final class KernelImages implements AutoCloseable {
         }
     }
 
+    private static final String NOT_FOUND = "CUDA_ERROR_NOT_FOUND";
+
     private final Driver driver;
     private final @Nullable Path file;
     private final Map<String, CUmodule> modules = new ConcurrentHashMap<>();
@@ -61,12 +63,25 @@ final class KernelImages implements AutoCloseable {
     }
 
     static KernelImages open(Driver driver) {
+        return new KernelImages(driver, named());
+    }
+
+    private static @Nullable Path named() {
         String kernels = System.getProperty("cloze.cuda.kernels");
-        return new KernelImages(driver, kernels == null ? null : Path.of(kernels));
+        return kernels == null ? null : Path.of(kernels);
     }
 
     /** @throws BackendException if there are no kernels */
     void check() {
+        require(file);
+    }
+
+    /** The same, whatever the GPU. */
+    static void require() {
+        require(named());
+    }
+
+    private static void require(@Nullable Path file) {
         if (file != null ? !Files.exists(file) : KernelImages.class.getResource("kernels/manifest.json") == null) {
             throw new BackendException(
                     file != null
@@ -79,22 +94,28 @@ final class KernelImages implements AutoCloseable {
      * A function of the image of {@code source}.
      *
      * @return null if the image has none of that name
+     * @throws BackendException if the image does not load, or the driver answers with anything else
      */
     @Nullable
     Kernel find(String source, String symbol) {
-        driver.enter();
         CUmodule module = modules.computeIfAbsent(file == null ? source : "", this::load);
+        driver.enter(); // now, since a virtual thread that had to wait may be on another thread of the system
         var kernel = new Kernel(symbol);
         try {
             JCudaDriver.cuModuleGetFunction(kernel, module, symbol);
             return kernel;
-        } catch (CudaException _) {
-            return null; // CUDA_ERROR_NOT_FOUND
+        } catch (CudaException e) {
+            if (NOT_FOUND.equals(e.getMessage())) {
+                return null;
+            }
+            throw new BackendException(
+                    "kernel %s can not be loaded on %s: %s".formatted(symbol, driver.device(), e.getMessage()), e);
         }
     }
 
     private CUmodule load(String source) {
         byte[] image = file == null ? resource(source + ".fatbin") : read(file);
+        driver.enter();
         var module = new CUmodule();
         try {
             JCudaDriver.cuModuleLoadData(module, image);

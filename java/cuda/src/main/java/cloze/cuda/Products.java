@@ -15,14 +15,21 @@ record Products(LibrarySearch.@Nullable Found library, String reason) {
     private static final String CHOICE = "cloze.cuda.products";
     private static final String LIBRARY = "cloze.cuda.cublasLt";
 
-    /** @throws BackendException if the property asks for what is not here */
     static Products choose(Driver driver) {
+        return choose(driver.cudaVersion());
+    }
+
+    /**
+     * @param cudaVersion of the driver
+     * @throws BackendException if the property asks for what is not here
+     */
+    static Products choose(int cudaVersion) {
         String choice = System.getProperty(CHOICE, "");
         return switch (choice) {
             case "own" -> new Products(null, "%s=own".formatted(CHOICE));
             case "", "cublasLt" -> {
                 // a library of CUDA 13 wants a driver of CUDA 13
-                List<String> names = driver.cudaVersion() >= 13
+                List<String> names = cudaVersion >= 13
                         ? List.of("libcublasLt.so.13", "libcublasLt.so.12")
                         : List.of("libcublasLt.so.12");
                 yield find(LibrarySearch.here(names), !choice.isEmpty());
