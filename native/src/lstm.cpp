@@ -5,10 +5,12 @@
 #include "cloze/gemm_parts.h"
 #include "cloze/loop.h"
 
-// x, gates, dx [b, t, 4 hidden] in the order i, f, g, o; y, dy, cells [b, t, hidden]; h, c and the last of them [b,
-// hidden]; weight [4 hidden, hidden]. gates are what x was after its activations, then its gradients.
-// A task owns some columns of the hidden state for all rows: it multiplies what they need and goes on with their gates
-// while the sums are in the cache, so a token is one parallel loop. The weight is packed once for all tokens.
+// x [b, t, in]; y [b, t, hidden]; h, c and the last of them [b, hidden]; input_weight [4 hidden, in], hidden_weight [4
+// hidden, hidden], bias [4 hidden] or null, in the order i, f, g, o. kept is gates [b, t, 4 hidden] and then cells [b,
+// t, hidden]; gates are what the input says to them, then all after its activations, then the gradients of the sums.
+// What the input says is one product for all tokens. After it a task owns some columns of the hidden state for all
+// rows: it multiplies what they need and goes on with their gates while the sums are in the cache, so a token is one
+// parallel loop. The weight is packed once for all tokens.
 
 using namespace cloze;
 
@@ -49,8 +51,9 @@ struct Panels {
         });
     }
 
-    // c [rows, ..] = a [rows, k] times panels [first, end); gates are `hidden` apart in c.
-    void multiply(const float* a, int64_t lda, int64_t rows, int64_t first, int64_t end, float* c, int64_t ldc) const {
+    // c [rows, ..] (+)= a [rows, k] times panels [first, end); gates are `hidden` apart in c.
+    void multiply(const float* a, int64_t lda, int64_t rows, int64_t first, int64_t end, float* c, int64_t ldc,
+                  bool add) const {
         float* packed = room(Slot::gemm_a, parts::round_up(std::min(rows, rows_at_once), parts::tile_rows) * k_block);
         for (int64_t row = 0; row < rows; row += rows_at_once)
             for (int64_t at = 0; at < k; at += k_block) {
@@ -59,8 +62,8 @@ struct Panels {
                 for (int64_t panel = first; panel < end; panel++)
                     for (int64_t gate = 0; gate < gates; gate++)
                         parts::multiply({count, width(panel), depth, packed, this->at(panel, gate, at), nullptr,
-                                         c + row * ldc + gate * hidden + panel * parts::tile_columns, ldc, at > 0,
-                                         nullptr, 0, 0});
+                                         c + row * ldc + gate * hidden + panel * parts::tile_columns, ldc,
+                                         add || at > 0, nullptr, 0, 0});
             }
     }
 
@@ -84,16 +87,15 @@ struct Sequence {
     int64_t apart(int64_t token) const { return token > 0 ? t * hidden : hidden; }
 };
 
-// One token of columns [begin, end): gates hold the sums of the product.
-void step_forward(const Sequence& s, const float* x, float* y, float* gates, float* cells, int64_t token, int64_t begin,
-                  int64_t end) {
+// One token of columns [begin, end): gates hold the sums.
+void step_forward(const Sequence& s, float* y, float* gates, float* cells, int64_t token, int64_t begin, int64_t end) {
     const float* before = s.before(cells, s.c, token);
     for (int64_t row = 0; row < s.b; row++) {
-        const float *c = before + row * s.apart(token), *in = x + (row * s.t + token) * 4 * s.hidden;
+        const float* c = before + row * s.apart(token);
         float* gate = gates + (row * s.t + token) * 4 * s.hidden;
         float *to = cells + (row * s.t + token) * s.hidden, *out = y + (row * s.t + token) * s.hidden;
         each(begin, end, [&](int64_t j, auto step) {
-            auto sum = [&](int64_t k) { return step.load(gate + k * s.hidden + j) + step.load(in + k * s.hidden + j); };
+            auto sum = [&](int64_t k) { return step.load(gate + k * s.hidden + j); };
             vf i = sigmoid(sum(0)), f = sigmoid(sum(1)), g = tanh(sum(2)), o = sigmoid(sum(3));
             vf cell = f * step.load(c + j) + i * g;
             step.store(gate + j, i), step.store(gate + s.hidden + j, f);
@@ -109,15 +111,14 @@ struct Arriving {
 };
 
 // dh and dc become what the token before gets, dh when it is multiplied.
-void step_backward(const Sequence& s, const Arriving& from, const float* gates, const float* cells, float* dgates,
-                   int64_t token, int64_t begin, int64_t end) {
+void step_backward(const Sequence& s, const Arriving& from, float* gates, const float* cells, int64_t token,
+                   int64_t begin, int64_t end) {
     const float* before = s.before(cells, s.c, token);
     bool last = token == s.t - 1;
     for (int64_t row = 0; row < s.b; row++) {
         const float *c = before + row * s.apart(token), *now = cells + (row * s.t + token) * s.hidden;
-        const float* gate = gates + (row * s.t + token) * 4 * s.hidden;
+        float* gate = gates + (row * s.t + token) * 4 * s.hidden;
         const float* dy = from.dy ? from.dy + (row * s.t + token) * s.hidden : nullptr;
-        float* to = dgates + (row * s.t + token) * 4 * s.hidden;
         const float* dh = last ? from.last_h : from.dh;
         const float* dc = last ? from.last_c : from.dc;
         each(begin, end, [&](int64_t j, auto step) {
@@ -127,10 +128,10 @@ void step_backward(const Sequence& s, const Arriving& from, const float* gates, 
             if (dy) dout += step.load(dy + j);
             vf dcell = dout * o * (1.f - squashed * squashed);
             if (dc) dcell += step.load(dc + row * s.hidden + j);
-            step.store(to + j, dcell * g * i * (1.f - i));
-            step.store(to + s.hidden + j, dcell * step.load(c + j) * f * (1.f - f));
-            step.store(to + 2 * s.hidden + j, dcell * i * (1.f - g * g));
-            step.store(to + 3 * s.hidden + j, dout * squashed * o * (1.f - o));
+            step.store(gate + j, dcell * g * i * (1.f - i));
+            step.store(gate + s.hidden + j, dcell * step.load(c + j) * f * (1.f - f));
+            step.store(gate + 2 * s.hidden + j, dcell * i * (1.f - g * g));
+            step.store(gate + 3 * s.hidden + j, dout * squashed * o * (1.f - o));
             step.store(from.dc + row * s.hidden + j, dcell * f);
         });
     }
@@ -150,26 +151,30 @@ struct Previous {
 
 }  // namespace
 
-CLOZE_EXPORT void lstm_forward(const float* x, const float* h, const float* c, const float* weight, float* y,
-                               float* last_h, float* last_c, float* gates, float* cells, int64_t b, int64_t t,
-                               int64_t hidden) {
+CLOZE_EXPORT void lstm_forward(const float* x, const float* h, const float* c, const float* input_weight,
+                               const float* hidden_weight, const float* bias, float* y, float* last_h, float* last_c,
+                               float* kept, int64_t b, int64_t t, int64_t in, int64_t hidden) {
     if (b == 0 || hidden == 0) return;
     Sequence s{h, c, b, t, hidden};
+    float *gates = kept, *cells = kept + 4 * b * t * hidden;
+    Product input{b * t, 4 * hidden, in, x, in, false, input_weight, in, true, gates, 4 * hidden};
+    input.bias = bias;
+    gemm(input);
     constexpr int64_t few = 16;  // rows for which the weight is not worth to be packed
     if (b * t < few) {
         for (int64_t token = 0; token < t; token++) {
-            gemm({b, 4 * hidden, hidden, s.before(y, h, token), s.apart(token), false, weight, hidden, true,
-                  gates + token * 4 * hidden, t * 4 * hidden});
-            step_forward(s, x, y, gates, cells, token, 0, hidden);
+            gemm({b, 4 * hidden, hidden, s.before(y, h, token), s.apart(token), false, hidden_weight, hidden, true,
+                  gates + token * 4 * hidden, t * 4 * hidden, true});
+            step_forward(s, y, gates, cells, token, 0, hidden);
         }
     } else {
         Panels panels{hidden, hidden, 4};
-        panels.pack(weight, true);
+        panels.pack(hidden_weight, true);
         for (int64_t token = 0; token < t; token++)
             panels.each_task(b, [&](int64_t first, int64_t end) {
                 panels.multiply(s.before(y, h, token), s.apart(token), b, first, end, gates + token * 4 * hidden,
-                                t * 4 * hidden);
-                step_forward(s, x, y, gates, cells, token, panels.column(first), panels.column(end));
+                                t * 4 * hidden, true);
+                step_forward(s, y, gates, cells, token, panels.column(first), panels.column(end));
             });
     }
     for (int64_t row = 0; row < b; row++) {
@@ -178,39 +183,43 @@ CLOZE_EXPORT void lstm_forward(const float* x, const float* h, const float* c, c
     }
 }
 
-CLOZE_EXPORT void lstm_backward(const float* h, const float* c, const float* weight, const float* y, float* gates,
-                                const float* cells, const float* dy, const float* dlast_h, const float* dlast_c,
-                                float* dx, float* dh, float* dc, float* dweight, int64_t b, int64_t t, int64_t hidden,
-                                int64_t accumulate) {
-    if (hidden == 0) return;
+CLOZE_EXPORT void lstm_backward(const float* x, const float* h, const float* c, const float* input_weight,
+                                const float* hidden_weight, const float*, const float* y, float* kept, const float* dy,
+                                const float* dlast_h, const float* dlast_c, float* dx, float* dh, float* dc,
+                                float* dinput_weight, float* dhidden_weight, float* dbias, int64_t b, int64_t t,
+                                int64_t in, int64_t hidden, int64_t accumulate) {
     Sequence s{h, c, b, t, hidden};
-    float* dgates = accumulate & 1 ? gates : dx;
-    if (b > 0) {
+    float *gates = kept, *cells = kept + 4 * b * t * hidden;
+    if (b > 0 && hidden > 0) {
         float* carried = room(Slot::images, 2 * b * hidden);
         Arriving from{dy, dlast_h, dlast_c, carried, carried + b * hidden};
         Panels panels{hidden, 4 * hidden, 1};
-        panels.pack(weight, false);
+        panels.pack(hidden_weight, false);
         for (int64_t token = t - 1; token >= 0; token--)
             panels.each_task(b, [&](int64_t first, int64_t end) {
                 if (token < t - 1)
-                    panels.multiply(dgates + (token + 1) * 4 * hidden, t * 4 * hidden, b, first, end, from.dh, hidden);
-                step_backward(s, from, gates, cells, dgates, token, panels.column(first), panels.column(end));
+                    panels.multiply(gates + (token + 1) * 4 * hidden, t * 4 * hidden, b, first, end, from.dh, hidden,
+                                    false);
+                step_backward(s, from, gates, cells, token, panels.column(first), panels.column(end));
             });
         if (dh)
-            gemm({b, hidden, 4 * hidden, dgates, t * 4 * hidden, false, weight, hidden, false, dh, hidden,
+            gemm({b, hidden, 4 * hidden, gates, t * 4 * hidden, false, hidden_weight, hidden, false, dh, hidden,
                   (accumulate & 2) != 0});
         if (dc)
             elementwise(b * hidden,
                         [=](int64_t i, auto step) { step.put(dc + i, step.load(from.dc + i), (accumulate & 4) != 0); });
     }
-    if (dweight) {
+    if (dx)
+        gemm({b * t, in, 4 * hidden, gates, 4 * hidden, false, input_weight, in, false, dx, in, (accumulate & 1) != 0});
+    if (dinput_weight)
+        gemm({4 * hidden, in, b * t, gates, 4 * hidden, true, x, in, false, dinput_weight, in, (accumulate & 8) != 0});
+    if (dhidden_weight) {
         Previous previous{s, y};
         Gather gather{Previous::rows, &previous};
-        Product product{4 * hidden, hidden, b * t, dgates,  4 * hidden, true,
-                        nullptr,    hidden, false, dweight, hidden,     (accumulate & 8) != 0};
+        Product product{4 * hidden, hidden, b * t, gates,          4 * hidden, true,
+                        nullptr,    hidden, false, dhidden_weight, hidden,     (accumulate & 16) != 0};
         product.gather_b = &gather;
         gemm(product);
     }
-    if (dx && dgates != dx)
-        elementwise(b * t * 4 * hidden, [=](int64_t i, auto step) { step.put(dx + i, step.load(dgates + i), true); });
+    if (dbias) column_sums(gates, b * t, 4 * hidden, 4 * hidden, dbias, (accumulate & 32) != 0);
 }

@@ -190,7 +190,7 @@ class AttentionHopperTest {
     private static Tensor forward(
             Backend backend, Scope scope, NaiveAttention.Problem p, Tensor qkv, Tensor keep, Tensor y) {
         var attention = new Attention(qkv, p.heads(), p.mask(keep), p.dropout());
-        Tensor lse = scope.tensor("lse", attention.results(true).get(1).shape(), DType.F32);
+        Tensor lse = scope.tensor("lse", attention.results(backend, true).get(1).shape(), DType.F32);
         attention.forward(backend, List.of(y, lse), true);
         return lse;
     }
@@ -287,7 +287,7 @@ class AttentionHopperTest {
 
     private static String kernelOf(Backend backend, Scope scope, Tensor qkv, int width) {
         var attention = new Attention(qkv, Heads.of(1, width), new AttentionMask.None());
-        List<Tensor> results = attention.results(true).stream()
+        List<Tensor> results = attention.results(backend, true).stream()
                 .map(result -> scope.tensor(result.name(), result.shape(), result.dtype()))
                 .toList();
         attention.forward(backend, results, true);

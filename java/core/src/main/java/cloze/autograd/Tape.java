@@ -90,7 +90,7 @@ public final class Tape {
     /** Like {@link #apply}, for ops with more than one value. */
     public List<Tensor> applyAll(Op op) {
         boolean training = recording && anyTrainable(op.inputs());
-        List<Op.Result> wanted = op.results(training);
+        List<Op.Result> wanted = op.results(backend, training);
         List<Tensor> results = new ArrayList<>(wanted.size());
         for (Op.Result r : wanted) {
             results.add(scope.tensor(r.name(), r.shape(), r.dtype(), training));

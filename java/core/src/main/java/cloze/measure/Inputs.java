@@ -133,7 +133,7 @@ public final class Inputs implements AutoCloseable {
     }
 
     private List<Tensor> results(Op op) {
-        return op.results(true).stream()
+        return op.results(backend, true).stream()
                 .map(r -> scope.tensor(r.name(), r.shape(), r.dtype(), true))
                 .toList();
     }

@@ -80,7 +80,7 @@ public record Attention(Tensor qkv, Heads heads, AttentionMask mask, DropoutKey 
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         int b = qkv.shape().extent(0);
         int t = qkv.shape().extent(1);
         return List.of(

@@ -53,7 +53,7 @@ public record CachedAttention(Tensor qkv, Heads heads, Tensor starts, Tensor key
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         Check.that(!training, "CachedAttention", "tape", "one for inference", "recording");
         return List.of(
                 new Result("y", new Shape(qkv.shape().extent(0), qkv.shape().extent(1), heads.inner()), qkv.dtype()));

@@ -116,7 +116,7 @@ public record Conv2d(Tensor x, Tensor weight, @Nullable Tensor bias, Window wind
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         Shape s = x.shape();
         Shape w = weight.shape();
         int down = window.count(s.extent(1), w.extent(1));

@@ -34,7 +34,7 @@ public record DropPath(Tensor x, DropoutKey key) implements Op {
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         return List.of(new Result("y", x.shape(), x.dtype()));
     }
 

@@ -76,7 +76,7 @@ public record Embedding(
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         int d = table.shape().extent(1);
         return List.of(
                 new Result("y", new Shape(ids.shape().extent(0), ids.shape().extent(1), d), table.dtype()));

@@ -38,7 +38,7 @@ public record GatherTokens(Tensor x, Tensor ids) implements Op {
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         var shape = new Shape(
                 ids.shape().extent(0), ids.shape().extent(1), x.shape().extent(2));
         return List.of(new Result("y", shape, x.dtype()));

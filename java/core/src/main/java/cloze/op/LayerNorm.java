@@ -91,7 +91,7 @@ public record LayerNorm(
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         var results = new ArrayList<Result>();
         results.add(new Result("y", x.shape(), x.dtype()));
         if (residual != null) {

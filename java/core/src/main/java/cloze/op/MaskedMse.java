@@ -52,7 +52,7 @@ public record MaskedMse(Tensor x, Tensor target, Tensor mask, boolean normalize)
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         return List.of(new Result("loss", new Shape(1), DType.F32), new Result("rowLoss", mask.shape(), DType.F32));
     }
 

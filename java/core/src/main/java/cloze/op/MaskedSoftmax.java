@@ -37,7 +37,7 @@ public record MaskedSoftmax(Tensor scores, Tensor mask) implements Op {
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         return List.of(new Result("p", scores.shape(), scores.dtype()));
     }
 

@@ -65,7 +65,7 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         var results = new ArrayList<Result>();
         results.add(new Result("y", x.shape().withLast(weight.shape().extent(0)), x.dtype()));
         if (training && activation != Activation.NONE) {

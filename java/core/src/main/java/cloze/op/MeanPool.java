@@ -36,7 +36,7 @@ public record MeanPool(Tensor x, @Nullable Tensor keep) implements Op {
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         return List.of(new Result("y", new Shape(x.shape().extent(0), x.shape().extent(2)), x.dtype()));
     }
 

@@ -42,7 +42,7 @@ public sealed interface Op
     List<Tensor> inputs();
 
     /** @param training whether {@code backward} will be called, so that what it needs must be made */
-    List<Result> results(boolean training);
+    List<Result> results(Backend backend, boolean training);
 
     void forward(Backend backend, List<Tensor> results, boolean training);
 

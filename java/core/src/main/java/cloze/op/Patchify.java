@@ -41,7 +41,7 @@ public record Patchify(Tensor x, int side) implements Op {
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         Shape s = x.shape();
         var shape = new Shape(s.extent(0), s.extent(1) / side * (s.extent(2) / side), side * side * s.extent(3));
         return List.of(new Result("y", shape, x.dtype()));

@@ -57,7 +57,7 @@ public record RestoreTokens(Tensor x, Tensor maskToken, Tensor idsRestore) imple
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         var shape = new Shape(
                 x.shape().extent(0), idsRestore.shape().extent(1), x.shape().extent(2));
         return List.of(new Result("y", shape, x.dtype()));

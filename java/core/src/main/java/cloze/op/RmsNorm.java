@@ -67,7 +67,7 @@ public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor weight, float 
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         var y = new Result("y", x.shape(), x.dtype());
         var rstd = new Result("rstd", x.shape().dropLast(), DType.F32);
         return residual == null ? List.of(y, rstd) : List.of(y, new Result("sum", x.shape(), x.dtype()), rstd);

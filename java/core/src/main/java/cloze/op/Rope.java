@@ -58,7 +58,7 @@ public record Rope(Tensor qkv, Heads heads, @Nullable Tensor starts, float theta
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         return List.of(new Result("y", qkv.shape(), qkv.dtype()));
     }
 

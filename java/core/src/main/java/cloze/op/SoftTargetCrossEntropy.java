@@ -43,7 +43,7 @@ public record SoftTargetCrossEntropy(Tensor logits, Tensor targets) implements O
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         return List.of(
                 new Result("loss", new Shape(1), DType.F32),
                 new Result("rowLoss", logits.shape().dropLast(), DType.F32));

@@ -64,7 +64,7 @@ public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int ignoreIndex
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         return List.of(new Result("loss", new Shape(1), DType.F32), new Result("rowLoss", targets.shape(), DType.F32));
     }
 

@@ -32,7 +32,7 @@ public record SwiGlu(Tensor x) implements Op {
     }
 
     @Override
-    public List<Result> results(boolean training) {
+    public List<Result> results(Backend backend, boolean training) {
         return List.of(new Result("y", x.shape().withLast(x.shape().extent(-1) / 2), x.dtype()));
     }
 

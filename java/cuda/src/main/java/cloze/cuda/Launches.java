@@ -147,10 +147,8 @@ final class Launches {
         PLANS.put(MatMul.Backward.class, matMulBackward().ofProduct());
         PLANS.put(Conv2d.Forward.class, Convolution.forward().ofProduct());
         PLANS.put(Conv2d.Backward.class, Convolution.backward().ofProduct());
-        PLANS.put(
-                Lstm.Forward.class,
-                first(tiles(s -> s.of("b"), s -> 4 * s.of("hidden"))).each("t").ofProduct());
-        PLANS.put(Lstm.Backward.class, lstmBackward().ofProduct());
+        PLANS.put(Lstm.Forward.class, LstmLaunches.forward().ofProduct());
+        PLANS.put(Lstm.Backward.class, LstmLaunches.backward().ofProduct());
         PLANS.put(Attention.Forward.class, first(Launches::queryTiles));
         PLANS.put(Attention.Backward.class, attentionBackward());
         PLANS.put(
@@ -200,15 +198,6 @@ final class Launches {
                 .then("columns", columns(s -> s.of("n"), "m"))
                 .then("reduce", elements("m"))
                 .scratch(s -> chunks(s.of("n")) * s.of("m") * FLOAT);
-    }
-
-    private static Plan lstmBackward() {
-        return first(tiles(s -> s.of("b"), s -> s.of("hidden")))
-                .each("t")
-                .then("state", tiles(s -> s.of("b"), s -> s.of("hidden")))
-                .then("weight", tiles(s -> 4 * s.of("hidden"), s -> s.of("hidden")))
-                .then("input", s -> Stage.elements(4 * s.product("b", "t", "hidden")))
-                .scratch(s -> s.product("b", "hidden") * FLOAT * (1 + (s.of("accumulate") & 1) * 4 * s.of("t")));
     }
 
     private static Plan muon() {

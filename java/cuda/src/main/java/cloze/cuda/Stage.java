@@ -54,8 +54,16 @@ record Stage(
 
     /** Sums over so many rows of d columns, a chunk of rows a block, see {@code columns.cuh}. */
     static Function<Sizes, Extent> columns(Function<Sizes, Long> rows, String d) {
+        return columns(rows, sizes -> sizes.of(d));
+    }
+
+    static Function<Sizes, Extent> columns(Function<Sizes, Long> rows, Function<Sizes, Long> d) {
         return sizes -> new Extent(
-                Math.toIntExact(Math.ceilDiv(sizes.of(d), 32)), Math.toIntExact(chunks(rows.apply(sizes))), 32, 8, 0);
+                Math.toIntExact(Math.ceilDiv(d.apply(sizes), 32)),
+                Math.toIntExact(chunks(rows.apply(sizes))),
+                32,
+                8,
+                0);
     }
 
     /** As {@code column_chunks} in {@code columns.cuh}. */

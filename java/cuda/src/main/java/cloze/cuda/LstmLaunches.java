@@ -1,0 +1,54 @@
+package cloze.cuda;
+
+import static cloze.cuda.Stage.tiles;
+
+import java.util.List;
+
+/** The launches of {@code lstm.cu}. */
+final class LstmLaunches {
+    private LstmLaunches() {}
+
+    static Launches.Plan forward() {
+        return new Launches.Plan(
+                List.of(
+                        new Stage("_input", tiles(LstmLaunches::tokens, LstmLaunches::gates)),
+                        new Stage("", tiles(s -> s.of("b"), LstmLaunches::gates)).each("t")),
+                null,
+                false);
+    }
+
+    /** ... but for what the input says to the gates. */
+    static Launches.Plan tokensOnly() {
+        return Launches.first(tiles(s -> s.of("b"), LstmLaunches::gates)).each("t");
+    }
+
+    static Launches.Plan backward() {
+        return withoutInput()
+                .then("input", tiles(LstmLaunches::tokens, s -> s.of("in")))
+                .then("input_weight", tiles(LstmLaunches::gates, s -> s.of("in")));
+    }
+
+    /** ... but for the gradients of the input and of its weight. */
+    static Launches.Plan withoutInput() {
+        return Launches.first(tiles(s -> s.of("b"), s -> s.of("hidden")))
+                .each("t")
+                .then("state", tiles(s -> s.of("b"), s -> s.of("hidden")))
+                .then("hidden_weight", tiles(LstmLaunches::gates, s -> s.of("hidden")))
+                .then("columns", Stage.columns(LstmLaunches::tokens, LstmLaunches::gates))
+                .then("reduce", s -> Stage.elements(gates(s)))
+                .scratch(LstmLaunches::scratch);
+    }
+
+    private static long tokens(Sizes s) {
+        return s.product("b", "t");
+    }
+
+    private static long gates(Sizes s) {
+        return 4 * s.of("hidden");
+    }
+
+    /** Bytes for the gradients of all gates, of the cells of a token, and the sums of the bias. */
+    static long scratch(Sizes s) {
+        return Float.BYTES * (tokens(s) * gates(s) + s.product("b", "hidden") + Stage.chunks(tokens(s)) * gates(s));
+    }
+}
