@@ -3,58 +3,24 @@
 // cudnn.map. Algorithms that are said to give other bits each time do so, transforms lose digits, tf32 rounds
 // factors; all need a workspace and spoil it.
 
-#include <atomic>
+#include "cudnn.h"
+
 #include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <functional>
 #include <limits>
 #include <memory>
-#include <type_traits>
-#include <utility>
 
-extern "C" bool cloze_host_inside(uint64_t p, size_t bytes);
-extern "C" int cloze_host_enqueue(void* stream, const std::function<int()>* work);
+using namespace cloze::cudnn;
 
 namespace {
 
-enum Status : int {
-    success = 0,
-    bad_param = 2000,
-    null_pointer = 2002,
-    misaligned = 2003,
-    insufficient = 2006,
-    shape_mismatch = 2008,
-    not_supported = 3000,
-    unsupported_layout = 3004,
-    internal_error = 4000,
-    execution_failed = 5000
-};
-enum Type : int { f32 = 0, bf16 = 9 };
-enum Math : int { by_default = 0, tensor_op = 1, allow_conversion = 2, fma_alone = 3 };
 enum Direction : int { forward, input, weight };
 
 constexpr int nhwc = 1, cross_correlation = 1;
-constexpr uint64_t alignment = 16;
-
-// What a tensor descriptor and a filter descriptor hold: a filter has k in the place of n.
-struct Tensor {
-    int type = -1;
-    int64_t n = 0, c = 0, h = 0, w = 0;
-
-    size_t elements() const { return size_t(n * c * h * w); }
-    size_t bytes() const { return elements() * (type == bf16 ? 2 : 4); }
-    int64_t at(int64_t i, int64_t y, int64_t x, int64_t channel) const { return ((i * h + y) * w + x) * c + channel; }
-};
 
 struct Window {
     int pad_h = 0, pad_w = 0, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
     int groups = 1, math = by_default;
     bool set = false;
-};
-
-struct Handle {
-    void* stream = nullptr;
 };
 
 struct Perf {
@@ -82,9 +48,8 @@ constexpr Advice advised[3][4] = {
      {1, success, true, false}},
     {{3, success, false, false}, {0, success, false, false}, {5, success, true, true}, {1, success, true, false}}};
 
-std::atomic<int> allowed{-1}, failing{0};
+std::atomic<int> allowed{-1};
 std::atomic<uint64_t> done{0};
-std::atomic<size_t> workspace_bytes{4096};
 
 float read(const Tensor& t, uint64_t p, int64_t i) {
     if (t.type == f32) return reinterpret_cast<const float*>(p)[i];
@@ -116,11 +81,7 @@ struct Problem {
 
     float factor(const Tensor& t, uint64_t p, int64_t i) const {
         float value = read(t, p, i);
-        if (t.type != f32 || (window.math == fma_alone && !transforms) || value != value) return value;
-        uint32_t bits;
-        std::memcpy(&bits, &value, 4);
-        bits = (bits + 0x1000) & ~uint32_t{0x1fff};
-        return std::memcpy(&value, &bits, 4), value;
+        return t.type != f32 || (window.math == fma_alone && !transforms) ? value : tf32(value);
     }
 
     // Calls f with where x, w and y meet, for all that goes into them, in order.
@@ -162,12 +123,6 @@ struct Problem {
 
 int64_t outputs(int64_t extent, int64_t side, int pad, int stride, int dilation) {
     return (extent + 2 * pad - dilation * (side - 1) - 1) / stride + 1;
-}
-
-// What a descriptor holds; nothing yet, if there is none.
-template <class T>
-T told(const T* descriptor) {
-    return descriptor ? *descriptor : T{};
 }
 
 int judge(const Handle* handle, const Problem& p) {
@@ -221,10 +176,6 @@ int convolve(const Handle* handle, Problem p, const float* alpha, const float* b
         return p.run();
     };
     return cloze_host_enqueue(handle->stream, &work) ? execution_failed : success;
-}
-
-int create(auto** made) {
-    return made ? (*made = new std::remove_reference_t<decltype(**made)>, success) : null_pointer;
 }
 
 int tell(Tensor* t, int format, int type, int n, int c, int h, int w) {
@@ -366,11 +317,11 @@ int cudnnConvolutionBackwardFilter(Handle* handle, const float* alpha, const Ten
 void cloze_host_algorithms(int mask) {
     allowed = mask;
 }
-// Bytes of workspace that each algorithm says it needs.
+// Bytes of workspace that each algorithm and each layer says it needs.
 void cloze_host_workspace(int kibibytes) {
     workspace_bytes = size_t(kibibytes) << 10;
 }
-// The status that the next convolution answers.
+// The status that the next call that computes answers.
 void cloze_host_status(int status) {
     failing = status;
 }

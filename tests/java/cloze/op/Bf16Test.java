@@ -79,6 +79,7 @@ class Bf16Test {
     private static Stream<Device> libraries(OpContract contract) {
         return switch (contract) {
             case MatMulTest _ -> Device.cublasLt().stream();
+            case LstmTest _ -> Device.cublasLt().stream().limit(1);
             case Conv2dTest _ -> Device.cudnn().stream();
             default -> Stream.empty();
         };

@@ -106,7 +106,7 @@ class CudnnTest {
             Tensor weight = backend.set(scope.tensor("conv.weight", new Shape(1, 1, 1, 1), DType.F32), 3f);
             Conv2d op = new Conv2d(x, weight, null, Window.ONE);
             Tape tape = Tape.inference(backend, scope);
-            HostCuda.failConvolution(4000);
+            HostCuda.failCudnn(4000);
             assertThatThrownBy(() -> tape.apply(op))
                     .isInstanceOf(BackendException.class)
                     .hasMessage("cudnnConvolutionForward for conv2d_forward of x [1, 2, 1, 1], weight [1, 1, 1, 1] and "

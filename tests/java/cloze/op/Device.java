@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 import org.opentest4j.TestAbortedException;
 
@@ -80,7 +81,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                 .toList();
     }
 
-    /** CUDA with convolutions by cuDNN. */
+    /** CUDA with convolutions and LSTM by cuDNN. */
     static List<Device> cudnn() {
         return all().stream()
                 .filter(device -> device.name().startsWith("cuda"))
@@ -89,13 +90,16 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                         ? new Device("cuda on host, cuDNN", options -> {
                             HostCuda.algorithms(-1);
                             HostCuda.workspace(4);
-                            return HostCuda.withConvolutions(
-                                    "cudnn", HostCuda.cudnn().toString(), device, options);
+                            return device.cudnn(HostCuda.cudnn().toString(), options);
                         })
-                        : new Device(
-                                "cuda, cuDNN", options -> HostCuda.withConvolutions("cudnn", null, device, options)))
+                        : new Device("cuda, cuDNN", options -> device.cudnn(null, options)))
                 .filter(Device::wanted)
                 .toList();
+    }
+
+    private Backend cudnn(@Nullable String library, BackendOptions options) {
+        var layers = new Device(name, o -> HostCuda.withLstm("cudnn", library, this, o));
+        return HostCuda.withConvolutions("cudnn", library, layers, options);
     }
 
     /** CUDA with the kernels of compute capability 9.0, which the stand-in for the driver has if it is told to. */

@@ -49,6 +49,11 @@ public final class HostCuda {
         call(cublasLt().toString(), "cloze_host_epilogues", mask);
     }
 
+    /** How many products cuBLASLt has been asked for. */
+    static long products() {
+        return count(cublasLt().toString(), "cloze_host_products");
+    }
+
     /** The stand-in for cuDNN, which lies beside that for the driver. */
     public static Path cudnn() {
         return cublasLt().resolveSibling("libcudnn.so.9");
@@ -64,14 +69,19 @@ public final class HostCuda {
         call(cudnn().toString(), "cloze_host_workspace", kibibytes);
     }
 
-    /** Makes the next convolution answer so. */
-    static void failConvolution(int status) {
+    /** Makes the next convolution or layer answer so. */
+    static void failCudnn(int status) {
         call(cudnn().toString(), "cloze_host_status", status);
     }
 
     /** How many convolutions cuDNN has been asked for. */
     static long convolutions() {
         return count(cudnn().toString(), "cloze_host_convolutions");
+    }
+
+    /** How many calls of layers of LSTM cuDNN has been asked for. */
+    static long layers() {
+        return count(cudnn().toString(), "cloze_host_layers");
     }
 
     /** How many graphs have been launched. */
@@ -114,6 +124,10 @@ public final class HostCuda {
 
     static Backend withConvolutions(String by, @Nullable String library, Device device, BackendOptions options) {
         return with("cloze.cuda.convolutions", by, "cloze.cuda.cudnn", library, device, options);
+    }
+
+    static Backend withLstm(String by, @Nullable String library, Device device, BackendOptions options) {
+        return with("cloze.cuda.lstm", by, "cloze.cuda.cudnn", library, device, options);
     }
 
     /** By own kernels if nothing else is asked for: a library that a test has loaded is known to the loader from then on. */

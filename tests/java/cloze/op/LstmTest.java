@@ -1,8 +1,13 @@
 package cloze.op;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import cloze.autograd.Gradients;
+import cloze.autograd.Tape;
+import cloze.backend.Backend;
 import cloze.tensor.DType;
+import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
@@ -106,6 +111,50 @@ class LstmTest extends OpContract {
             gates[k] = k / h.length == 2 ? Math.tanh(sum) : Scalars.sigmoid(sum);
         }
         return gates;
+    }
+
+    /** As of a model that reads the last state alone. */
+    @Test
+    void a_value_that_no_gradient_has_reached_is_as_one_with_zeros() {
+        assertThat(gradients(false, 0)).isDeepEqualTo(gradients(true, 0));
+    }
+
+    @Test
+    void gradients_may_arrive_at_any_address() {
+        assertThat(gradients(true, 1)).isDeepEqualTo(gradients(true, 0));
+    }
+
+    /**
+     * Of all inputs, from one of the last state.
+     *
+     * @param zeros whether a gradient of zeros arrives at y, too
+     * @param behind elements of memory before that of the last state
+     */
+    private float[][] gradients(boolean zeros, int behind) {
+        Case c = lstm("", new int[] {2, 3, 4, 8}, 1, true, new SplittableRandom(5));
+        try (Backend backend = device.open(1);
+                Scope scope = backend.memory().scope("test")) {
+            var inputs = new ArrayList<Tensor>();
+            for (Array64 input : c.inputs()) {
+                Tensor tensor = scope.tensor("input", input.shape(), DType.F32, true);
+                inputs.add(backend.set(tensor, input.floats()));
+            }
+            Tape tape = Tape.recording(backend, scope, 0, 0);
+            List<Tensor> results = tape.applyAll(c.op(inputs));
+            var gradients = new Gradients(backend, scope, null);
+            if (zeros) {
+                Tensor zero = scope.tensor("dy", results.get(0).shape(), DType.F32);
+                backend.zero(zero);
+                gradients.set(results.get(0), zero);
+            }
+            Array64 seed = Array64.normal(new SplittableRandom(6), 2, 8);
+            Tensor room = scope.tensor("room", new Shape(behind + 16), DType.F32);
+            Tensor arrived = backend.set(scope.slice(room, behind, "dh", seed.shape(), false), seed.floats());
+            tape.backward(results.get(1), arrived, gradients);
+            return inputs.stream()
+                    .map(input -> backend.floats(gradients.of(input)))
+                    .toArray(float[][]::new);
+        }
     }
 
     @Test

@@ -37,7 +37,12 @@ class Tf32Test {
                 Stream.concat(
                         Stream.concat(Device.all().stream(), Device.cudnn().stream())
                                 .flatMap(device -> cases(new Conv2dTest(), device)),
-                        Device.all().stream().flatMap(device -> cases(new LstmTest(), device))));
+                        Stream.of(
+                                        Device.all(),
+                                        Device.cublasLt().stream().limit(1).toList(),
+                                        Device.cudnn())
+                                .flatMap(List::stream)
+                                .flatMap(device -> cases(new LstmTest(), device))));
     }
 
     private static Stream<Arguments> cases(OpContract contract, Device device) {
@@ -51,7 +56,7 @@ class Tf32Test {
     void is_close_to_f32(Case c, Device device) {
         Run exact = run(c, device, Precision.FP32);
         Run rounded = run(c, device, Precision.TF32);
-        for (int i = 0; i < exact.results().size(); i++) {
+        for (int i = 0; i < exact.results().size() - c.own(); i++) {
             check("result " + i, exact.results().get(i), rounded.results().get(i), FORWARD);
         }
         boolean kink =

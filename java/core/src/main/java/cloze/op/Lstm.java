@@ -23,8 +23,13 @@ import org.jspecify.annotations.Nullable;
  * @see <a href="https://doi.org/10.1162/neco.1997.9.8.1735">Hochreiter, Schmidhuber 1997</a>, with the forget gate of
  *     Gers, Schmidhuber, Cummins 2000
  */
-public record Lstm(Tensor x, Tensor h, Tensor c, Tensor inputWeight, Tensor hiddenWeight, @Nullable Tensor bias)
-        implements Op {
+public record Lstm(
+        Tensor x,
+        Tensor h,
+        Tensor c,
+        Tensor inputWeight,
+        Tensor hiddenWeight,
+        @Nullable Tensor bias) implements Op {
     public interface Forward {
         void call(
                 Tensor x,

@@ -21,7 +21,7 @@ record Convolutions(LibrarySearch.@Nullable Found library, String reason) {
     private static final String LIBRARY = "cloze.cuda.cudnn";
 
     /** What JCudnn was linked against: its file, and the version of its functions. */
-    private static final String NODE = "libcudnn.so.9";
+    static final String NODE = "libcudnn.so.9";
 
     private static final Convolutions OWN = new Convolutions(null, CHOICE + "=own");
 
@@ -103,7 +103,7 @@ record Convolutions(LibrarySearch.@Nullable Found library, String reason) {
 
     /** @param cudnn the library at work, if it is */
     String describe(@Nullable Cudnn cudnn) {
-        return cudnn == null
+        return cudnn == null || library == null
                 ? "convolutions by own kernels (%s)".formatted(reason)
                 : "convolutions by cuDNN %s (%s; %s), in bf16 but for gradients of weights"
                         .formatted(cudnn.version(), library, reason);

@@ -25,6 +25,7 @@ final class CudaBackend implements Backend {
     private final Products products;
     private final @Nullable CublasLt cublasLt;
     private final Convolutions convolutions;
+    private final Lstms lstms;
     private final @Nullable Cudnn cudnn;
     private final int capability;
     private boolean closed;
@@ -33,6 +34,7 @@ final class CudaBackend implements Backend {
         this.driver = driver;
         products = Products.choose(driver);
         convolutions = Convolutions.choose();
+        lstms = Lstms.choose();
         capability = driver.capability();
         AttentionHopper.isFor(capability); // or says why not
         images = KernelImages.open(driver);
@@ -44,8 +46,16 @@ final class CudaBackend implements Backend {
         cublasLt = products.library() == null
                 ? null
                 : new CublasLt(products.library().library());
-        cudnn = convolutions.library() == null ? null : new Cudnn();
-        kernels = new CudaKernels(driver, images, queue, precision, cublasLt, cudnn, capability);
+        cudnn = convolutions.library() == null && lstms.library() == null ? null : new Cudnn();
+        kernels = new CudaKernels(
+                driver,
+                images,
+                queue,
+                precision,
+                cublasLt,
+                convolutions.library() == null ? null : cudnn,
+                lstms.library() == null ? null : cudnn,
+                capability);
         memory = new Pool(device, options.memory());
     }
 
@@ -65,13 +75,14 @@ final class CudaBackend implements Backend {
 
     @Override
     public String description() {
-        return "cuda: %s, %s, %s, %s, %s, %s, %s"
+        return "cuda: %s, %s, %s, %s, %s, %s, %s, %s"
                 .formatted(
                         driver,
                         precision,
                         images.describe(),
                         products.describe(cublasLt),
                         convolutions.describe(cudnn),
+                        lstms.describe(cudnn),
                         AttentionHopper.describe(capability),
                         graphs() ? "graphs" : "no graphs (%s=off)".formatted(GRAPHS));
     }

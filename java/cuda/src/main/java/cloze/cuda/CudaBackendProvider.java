@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * Offers the GPUs that the CUDA driver knows, the first unless another is asked for. The system property {@code cloze.cuda.driver} names another driver
  * library, {@code cloze.cuda.kernels} a module to take instead of the kernels in the jar, {@code cloze.cuda.products} who makes
  * products, see {@link Products}, {@code cloze.cuda.convolutions} who makes convolutions, see {@link Convolutions}, {@code
- * cloze.cuda.attention} who makes attention, see {@link AttentionHopper}, {@code cloze.cuda.graphs} whether training is launched as graphs, on or off.
+ * cloze.cuda.lstm} who makes LSTM, see {@link Lstms}, {@code cloze.cuda.attention} who makes attention, see {@link
+ * AttentionHopper}, {@code cloze.cuda.graphs} whether training is launched as graphs, on or off.
  */
 public final class CudaBackendProvider implements BackendProvider {
     /** For {@link java.util.ServiceLoader}. */
@@ -32,6 +33,7 @@ public final class CudaBackendProvider implements BackendProvider {
             KernelImages.require();
             Products.choose(DriverFunctions.cudaVersion());
             Convolutions.choose();
+            Lstms.choose();
             return null;
         } catch (BackendException e) {
             return e.getMessage();

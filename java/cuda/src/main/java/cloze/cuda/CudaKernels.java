@@ -8,6 +8,7 @@ import cloze.nn.Parameters;
 import cloze.op.Attention;
 import cloze.op.Conv2d;
 import cloze.op.Gelu;
+import cloze.op.Lstm;
 import cloze.op.MatMul;
 import cloze.tensor.Tensor;
 import java.lang.invoke.MethodHandle;
@@ -46,12 +47,14 @@ final class CudaKernels extends ClassValue<Object> {
     private final CudaQueue queue;
     private final Precision precision;
     private final @Nullable CublasLt cublasLt;
-    private final @Nullable Cudnn cudnn;
+    private final @Nullable Cudnn convolutions;
+    private final @Nullable Cudnn lstm;
     private final int capability;
 
     /**
      * @param cublasLt makes products, or null for own kernels
-     * @param cudnn makes convolutions, or null for own kernels
+     * @param convolutions makes them, or null for own kernels
+     * @param lstm makes layers of it, or null for own kernels
      * @param capability of the device, for example 90
      */
     CudaKernels(
@@ -60,14 +63,16 @@ final class CudaKernels extends ClassValue<Object> {
             CudaQueue queue,
             Precision precision,
             @Nullable CublasLt cublasLt,
-            @Nullable Cudnn cudnn,
+            @Nullable Cudnn convolutions,
+            @Nullable Cudnn lstm,
             int capability) {
         this.driver = driver;
         this.images = images;
         this.queue = queue;
         this.precision = precision;
         this.cublasLt = cublasLt;
-        this.cudnn = cudnn;
+        this.convolutions = convolutions;
+        this.lstm = lstm;
         this.capability = capability;
     }
 
@@ -76,14 +81,21 @@ final class CudaKernels extends ClassValue<Object> {
         if (cublasLt != null && (kernel == MatMul.Forward.class || kernel == MatMul.Backward.class)) {
             return products(cublasLt);
         }
-        if (cudnn != null && (kernel == Conv2d.Forward.class || kernel == Conv2d.Backward.class)) {
-            return convolutions(cudnn);
+        if (convolutions != null && (kernel == Conv2d.Forward.class || kernel == Conv2d.Backward.class)) {
+            return convolutions(convolutions);
+        }
+        if (kernel == Lstm.Forward.class || kernel == Lstm.Backward.class) {
+            return lstm(kernel);
         }
         if (kernel == Attention.Forward.class || kernel == Attention.Backward.class) {
             AttentionMma any =
                     new AttentionMma(this::mma, launcher(Attention.Forward.class), launcher(Attention.Backward.class));
             return AttentionHopper.isFor(capability) ? new AttentionHopper(driver, this::hopper, any) : any;
         }
+        return own(kernel);
+    }
+
+    private <K> K own(Class<K> kernel) {
         Method method = method(kernel);
         Launches.Plan plan = Launches.of(kernel);
         if (plan == null) {
@@ -135,6 +147,26 @@ final class CudaKernels extends ClassValue<Object> {
                 launcher(Conv2d.Backward.class, Convolution.weights().ofProduct()),
                 launcher(Conv2d.Backward.class, Convolution.columns()));
         return new CudnnConvolution(driver, queue, library, precision == Precision.TF32, own);
+    }
+
+    private Object lstm(Class<?> kernel) {
+        Lstm.Forward forward = own(Lstm.Forward.class);
+        Lstm.Backward backward = own(Lstm.Backward.class);
+        if (cublasLt != null) {
+            var own = new CublasLtLstm.Own(
+                    forward,
+                    backward,
+                    launcher(Lstm.Forward.class, LstmLaunches.tokensOnly().ofProduct()),
+                    launcher(Lstm.Backward.class, LstmLaunches.withoutInput().ofProduct()));
+            var some = new CublasLtLstm(driver, queue, cublasLt, precision == Precision.TF32, own);
+            forward = some;
+            backward = some;
+        }
+        if (lstm != null) {
+            var own = new CudnnLstm.Own(forward, backward, launcher(Gradients.Add.class));
+            return new CudnnLstm(driver, queue, lstm.lstms(), precision == Precision.TF32, own);
+        }
+        return kernel == Lstm.Forward.class ? forward : backward;
     }
 
     private Launcher hopper(Class<?> kernel, Launches.Plan plan) {

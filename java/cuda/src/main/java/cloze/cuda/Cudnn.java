@@ -19,7 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * cuDNN 9 through JCudnn, as far as convolutions need it. What it takes to run one is asked of its heuristics once and kept;
+ * cuDNN 9 through JCudnn, as far as convolutions and LSTM need it. What it takes to run one is asked of its heuristics once and kept;
  * only algorithms count that give the same bits each time. JCudnn knows the numbers of statuses by their names in cuDNN 8,
  * so they are compared with 0, and named by the library itself. Locked by whoever calls.
  *
@@ -38,10 +38,14 @@ final class Cudnn implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Cudnn.class);
     private static @Nullable Path loaded;
 
-    /** A device address as JCuda wants it. */
-    private static final class Address extends Pointer {
-        Address(long address) {
+    /** A device address as JCuda wants it, or a place for one that it hands over. */
+    static final class Address extends Pointer {
+        private Address(long address) {
             super(address);
+        }
+
+        long value() {
+            return getNativePointer();
         }
     }
 
@@ -60,6 +64,7 @@ final class Cudnn implements AutoCloseable {
     }
 
     private final Map<CudnnProblem, @Nullable Plan> plans = new HashMap<>();
+    private final CudnnLstms lstms = new CudnnLstms(this);
     private @Nullable cudnnHandle handle;
 
     /**
@@ -108,22 +113,36 @@ final class Cudnn implements AutoCloseable {
             throw new IllegalStateException("no algorithm was chosen for " + call);
         }
         CudnnDirection direction = call.problem.direction();
-        check("cudnnSetStream", call, JCudnn.cudnnSetStream(handle(), new cudaStream_t(stream)));
+        cudnnHandle handle = handle(stream, call);
         var arguments = new CudnnDirection.Arguments(
-                new Address(call.x),
-                new Address(call.weight),
-                new Address(call.y),
+                at(call.x),
+                at(call.weight),
+                at(call.y),
                 plan.algorithm,
-                new Address(call.workspace),
+                at(call.workspace),
                 plan.workspace,
                 call.add ? CudnnDirection.ONE : CudnnDirection.ZERO);
-        check(direction.function("", ""), call, direction.run(handle(), plan.descriptors, arguments));
+        check(direction.function("", ""), call, direction.run(handle, plan.descriptors, arguments));
     }
 
-    private cudnnHandle handle() {
+    CudnnLstms lstms() {
+        return lstms;
+    }
+
+    static Address at(long address) {
+        return new Address(address);
+    }
+
+    /** What it does next, it asks of that stream. */
+    cudnnHandle handle(CudaStream stream, Object call) {
+        check("cudnnSetStream", call, JCudnn.cudnnSetStream(handle(), new cudaStream_t(stream)));
+        return handle();
+    }
+
+    cudnnHandle handle() {
         if (handle == null) {
             var made = new cudnnHandle();
-            check("cudnnCreate", "its first convolution", JCudnn.cudnnCreate(made));
+            check("cudnnCreate", "the first call", JCudnn.cudnnCreate(made));
             handle = made;
         }
         return handle;
@@ -193,6 +212,7 @@ final class Cudnn implements AutoCloseable {
 
     @Override
     public void close() {
+        lstms.close();
         plans.values().forEach(plan -> {
             if (plan != null) {
                 plan.descriptors.close();

@@ -47,8 +47,13 @@ final class LstmLaunches {
         return 4 * s.of("hidden");
     }
 
-    /** Bytes for the gradients of all gates, of the cells of a token, and the sums of the bias. */
-    static long scratch(Sizes s) {
-        return Float.BYTES * (tokens(s) * gates(s) + s.product("b", "hidden") + Stage.chunks(tokens(s)) * gates(s));
+    private static long scratch(Sizes s) {
+        return scratch(s.of("b"), s.of("t"), s.of("hidden"));
+    }
+
+    /** Bytes for the gradients of all gates, with which they begin, those of the cells of a token, and sums of the bias. */
+    static long scratch(long b, long t, long hidden) {
+        long all = Math.multiplyExact(Math.multiplyExact(b, t), 4 * hidden);
+        return Float.BYTES * (all + b * hidden + Stage.chunks(b * t) * 4 * hidden);
     }
 }

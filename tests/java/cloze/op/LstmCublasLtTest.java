@@ -1,0 +1,46 @@
+package cloze.op;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+
+/** The contract of a layer of LSTM whose products for all tokens cuBLASLt makes. */
+class LstmCublasLtTest extends LstmTest {
+    static List<Device> devices() {
+        return Device.cublasLt().stream().limit(1).toList();
+    }
+
+    /** Wide layers have the products of small ones. */
+    @Override
+    Stream<Case> cases() {
+        return super.cases().filter(c -> !c.toString().startsWith("wide "));
+    }
+
+    @Test
+    void forward_is_one_product_of_the_library_and_backward_two() {
+        Assumptions.assumeTrue(HostCuda.isThere(), "only the stand-in counts");
+        Case usual = all().stream()
+                .filter(c -> c.toString().startsWith("[2, 3, 4, 5]"))
+                .findFirst()
+                .orElseThrow();
+        long before = HostCuda.products();
+        gradients_match_central_differences_of_float64(usual);
+        assertThat(HostCuda.products() - before).isEqualTo(1 + 2);
+    }
+
+    @Test
+    void without_an_algorithm_own_kernels_make_all() {
+        Assumptions.assumeTrue(HostCuda.isThere(), "only the stand-in lacks algorithms when it is told to");
+        device = new Device(device.name(), options -> {
+            var backend = Device.cublasLt().getFirst().open(options);
+            HostCuda.epilogues(0);
+            return backend;
+        });
+        long before = HostCuda.products();
+        all().forEach(this::gradients_match_central_differences_of_float64);
+        assertThat(HostCuda.products()).isEqualTo(before);
+    }
+}
