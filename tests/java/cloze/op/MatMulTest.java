@@ -26,19 +26,38 @@ class MatMulTest extends OpContract {
             {0, 3, 4},
         };
         var forms = Stream.of(Activation.values()).flatMap(a -> Stream.of(new Form(a, true), new Form(a, false)));
-        return Stream.concat(
-                forms.flatMap(form -> Stream.of(sizes).map(s -> matMul("", form, s, 1, random))),
-                Stream.of(
-                        matMul(
-                                "a linear layer ",
-                                new Form(Activation.NONE, true),
-                                new int[] {130, 192, 260},
-                                1,
-                                random),
-                        matMul("an MLP ", new Form(Activation.GELU_TANH, true), new int[] {98, 192, 384}, 1, random),
-                        matMul("a long sum ", new Form(Activation.NONE, false), new int[] {9, 3072, 24}, 1, random),
-                        matMul("1e4 ", new Form(Activation.NONE, true), new int[] {5, 37, 9}, 1e4, random),
-                        matMul("1e4 ", new Form(Activation.TANH, true), new int[] {5, 37, 9}, 1e4, random)));
+        return Stream.of(
+                        panels(),
+                        forms.flatMap(form -> Stream.of(sizes).map(s -> matMul("", form, s, 1, random))),
+                        Stream.of(
+                                matMul(
+                                        "a linear layer ",
+                                        new Form(Activation.NONE, true),
+                                        new int[] {130, 192, 260},
+                                        1,
+                                        random),
+                                matMul(
+                                        "an MLP ",
+                                        new Form(Activation.GELU_TANH, true),
+                                        new int[] {98, 192, 384},
+                                        1,
+                                        random),
+                                matMul(
+                                        "a long sum ",
+                                        new Form(Activation.NONE, false),
+                                        new int[] {9, 3072, 24},
+                                        1,
+                                        random),
+                                matMul("1e4 ", new Form(Activation.NONE, true), new int[] {5, 37, 9}, 1e4, random),
+                                matMul("1e4 ", new Form(Activation.TANH, true), new int[] {5, 37, 9}, 1e4, random)))
+                .flatMap(cases -> cases);
+    }
+
+    /** Small, and yet each sum, of y, dx and dweight, goes through more panels than the ring of gemm.cuh holds. */
+    private static Stream<Case> panels() {
+        var random = new SplittableRandom(2);
+        return Stream.of(new int[] {2, 168, 2}, new int[] {2, 2, 168}, new int[] {168, 2, 2})
+                .map(nkm -> matMul("panels ", new Form(Activation.NONE, true), nkm, 1, random));
     }
 
     private static Case matMul(String label, Form form, int[] nkm, double scale, SplittableRandom random) {
