@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -71,7 +72,7 @@ class GpuCheckTest {
             assertThat(TESTS.resolve(line.getFirst().replace('.', '/') + ".java"))
                     .exists();
             for (String word : line.subList(1, line.size())) {
-                assertThat(word).matches("hopper|cublasLt|cudnn|card|small|-D[a-zA-Z.]+=[a-z]+");
+                assertThat(word).matches("hopper|(with-)?(cublasLt|cudnn)|card|small|-D[a-zA-Z.]+=[a-z]+");
             }
         }
         assertThat(contracts()).doesNotHaveDuplicates();
@@ -99,6 +100,18 @@ class GpuCheckTest {
         }
         assertThat(wanted).isNotEmpty();
         assertThat(listed).containsAll(wanted);
+    }
+
+    /** So that what a host without it does not test can be told by name. */
+    @ParameterizedTest
+    @CsvSource({"Device.cublasLt(),cublasLt", "Device.cudnn(),cudnn"})
+    void contracts_tell_which_tests_use_a_library(String call, String library) throws IOException {
+        for (List<String> line : contracts()) {
+            String source = Files.readString(TESTS.resolve(line.getFirst().replace('.', '/') + ".java"));
+            assertThat(line.contains(library) || line.contains("with-" + library))
+                    .as("%s has %s", line, library)
+                    .isEqualTo(source.contains(call));
+        }
     }
 
     /** Entries of a table of Python: {@code "LayerNorm": layer_norm}. */

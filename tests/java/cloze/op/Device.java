@@ -22,6 +22,12 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
     /** A property with a regular expression for names of devices, to test on some of them. */
     public static final String ONLY = "cloze.test.devices";
 
+    /** On a GPU, with products by cuBLASLt; {@code gpu-check} asks for it by name. */
+    public static final String WITH_CUBLAS_LT = "cuda, cuBLASLt";
+
+    /** On a GPU, with convolutions by cuDNN. */
+    public static final String WITH_CUDNN = "cuda, cuDNN";
+
     /**
      * Every device of this machine.
      *
@@ -76,7 +82,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                 .flatMap(device -> HostCuda.isThere()
                         ? Stream.of(device.cublasLt("cuBLASLt", -1), device.cublasLt("cuBLASLt without epilogues", 5))
                         : Stream.of(new Device(
-                                "cuda, cuBLASLt", options -> HostCuda.withProducts("cublasLt", null, device, options))))
+                                WITH_CUBLAS_LT, options -> HostCuda.withProducts("cublasLt", null, device, options))))
                 .filter(Device::wanted)
                 .toList();
     }
@@ -92,7 +98,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                             HostCuda.workspace(4);
                             return device.cudnn(HostCuda.cudnn().toString(), options);
                         })
-                        : new Device("cuda, cuDNN", options -> device.cudnn(null, options)))
+                        : new Device(WITH_CUDNN, options -> device.cudnn(null, options)))
                 .filter(Device::wanted)
                 .toList();
     }
