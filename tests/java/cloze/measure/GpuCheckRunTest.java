@@ -126,8 +126,12 @@ class GpuCheckRunTest {
             assertThat(Arrays.stream(CpuLevel.values()).map(level -> "cpu " + level))
                     .noneMatch(call::isOn);
         }
-        assertThat(have(calls, "cloze.op.CublasLtTest")).isEqualTo(cublasLt);
-        assertThat(have(calls, "cloze.op.Conv2dCudnnTest")).isEqualTo(cudnn);
+        for (String type : List.of("cloze.op.CublasLtTest", "cloze.op.LstmCublasLtTest")) {
+            assertThat(have(calls, type)).as(type).isEqualTo(cublasLt);
+        }
+        for (String type : List.of("cloze.op.Conv2dCudnnTest", "cloze.op.LstmCudnnTest")) {
+            assertThat(have(calls, type)).as(type).isEqualTo(cudnn);
+        }
         assertThat(calls).extracting(Call::type).contains("cloze.op.Bf16Test", "cloze.op.Tf32Test");
         says(ran, !cublasLt, "CublasLtTest", "cublasLt");
         says(ran, !cudnn, "Conv2dCudnnTest", "cudnn");

@@ -91,6 +91,7 @@ class GpuCheckTest {
                 String source = Files.readString(file);
                 boolean onDevices = source.contains("Device.all()")
                         || source.contains("Device.cublasLt()")
+                        || source.contains("return Device.cudnn();")
                         || source.contains("Device.hopper()")
                         || source.contains("extends OpContract");
                 if (onDevices && type.endsWith("Test")) {
