@@ -1,6 +1,8 @@
 package cloze.op;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
@@ -27,7 +29,9 @@ class EmbeddingTest extends OpContract {
                                 new Extents(2, 32, 3, 32, 40),
                                 new Extents(1, 5, 40, 33, 7),
                                 new Extents(0, 4, 3, 8, 9),
-                                new Extents(8, 64, 997, 192, 70))
+                                new Extents(8, 64, 997, 192, 70),
+                                new Extents(3, 50, 2, 264, 60), // several pieces a row, columns for two warps
+                                new Extents(2, 700, 4, 8, 700)) // several chunks
                         .map(e -> embedding(form, e, random)));
     }
 
@@ -62,6 +66,29 @@ class EmbeddingTest extends OpContract {
             y.data()[i] = in.get(1).at(ids.intAt(token) * d + i % d) + position;
         }
         return List.of(y);
+    }
+
+    /** Tokens are sorted with the help of atomics. */
+    @Test
+    void gradients_have_the_same_bits_in_any_order_of_threads() {
+        assumeTrue(device.name().endsWith("seed 0"));
+        Device first = device;
+        Case repeated = embedding(new Form(true, true), new Extents(4, 90, 3, 17, 99), new SplittableRandom(2));
+        Run expected = run(repeated, 1, repeated.trainable(), List.of());
+        try {
+            for (Device other : Device.all()) {
+                if (other.name().startsWith("cuda")) {
+                    device = other;
+                    Run again = run(repeated, 1, repeated.trainable(), List.of());
+                    assertThat(again.gradients())
+                            .hasSize(2)
+                            .allSatisfy((input, gradient) -> assertThat(gradient)
+                                    .isEqualTo(expected.gradients().get(input)));
+                }
+            }
+        } finally {
+            device = first;
+        }
     }
 
     @Test

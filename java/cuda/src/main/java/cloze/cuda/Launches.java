@@ -125,7 +125,7 @@ final class Launches {
         PLANS.put(SoftTargetCrossEntropy.Backward.class, first(rows("n")));
 
         PLANS.put(Embedding.Forward.class, first(elements("b", "t", "d")));
-        PLANS.put(Embedding.Backward.class, first(rows("v")).then("positions", rows("p")));
+        PLANS.put(Embedding.Backward.class, TableGradient.plan());
         PLANS.put(GatherTokens.Forward.class, first(elements("b", "m", "d")));
         PLANS.put(GatherTokens.Backward.class, first(rows("b", "n")));
         PLANS.put(RestoreTokens.Forward.class, first(elements("b", "n", "d")));

@@ -39,7 +39,11 @@ record Stage(
 
     /** A warp a row. */
     static Function<Sizes, Extent> rows(String... factors) {
-        return sizes -> Extent.blocks(Math.ceilDiv(sizes.product(factors), THREADS / 32), THREADS);
+        return sizes -> rows(sizes.product(factors));
+    }
+
+    static Extent rows(long count) {
+        return Extent.blocks(Math.ceilDiv(count, THREADS / 32), THREADS);
     }
 
     /** A block a row. */
