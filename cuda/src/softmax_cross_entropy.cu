@@ -3,24 +3,27 @@
 // logits [n, v], targets int32 [n], loss [1], row_loss [n] in nats; the mean is over rows with target != ignore_index
 // row_loss = (1 - ls) (-log p[target]) + ls mean_j(-log p[j]);  dlogits = (p - (1 - ls) onehot - ls / v) / counted
 //
-// A block a row: the largest logit and the sum of exponentials in one pass (the sum is rescaled where the largest
+// One block counts the rows first: if each block did for itself, 16,384 of them would read 1 GB of targets.
+// Then a block a row: the largest logit and the sum of exponentials in one pass (the sum is rescaled where the largest
 // grows), the gradient in place in another. bf16 moves 2 bytes a logit without gradient, 6 with it.
 
 using namespace cloze;
 
-namespace {
-
-// Every block counts for itself: n numbers from the second cache are less than another launch.
-CLOZE_DEVICE float rows_counted(const int32_t* targets, int64_t n, int64_t ignore_index, float* shared) {
-    float counted = 0;  // exact to 2^24 rows a thread
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) counted += targets[i] != ignore_index;
-    return block_sum(counted, shared);
+CLOZE_KERNEL(softmax_cross_entropy_forward, real*, const int32_t* targets, float*, float*, int64_t n, int64_t,
+             int64_t ignore_index, float, int64_t, int* counted) {
+    __shared__ int sums[32];
+    int count = 0;
+    each_thread(n, aligned(targets), [&](int64_t i, auto step) {
+        auto target = step.ints(targets + i);
+#pragma unroll
+        for (int j = 0; j < step.width; j++) count += target.at[j] != ignore_index;
+    });
+    count = block_sum(count, sums);
+    if (threadIdx.x == 0) counted[0] = count;
 }
 
-}  // namespace
-
-CLOZE_KERNEL(softmax_cross_entropy_forward, real* logits, const int32_t* targets, float*, float* row_loss, int64_t n,
-             int64_t v, int64_t ignore_index, float label_smoothing, int64_t gradient) {
+CLOZE_KERNEL(softmax_cross_entropy_forward_rows, real* logits, const int32_t* targets, float*, float* row_loss, int64_t,
+             int64_t v, int64_t ignore_index, float label_smoothing, int64_t gradient, const int* counted) {
     __shared__ float shared[32];
     int64_t row = blockIdx.x;
     real* x = logits + row * v;
@@ -34,7 +37,6 @@ CLOZE_KERNEL(softmax_cross_entropy_forward, real* logits, const int32_t* targets
             });
         return;
     }
-    float counted = gradient ? rows_counted(targets, n, ignore_index, shared) : 1.f;
     float top = -INFINITY, sum = 0, logit_sum = 0;
     each_thread(v, whole, [&](int64_t i, auto step) {
         auto value = step.load(x + i);
@@ -62,7 +64,7 @@ CLOZE_KERNEL(softmax_cross_entropy_forward, real* logits, const int32_t* targets
     }
     __syncthreads();  // x[target] has been read
     if (!gradient) return;
-    float scale = 1.f / counted, factor = scale / total, floor = label_smoothing / float(v) * scale;
+    float scale = 1.f / float(counted[0]), factor = scale / total, floor = label_smoothing / float(v) * scale;
     each_thread(v, whole, [&](int64_t i, auto step) {
         auto value = step.load(x + i);
 #pragma unroll
@@ -75,14 +77,13 @@ CLOZE_KERNEL(softmax_cross_entropy_forward, real* logits, const int32_t* targets
 }
 
 // One block: the rows' losses in a fixed order, in double.
-CLOZE_KERNEL(softmax_cross_entropy_forward_mean, real*, const int32_t* targets, float* loss, float* row_loss, int64_t n,
-             int64_t, int64_t ignore_index, float, int64_t) {
+CLOZE_KERNEL(softmax_cross_entropy_forward_mean, real*, const int32_t*, float* loss, float* row_loss, int64_t n,
+             int64_t, int64_t, float, int64_t, const int* counted) {
     __shared__ double sums[32];
-    double total = 0, counted = 0;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) total += row_loss[i], counted += targets[i] != ignore_index;
+    double total = 0;
+    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) total += row_loss[i];
     total = block_sum(total, sums);
-    counted = block_sum(counted, sums);
-    if (threadIdx.x == 0) loss[0] = counted > 0 ? float(total / counted) : 0.f;
+    if (threadIdx.x == 0) loss[0] = counted[0] > 0 ? float(total / counted[0]) : 0.f;
 }
 
 CLOZE_KERNEL(softmax_cross_entropy_backward, const float* dloss, real* dlogits, int64_t n, int64_t v) {

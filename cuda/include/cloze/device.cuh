@@ -140,6 +140,12 @@ CLOZE_DEVICE Floats<K> operator*(const Floats<K>& a, float b) {
     return a.map([=](float x) { return x * b; });
 }
 
+// K numbers: targets, masks.
+template <int K>
+struct Ints {
+    int32_t at[K];
+};
+
 // A step of K neighbours; from memory in accesses of 16 bytes where K elements of the type are as many or more.
 template <int K>
 struct Step {
@@ -163,6 +169,23 @@ struct Step {
             for (int i = 0; i < K; i++) x.at[i] = widen(p[i]);
         }
         return x;
+    }
+
+    CLOZE_DEVICE Ints<K> ints(const int32_t* p) const {
+        if constexpr (K % 4 == 0) {
+            union {
+                uint4 raw[K / 4];
+                Ints<K> numbers;
+            } block;
+#pragma unroll
+            for (int i = 0; i < K / 4; i++) block.raw[i] = reinterpret_cast<const uint4*>(p)[i];
+            return block.numbers;
+        } else {
+            Ints<K> x;
+#pragma unroll
+            for (int i = 0; i < K; i++) x.at[i] = p[i];
+            return x;
+        }
     }
 
     template <class T>

@@ -119,7 +119,9 @@ final class Launches {
         PLANS.put(RmsNorm.Backward.class, withColumns(rows("n"), s -> s.of("n"), "d", 1));
         PLANS.put(MaskedSoftmax.Forward.class, first(rows("n")));
         PLANS.put(MaskedSoftmax.Backward.class, first(rows("n")));
-        PLANS.put(SoftmaxCrossEntropy.Forward.class, first(blocks("n")).then("mean", one()));
+        PLANS.put(
+                SoftmaxCrossEntropy.Forward.class,
+                first(one()).then("rows", blocks("n")).then("mean", one()).scratch(_ -> (long) Integer.BYTES));
         PLANS.put(SoftmaxCrossEntropy.Backward.class, first(elements("n", "v")));
         PLANS.put(SoftTargetCrossEntropy.Forward.class, first(rows("n")).then("mean", one()));
         PLANS.put(SoftTargetCrossEntropy.Backward.class, first(rows("n")));
