@@ -16,6 +16,7 @@ class MaskedSoftmaxTest extends OpContract {
     @Override
     Stream<Case> cases() {
         var random = new SplittableRandom(1);
+        var longer = new SplittableRandom(2);
         return Stream.concat(
                 Shapes.rows()
                         .map(shape -> softmax(
@@ -24,6 +25,9 @@ class MaskedSoftmaxTest extends OpContract {
                         softmax("nothing hidden", Array64.normal(random, 6, 17), _ -> 1),
                         softmax("causal", Array64.normal(random, 19, 19), i -> i % 19 <= i / 19 ? 1 : 0),
                         softmax("a row all hidden", Array64.normal(random, 6, 17), i -> i / 17 == 2 ? 0 : 1),
+                        softmax("longest in registers", Array64.normal(longer, 3, 1024), i -> i % 1024 < 700 ? 1 : 0),
+                        softmax("longer, in packs", Array64.normal(longer, 3, 1032), i -> i % 5 > 0 ? 1 : 0),
+                        softmax("longer", Array64.normal(longer, 3, 1101), i -> i / 1101 == 1 || i % 3 > 0 ? 0 : 1),
                         softmax("all hidden", Array64.normal(random, 3, 9), _ -> 0),
                         softmax("the largest hidden", ramp(), i -> i % 40 < 3 ? 1 : 0)
                                 .terms(0.1),
