@@ -28,6 +28,12 @@ struct Buffers {
           t(s + r * r) {}
 };
 
+// Sums of squares of u, one a block of the first launch, behind u where v and s will be: there is room for them, since
+// a block has 1024 elements but for the last ones'.
+CLOZE_DEVICE double* sums_of_blocks(float* scratch, int64_t elements) {
+    return reinterpret_cast<double*>(scratch + (elements + 1) / 2 * 2);
+}
+
 // s = x x^T, or x^T x
 CLOZE_DEVICE void gram(const Buffers& at, const float* x) {
     auto finish = [&](int64_t i, int64_t j, auto step, auto sum) { step.store(at.s + i * at.r + j, sum); };
@@ -49,19 +55,28 @@ CLOZE_DEVICE void turn(const Buffers& at, const float* x, float* y) {
 
 CLOZE_KERNEL(muon_step, const float* gradient, float*, float* momentum, float* scratch, int64_t n, int64_t m, float,
              float beta, float, float gradient_scale) {
-    each(n * m, false, [&](int64_t i, auto) {
-        float g = gradient[i] * gradient_scale;
-        momentum[i] = beta * momentum[i] + g;
-        scratch[i] = g + beta * momentum[i];
+    __shared__ double sums[32];
+    double total = 0;
+    each(n * m, aligned(gradient, momentum, scratch), [&](int64_t i, auto step) {
+        auto g = step.load(gradient + i) * gradient_scale;
+        auto moved = step.load(momentum + i) * beta + g, u = g + moved * beta;
+        step.store(momentum + i, moved);
+        step.store(scratch + i, u);
+#pragma unroll
+        for (int j = 0; j < step.width; j++) total += double(u.at[j]) * double(u.at[j]);
     });
+    total = block_sum(total, sums);
+    if (threadIdx.x == 0) sums_of_blocks(scratch, n * m)[blockIdx.x] = total;
 }
 
-// One block: the norm of u into the first place of v. A hidden matrix has a few million elements.
+// One block adds as many sums as the launch before had blocks: the norm of u, into the first place of v.
 CLOZE_KERNEL(muon_step_norm, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float, float,
              float) {
     __shared__ double sums[32];
+    int64_t blocks = (n * m + 1023) / 1024;
+    if (blocks > 4096) blocks = 4096;
     double total = 0;
-    for (int64_t i = threadIdx.x; i < n * m; i += blockDim.x) total += double(scratch[i]) * double(scratch[i]);
+    for (int64_t i = threadIdx.x; i < blocks; i += blockDim.x) total += sums_of_blocks(scratch, n * m)[i];
     total = block_sum(total, sums);
     if (threadIdx.x == 0) scratch[n * m] = float(1 / (sqrt(total) + 1e-7));
 }
@@ -69,7 +84,8 @@ CLOZE_KERNEL(muon_step_norm, const float*, float*, float*, float* scratch, int64
 CLOZE_KERNEL(muon_step_unit, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float, float,
              float) {
     float unit = scratch[n * m];
-    each(n * m, false, [&](int64_t i, auto) { scratch[i] *= unit; });
+    each(n * m, aligned(scratch),
+         [&](int64_t i, auto step) { step.store(scratch + i, step.load(scratch + i) * unit); });
 }
 
 CLOZE_KERNEL(muon_step_gram_even, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float,
@@ -115,6 +131,8 @@ CLOZE_KERNEL(muon_step_update, const float*, float* weight, float*, float* scrat
     Buffers at(scratch, n, m);
     double stretch = sqrt(n > m ? double(n) / double(m) : 1.0);
     float keep = 1 - lr * decay, rate = lr * float(stretch);
-    each(n * m, false, [&](int64_t i, auto) { weight[i] = weight[i] * keep - rate * at.v[i]; });
+    each(n * m, aligned(weight, at.v), [&](int64_t i, auto step) {
+        step.store(weight + i, step.load(weight + i) * keep - step.load(at.v + i) * rate);
+    });
 }
 #endif
