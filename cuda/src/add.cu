@@ -17,8 +17,8 @@ CLOZE_KERNEL(add_backward, const real* dz, real* dx, real*, int64_t n, int64_t d
 
 CLOZE_KERNEL(add_backward_columns, const real* dz, real*, real* dy, int64_t n, int64_t d, int64_t, float* scratch) {
     if (dy)
-        column_partials<1>(n, d, scratch,
-                           [&](int64_t at, int64_t, int64_t, float(&sum)[1]) { sum[0] += widen(dz[at]); });
+        column_partials<1>(n, d, aligned(dz), scratch,
+                           [&](int64_t at, int64_t, auto step, auto& sum) { sum[0] = sum[0] + step.load(dz + at); });
 }
 
 CLOZE_KERNEL(add_backward_reduce, const real*, real*, real* dy, int64_t n, int64_t d, int64_t accumulate,

@@ -230,8 +230,8 @@ CLOZE_KERNEL(conv2d_backward_columns, const real*, const real*, const real* dy, 
              int64_t dilation, int64_t groups, int64_t, float* scratch) {
     if (!dbias) return;
     Convolution v{b, h, w, c, m, p, q, stride, padding, dilation, groups};
-    column_partials<1>(v.rows(), m, scratch,
-                       [&](int64_t at, int64_t, int64_t, float(&sum)[1]) { sum[0] += widen(dy[at]); });
+    column_partials<1>(v.rows(), m, aligned(dy), scratch,
+                       [&](int64_t at, int64_t, auto step, auto& sum) { sum[0] = sum[0] + step.load(dy + at); });
 }
 
 CLOZE_KERNEL(conv2d_backward_reduce, const real*, const real*, const real*, real*, float*, float* dbias, int64_t b,

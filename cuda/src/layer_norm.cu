@@ -63,10 +63,10 @@ CLOZE_KERNEL(layer_norm_backward_columns, const real* s, const float*, const flo
              const real* dy, const real*, real*, float* dweight, float* dbias, int64_t n, int64_t d, int64_t,
              float* scratch) {
     if (!dweight && !dbias) return;
-    column_partials<2>(n, d, scratch, [&](int64_t at, int64_t row, int64_t, float(&sum)[2]) {
-        float out = widen(dy[at]);
-        sum[0] += out * ((widen(s[at]) - mean[row]) * rstd[row]);
-        sum[1] += out;
+    column_partials<2>(n, d, aligned(s, dy), scratch, [&](int64_t at, int64_t row, auto step, auto& sum) {
+        auto out = step.load(dy + at);
+        sum[0] = sum[0] + out * ((step.load(s + at) - mean[row]) * rstd[row]);
+        sum[1] = sum[1] + out;
     });
 }
 

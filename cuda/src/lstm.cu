@@ -202,8 +202,9 @@ CLOZE_KERNEL(lstm_backward_columns, const real *, const real *, const real *, co
              float *, float *dbias, int64_t b, int64_t t, int64_t, int64_t hidden, int64_t, float *scratch) {
     if (!dbias) return;
     Gradients from(scratch, b, t, hidden);
-    column_partials<1>(b * t, 4 * hidden, from.sums,
-                       [&](int64_t at, int64_t, int64_t, float(&sum)[1]) { sum[0] += widen(from.gates[at]); });
+    column_partials<1>(
+        b * t, 4 * hidden, aligned(from.gates), from.sums,
+        [&](int64_t at, int64_t, auto step, auto &sum) { sum[0] = sum[0] + step.load(from.gates + at); });
 }
 
 CLOZE_KERNEL(lstm_backward_reduce, const real *, const real *, const real *, const real *, const real *, const float *,

@@ -55,7 +55,8 @@ CLOZE_KERNEL(mat_mul_backward_weight, const real* x, const real*, const real*, r
 CLOZE_KERNEL(mat_mul_backward_columns, const real*, const real*, const real*, real* dy, real*, float*, float* dbias,
              int64_t n, int64_t, int64_t m, int64_t, int64_t, float* scratch) {
     if (!dbias) return;
-    column_partials<1>(n, m, scratch, [&](int64_t at, int64_t, int64_t, float(&sum)[1]) { sum[0] += widen(dy[at]); });
+    column_partials<1>(n, m, aligned(dy), scratch,
+                       [&](int64_t at, int64_t, auto step, auto& sum) { sum[0] = sum[0] + step.load(dy + at); });
 }
 
 CLOZE_KERNEL(mat_mul_backward_reduce, const real*, const real*, const real*, real*, real*, float*, float* dbias,

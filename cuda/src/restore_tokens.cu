@@ -26,8 +26,8 @@ CLOZE_KERNEL(restore_tokens_backward, const int32_t* ids_restore, const real* dy
 CLOZE_KERNEL(restore_tokens_backward_columns, const int32_t* ids_restore, const real* dy, real*, float* dmask_token,
              int64_t b, int64_t m, int64_t n, int64_t d, int64_t, float* scratch) {
     if (!dmask_token) return;
-    column_partials<1>(b * n, d, scratch, [&](int64_t at, int64_t row, int64_t, float(&sum)[1]) {
-        if (ids_restore[row] >= m) sum[0] += widen(dy[at]);
+    column_partials<1>(b * n, d, aligned(dy), scratch, [&](int64_t at, int64_t row, auto step, auto& sum) {
+        if (ids_restore[row] >= m) sum[0] = sum[0] + step.load(dy + at);
     });
 }
 

@@ -50,8 +50,8 @@ CLOZE_KERNEL(rms_norm_backward, const real* s, const float* weight, const float*
 CLOZE_KERNEL(rms_norm_backward_columns, const real* s, const float*, const float* rstd, const real* dy, const real*,
              real*, float* dweight, int64_t n, int64_t d, int64_t, float* scratch) {
     if (!dweight) return;
-    column_partials<1>(n, d, scratch, [&](int64_t at, int64_t row, int64_t, float(&sum)[1]) {
-        sum[0] += widen(dy[at]) * (widen(s[at]) * rstd[row]);
+    column_partials<1>(n, d, aligned(s, dy), scratch, [&](int64_t at, int64_t row, auto step, auto& sum) {
+        sum[0] = sum[0] + step.load(dy + at) * (step.load(s + at) * rstd[row]);
     });
 }
 

@@ -1,7 +1,6 @@
 package cloze.cuda;
 
 import static cloze.cuda.Stage.chunks;
-import static cloze.cuda.Stage.elements;
 
 import java.util.List;
 
@@ -79,7 +78,7 @@ record Convolution(long images, long windows, long m, long groups, long depth) {
     }
 
     private static Launches.Plan withColumns(Launches.Plan plan) {
-        return plan.then("columns", Stage.columns(s -> of(s).rows(), "m")).then("reduce", elements("m"));
+        return plan.then("columns", Stage.columns(s -> of(s).rows(), "m")).then("reduce", Stage.totals("m"));
     }
 
     private static long columnBytes(Sizes s) {

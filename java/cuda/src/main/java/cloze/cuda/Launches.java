@@ -7,6 +7,7 @@ import static cloze.cuda.Stage.elements;
 import static cloze.cuda.Stage.one;
 import static cloze.cuda.Stage.rows;
 import static cloze.cuda.Stage.tiles;
+import static cloze.cuda.Stage.totals;
 
 import cloze.autograd.Gradients;
 import cloze.measure.Peak;
@@ -172,7 +173,7 @@ final class Launches {
     private static Plan withColumns(Function<Sizes, Extent> extent, Function<Sizes, Long> rows, String d, int k) {
         return first(extent)
                 .then("columns", columns(rows, d))
-                .then("reduce", elements(d))
+                .then("reduce", totals(d))
                 .scratch(s -> chunks(rows.apply(s)) * k * s.of(d) * FLOAT);
     }
 
@@ -188,7 +189,7 @@ final class Launches {
     /** ... and the gradient of the bias. */
     static Plan matMulColumns() {
         return new Plan(
-                List.of(new Stage("_columns", columns(s -> s.of("n"), "m")), new Stage("_reduce", elements("m"))),
+                List.of(new Stage("_columns", columns(s -> s.of("n"), "m")), new Stage("_reduce", totals("m"))),
                 s -> chunks(s.of("n")) * s.of("m") * FLOAT,
                 false);
     }
@@ -198,7 +199,7 @@ final class Launches {
                 .then("input", tiles(s -> s.of("n"), s -> s.of("k")))
                 .then("weight", tiles(s -> s.of("m"), s -> s.of("k")))
                 .then("columns", columns(s -> s.of("n"), "m"))
-                .then("reduce", elements("m"))
+                .then("reduce", totals("m"))
                 .scratch(s -> chunks(s.of("n")) * s.of("m") * FLOAT);
     }
 

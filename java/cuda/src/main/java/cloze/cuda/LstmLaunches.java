@@ -35,7 +35,7 @@ final class LstmLaunches {
                 .then("state", tiles(s -> s.of("b"), s -> s.of("hidden")))
                 .then("hidden_weight", tiles(LstmLaunches::gates, s -> s.of("hidden")))
                 .then("columns", Stage.columns(LstmLaunches::tokens, LstmLaunches::gates))
-                .then("reduce", s -> Stage.elements(gates(s)))
+                .then("reduce", Stage.totals(LstmLaunches::gates))
                 .scratch(LstmLaunches::scratch);
     }
 

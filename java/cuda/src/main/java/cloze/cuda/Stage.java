@@ -56,14 +56,14 @@ record Stage(
         return _ -> Extent.blocks(1, THREADS);
     }
 
-    /** Sums over so many rows of d columns, a chunk of rows a block, see {@code columns.cuh}. */
+    /** Sums over so many rows of d columns, a chunk of rows a block and 256 columns, see {@code columns.cuh}. */
     static Function<Sizes, Extent> columns(Function<Sizes, Long> rows, String d) {
         return columns(rows, sizes -> sizes.of(d));
     }
 
     static Function<Sizes, Extent> columns(Function<Sizes, Long> rows, Function<Sizes, Long> d) {
         return sizes -> new Extent(
-                Math.toIntExact(Math.ceilDiv(d.apply(sizes), 32)),
+                Math.toIntExact(Math.ceilDiv(d.apply(sizes), 256)),
                 Math.toIntExact(chunks(rows.apply(sizes))),
                 32,
                 8,
@@ -72,7 +72,16 @@ record Stage(
 
     /** As {@code column_chunks} in {@code columns.cuh}. */
     static long chunks(long rows) {
-        return Math.min(Math.ceilDiv(rows, 64), 64);
+        return Math.min(Math.ceilDiv(rows, 64), 128);
+    }
+
+    /** Sums over the chunks for 32 columns a block. */
+    static Function<Sizes, Extent> totals(String d) {
+        return totals(sizes -> sizes.of(d));
+    }
+
+    static Function<Sizes, Extent> totals(Function<Sizes, Long> d) {
+        return sizes -> new Extent(Math.toIntExact(Math.ceilDiv(d.apply(sizes), 32)), 1, 32, 8, 0);
     }
 
     /** Tiles of a product [n, m], see {@code gemm.cuh}. */
