@@ -62,13 +62,6 @@ int most_shared() {
     return (capability == 90 ? 227 : 163) << 10;
 }
 
-// What a test wants a function to answer, else success.
-int answer(const std::string& function) {
-    std::lock_guard<std::mutex> guard(lock);
-    auto found = answers.find(function);
-    return found == answers.end() ? int(success) : found->second;
-}
-
 // Each image once. The file has a name of its own, since dlopen takes a library of the same name for the same library.
 void* open(std::string_view image) {
     static std::map<std::string, void*, std::less<>> libraries;
@@ -129,6 +122,12 @@ void give_back(void* block, size_t bytes) {
 }
 
 }  // namespace
+
+int answer(const std::string& function) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto found = answers.find(function);
+    return found == answers.end() ? int(success) : found->second;
+}
 
 bool inside(Pointer p, size_t bytes) {
     std::lock_guard<std::mutex> guard(lock);
@@ -224,6 +223,7 @@ int cuMemAlloc_v2(Pointer* p, size_t bytes) {
 }
 // Waits for all work, as a driver does. Memory of a broken context goes too, so that tests that follow have it.
 int cuMemFree_v2(Pointer p) {
+    if (!context) return invalid_context;
     int result = drain();
     std::lock_guard<std::mutex> guard(lock);
     auto found = allocations.find(p);
@@ -396,7 +396,8 @@ void cloze_host_capability(int to) {
 void cloze_host_memory(int bytes) {
     memory = bytes ? size_t(bytes) : size_t{8} << 30;
 }
-// A function answers so from now on: cuDeviceGetCount, cuModuleGetFunction, or cuDevicePrimaryCtxRetain of 0.
+// A function answers so from now on: cuDeviceGetCount, cuModuleGetFunction, cuDevicePrimaryCtxRetain of 0; or so many
+// are the nodes that follow in a capture.
 void cloze_host_answer(const char* function, int result) {
     std::lock_guard<std::mutex> guard(lock);
     answers[function] = result;

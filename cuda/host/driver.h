@@ -60,6 +60,9 @@ extern std::atomic<uint64_t> launches, graph_launches;
 extern std::atomic<bool> idle;
 extern std::atomic<int> failing;
 
+// What a test wants a function to answer, else success, see cloze_host_answer().
+int answer(const std::string& function);
+
 // Whether so many bytes belong to one allocation.
 bool inside(Pointer p, size_t bytes);
 

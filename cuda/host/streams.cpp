@@ -252,7 +252,8 @@ int cuStreamGetCaptureInfo_v2(void* stream, int* status, uint64_t* id, void** gr
     if (id) *id = *status;
     if (graph) *graph = of(stream)->capture;
     if (before) *before = &of(stream)->last;
-    if (count) *count = *status && of(stream)->last ? 1 : 0;
+    int ends = answer("nodes that follow");
+    if (count) *count = *status && of(stream)->last ? size_t(ends ? ends : 1) : 0;
     return success;
 }
 int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {

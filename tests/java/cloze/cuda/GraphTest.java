@@ -227,6 +227,16 @@ class GraphTest {
     }
 
     @Test
+    void a_capture_that_is_no_line_is_launched_plainly() throws IOException {
+        Ran plain = train(Case.plain(), "off", NONE, (b, g) -> TrainingHooks.NONE, null);
+        HostCuda.answer("nodes that follow", 2);
+        Ran ran = train(Case.plain(), "on", NONE, (b, g) -> TrainingHooks.NONE, null);
+        assertThat(ran.graphs).isZero();
+        assertThat(ran.numbers).isEqualTo(plain.numbers);
+        assertThat(ran.weights).isEqualTo(plain.weights);
+    }
+
+    @Test
     void a_run_that_resumes_has_the_bits_of_one_that_does_not(@TempDir Path temporary) throws IOException {
         Ran whole = train(Case.plain(), "on", NONE, (b, g) -> TrainingHooks.NONE, null);
         Case saving = Case.plain().with(Case.plain().training.withCadence(new Cadence(0, 0, 5, 0)));
@@ -256,6 +266,7 @@ class GraphTest {
     @AfterEach
     void restore() {
         System.clearProperty(GRAPHS);
+        HostCuda.answer("nodes that follow", 0);
     }
 
     private interface Hooks {

@@ -3,6 +3,7 @@ package cloze.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import cloze.backend.BackendException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -79,7 +80,7 @@ final class Graph implements AutoCloseable {
             throw new IllegalStateException("cuStreamGetCaptureInfo", e);
         }
         if (count.get(JAVA_LONG, 0) != 1) {
-            throw new IllegalStateException("a stream that captures has %d ends".formatted(count.get(JAVA_LONG, 0)));
+            throw new BackendException("a stream that captures has %d ends".formatted(count.get(JAVA_LONG, 0)));
         }
         return NativeLibrary.longAt(last.get(JAVA_LONG, 0));
     }
