@@ -9,8 +9,11 @@ import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
 import cloze.backend.MissingKernelException;
+import cloze.op.Conv2d;
+import cloze.op.Device;
 import cloze.op.Gelu;
 import cloze.op.HostCuda;
+import cloze.op.MatMul;
 import cloze.tensor.DType;
 import cloze.tensor.OutOfMemoryException;
 import cloze.tensor.Scope;
@@ -61,7 +64,7 @@ class DeviceTest {
     @Test
     void a_kernel_that_fails_is_told_with_what_was_launched() {
         String message = "waiting for the device on cuda:0 (cuda on host): CUDA_ERROR_LAUNCH_FAILED; 2 kernels "
-                + "were launched since it last answered, {gradients_add=2}; the last of them: "
+                + "and copies were launched since it last answered, {gradients_add=2}; the last of them: "
                 + "gradients_add(x = x [4, 75] f32, y = y [4, 75] f32, n = 300); "
                 + "gradients_add(x = y [4, 75] f32, y = x [4, 75] f32, n = 300)";
         Backend backend = open("cuda");
@@ -101,6 +104,52 @@ class DeviceTest {
                     .hasMessageStartingWith("cuda: no kernel gelu_forward in ");
             HostCuda.answer("cuModuleGetFunction", 0);
             assertThat(backend.kernel(Gelu.Forward.class)).isNotNull();
+        }
+    }
+
+    @Test
+    void libraries_and_copies_are_among_what_was_launched() {
+        var cuda = new Device("cuda", options -> Backends.open("cuda", options));
+        Backend backend =
+                HostCuda.withProducts("cublasLt", HostCuda.cublasLt().toString(), cuda, BackendOptions.DEFAULT);
+        String message = "";
+        try (Scope scope = backend.memory().scope("test")) {
+            Tensor x = scope.tensor("x", new Shape(4, 8), DType.F32);
+            Tensor weight = scope.tensor("weight", new Shape(8, 8), DType.F32);
+            Tensor y = scope.tensor("y", new Shape(4, 8), DType.F32);
+            backend.kernel(MatMul.Forward.class).call(x, weight, null, y, null, 4, 8, 8, 0);
+            backend.synchronize();
+            HostCuda.fail(1);
+            backend.zero(weight);
+            backend.copy(x, y);
+            backend.kernel(MatMul.Forward.class).call(x, weight, null, y, null, 4, 8, 8, 0);
+            backend.kernel(Gradients.Add.class).call(x, y, 32);
+            message = "CUDA_ERROR_LAUNCH_FAILED; 4 kernels and copies were launched since it last answered, {zero=1,"
+                    + " copy=1,"
+                    + " mat_mul_forward by a library=1, gradients_add=1}; the last of them: zero of 256 bytes at 0x%x; copy"
+                            .formatted(weight.memory().address())
+                    + " of 128 bytes from 0x%x to 0x%x; mat_mul_forward [4, 8] x [8, 8] of f32 into f32, epilogue DEFAULT"
+                            .formatted(x.memory().address(), y.memory().address())
+                    + "; gradients_add(x = x [4, 8] f32, y = y [4, 8] f32, n = 32)";
+            assertThatThrownBy(backend::synchronize).hasMessageEndingWith(message);
+        }
+        assertThatThrownBy(backend::close).hasMessageEndingWith(message);
+    }
+
+    @Test
+    void a_convolution_of_more_groups_than_a_grid_has_blocks_is_an_error() {
+        try (Backend backend = open("cuda");
+                Scope scope = backend.memory().scope("test")) {
+            Tensor x = scope.tensor("x", new Shape(1, 4, 4, 4096), DType.F32);
+            Tensor weight = scope.tensor("weight", new Shape(4096, 1, 1, 1), DType.F32);
+            Tensor dy = scope.tensor("dy", new Shape(1, 1, 1, 4096), DType.F32);
+            var backward = backend.kernel(Conv2d.Backward.class);
+            assertThatThrownBy(() ->
+                            backward.call(x, weight, dy, x, null, null, 1, 4, 4, 4096, 4096, 1, 1, 4, 0, 1, 4096, 0))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessage(
+                            "Conv2d: groups x 16 products each must be at most 65535, the blocks that a grid of CUDA "
+                                    + "has along y, but groups is 4096");
         }
     }
 

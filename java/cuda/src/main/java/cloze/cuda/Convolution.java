@@ -2,6 +2,7 @@ package cloze.cuda;
 
 import static cloze.cuda.Stage.chunks;
 
+import cloze.backend.BackendException;
 import java.util.List;
 
 /**
@@ -13,6 +14,9 @@ import java.util.List;
 record Convolution(long images, long windows, long m, long groups, long depth) {
     /** Blocks that a GPU should have at least. */
     private static final long BLOCKS = 256;
+
+    /** Of a grid along y. */
+    private static final long MOST_PRODUCTS = 65_535;
 
     /** Least windows of a part of the sum over all. */
     private static final long LEAST = 256;
@@ -40,7 +44,7 @@ record Convolution(long images, long windows, long m, long groups, long depth) {
     static Launches.Plan forward() {
         return Launches.first(s -> {
             Convolution v = of(s);
-            return Stage.tiles(v.rows(), v.m / v.groups, v.groups);
+            return v.tiles(v.rows(), v.m / v.groups, 1);
         });
     }
 
@@ -70,7 +74,7 @@ record Convolution(long images, long windows, long m, long groups, long depth) {
     private static Launches.Plan withWeights(Launches.Plan plan) {
         Launches.Plan weights = plan.then("weight", s -> {
                     Convolution v = of(s);
-                    return Stage.tiles(v.m / v.groups, v.depth, v.groups * v.parts());
+                    return v.tiles(v.m / v.groups, v.depth, v.parts());
                 })
                 .then("weight_sum", s -> Stage.elements(of(s).m * of(s).depth));
         return withColumns(weights)
@@ -89,6 +93,16 @@ record Convolution(long images, long windows, long m, long groups, long depth) {
     private static Extent input(Sizes s) {
         long stride = s.of("stride");
         long pixels = s.of("b") * Math.ceilDiv(s.of("h"), stride) * Math.ceilDiv(s.of("w"), stride);
-        return Stage.tiles(pixels, s.of("c") / s.of("groups"), s.of("groups") * stride * stride);
+        return of(s).tiles(pixels, s.of("c") / s.of("groups"), stride * stride);
+    }
+
+    /** As many products [rows, columns] for each group. */
+    private Extent tiles(long rows, long columns, long products) {
+        if (groups * products > MOST_PRODUCTS) {
+            throw new BackendException(
+                    "Conv2d: groups x %d products each must be at most %d, the blocks that a grid of CUDA has along y, but groups is %d"
+                            .formatted(products, MOST_PRODUCTS, groups));
+        }
+        return Stage.tiles(rows, columns, groups * products);
     }
 }

@@ -125,6 +125,7 @@ final class CudaQueue implements AutoCloseable {
     }
 
     void add(Work work) {
+        log.add(work);
         Repetition repetition = repeated();
         if (repetition == null) {
             work.enqueue(this, stream);

@@ -8,23 +8,32 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was launched since the device last said that all is well. A kernel that fails is told by a later call, which then
+ * What was launched since the device last said that all is well, by own kernels, libraries or the driver. A kernel that fails is told by a later call, which then
  * can say who may have been it. Locked by whoever launches.
  */
 final class LaunchLog {
     private static final int KEPT = 256; // a power of two
     private static final int SHOWN = 4;
 
-    private final @Nullable Launcher[] launchers = new Launcher[KEPT];
+    private final @Nullable Object[] asked = new Object[KEPT]; // a launcher or a work
     private final @Nullable Tensor[][] tensors = new Tensor[KEPT][];
     private final long[][] slots = new long[KEPT][];
     private long count;
 
     void add(Launcher launcher, @Nullable Tensor[] of, long[] with) {
-        int place = (int) count++ & (KEPT - 1);
-        launchers[place] = launcher;
+        int place = place(launcher);
         tensors[place] = of;
         slots[place] = with;
+    }
+
+    void add(Work work) {
+        place(work);
+    }
+
+    private int place(Object what) {
+        int place = (int) count++ & (KEPT - 1);
+        asked[place] = what;
+        return place;
     }
 
     /** All that was launched has run. */
@@ -41,15 +50,19 @@ final class LaunchLog {
         List<String> last = new ArrayList<>();
         for (long i = Math.max(0, count - KEPT); i < count; i++) {
             int place = (int) i & (KEPT - 1);
-            Launcher launcher = launchers[place];
-            if (launcher != null) {
-                names.merge(launcher.symbol(), 1, Integer::sum);
-                if (i >= count - SHOWN) {
-                    last.add("%s(%s)".formatted(launcher.symbol(), launcher.arguments(tensors[place], slots[place])));
-                }
+            Object what = asked[place];
+            String name = what instanceof Launcher launcher
+                    ? launcher.symbol()
+                    : what instanceof Work work ? work.name() : "";
+            names.merge(name, 1, Integer::sum);
+            if (i >= count - SHOWN) {
+                last.add(
+                        what instanceof Launcher launcher
+                                ? "%s(%s)".formatted(name, launcher.arguments(tensors[place], slots[place]))
+                                : String.valueOf(what));
             }
         }
-        return "%d kernels were launched since it last answered, %s; the last of them: %s"
+        return "%d kernels and copies were launched since it last answered, %s; the last of them: %s"
                 .formatted(count, names, String.join("; ", last));
     }
 }

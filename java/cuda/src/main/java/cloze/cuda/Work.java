@@ -9,6 +9,9 @@ sealed interface Work {
     /** Whether asking for {@code other} is asking for this again. */
     boolean repeats(Work other);
 
+    /** The same for all that do the same, whatever with. */
+    String name();
+
     /** Asks a stream, the queue's own or one that captures. */
     void enqueue(CudaQueue queue, CudaStream stream);
 
@@ -74,6 +77,11 @@ sealed interface Work {
         }
 
         @Override
+        public String name() {
+            return kernel.name();
+        }
+
+        @Override
         public void enqueue(CudaQueue queue, CudaStream stream) {
             int result = queue.submit(kernel, extent, slots, stream);
             if (result != 0) {
@@ -90,12 +98,17 @@ sealed interface Work {
     /**
      * A call of a library that asks the stream for kernels of its own.
      *
-     * @param key equal if the call would ask for the same
+     * @param key equal if the call would ask for the same; begins with the name of the op
      */
     record Library(Object key, Consumer<CudaStream> call) implements Work {
         @Override
         public boolean repeats(Work other) {
             return other instanceof Library library && key.equals(library.key);
+        }
+
+        @Override
+        public String name() {
+            return key.toString().split(" ", 2)[0] + " by a library";
         }
 
         @Override
@@ -122,6 +135,16 @@ sealed interface Work {
                     "copy of %d bytes".formatted(bytes),
                     () -> JCudaDriver.cuMemcpyDtoDAsync(CudaMemory.at(to), CudaMemory.at(from), bytes, stream));
         }
+
+        @Override
+        public String name() {
+            return "copy";
+        }
+
+        @Override
+        public String toString() {
+            return "copy of %d bytes from 0x%x to 0x%x".formatted(bytes, from, to);
+        }
     }
 
     /** Zeroes bytes. */
@@ -137,6 +160,16 @@ sealed interface Work {
                     "zeroing %d bytes".formatted(bytes),
                     () -> JCudaDriver.cuMemsetD8Async(CudaMemory.at(at), (byte) 0, bytes, stream));
         }
+
+        @Override
+        public String name() {
+            return "zero";
+        }
+
+        @Override
+        public String toString() {
+            return "zero of %d bytes at 0x%x".formatted(bytes, at);
+        }
     }
 
     /** Sets one word of 4 bytes. */
@@ -150,6 +183,16 @@ sealed interface Work {
         public void enqueue(CudaQueue queue, CudaStream stream) {
             queue.guard("setting a word", () -> JCudaDriver.cuMemsetD32Async(CudaMemory.at(at), value, 1, stream));
         }
+
+        @Override
+        public String name() {
+            return "word";
+        }
+
+        @Override
+        public String toString() {
+            return "word 0x%08x at 0x%x".formatted(value, at);
+        }
     }
 
     /** A place where the host comes in, which no graph can hold: a copy to or from it. */
@@ -157,6 +200,11 @@ sealed interface Work {
         @Override
         public boolean repeats(Work other) {
             return equals(other);
+        }
+
+        @Override
+        public String name() {
+            return what;
         }
 
         @Override
