@@ -13,6 +13,12 @@ public interface DeviceMemory {
 
     void unmap(long address, long bytes);
 
+    /**
+     * Tells how memory that nobody uses, but which is kept for reuse, is given back: a device that maps memory for its own
+     * needs may ask for it.
+     */
+    default void reclaimBy(Runnable trim) {}
+
     /** A segment over part of a mapped block: readable on the host, without extent where only the device can read. */
     MemorySegment view(long address, long bytes);
 

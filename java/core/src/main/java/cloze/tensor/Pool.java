@@ -41,6 +41,7 @@ public final class Pool implements AutoCloseable {
     public Pool(DeviceMemory device, long budget) {
         this.device = device;
         this.budget = budget;
+        device.reclaimBy(this::trim);
     }
 
     /** A lifetime of its own, named in messages. */

@@ -18,6 +18,7 @@ final class CudaMemory implements DeviceMemory {
 
     private final Driver driver;
     private Runnable beforeUnmap = () -> {};
+    private Runnable reclaim = () -> {};
 
     CudaMemory(Driver driver) {
         this.driver = driver;
@@ -48,9 +49,24 @@ final class CudaMemory implements DeviceMemory {
     }
 
     @Override
+    public void reclaimBy(Runnable trim) {
+        reclaim = trim;
+    }
+
+    /** A new block for what is no tensor: what tensors left for reuse makes room for it. @return its address, or 0 */
+    long mapReclaiming(long bytes) {
+        long address = map(bytes);
+        if (address == 0) {
+            reclaim.run();
+            address = map(bytes);
+        }
+        return address;
+    }
+
+    @Override
     public void unmap(long address, long bytes) {
-        driver.enter();
         beforeUnmap.run();
+        driver.enter(); // now, since a virtual thread that had to wait may be on another thread of the system
         JCudaDriver.cuMemFree(at(address));
     }
 

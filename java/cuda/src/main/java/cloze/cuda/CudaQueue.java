@@ -145,6 +145,7 @@ final class CudaQueue implements AutoCloseable {
     /** Asks the stream for all that a graph may still hold back. */
     synchronized void flush() {
         if (open != null) {
+            driver.enter();
             open.flush();
         }
     }
@@ -153,11 +154,14 @@ final class CudaQueue implements AutoCloseable {
     long scratch(long bytes) {
         if (bytes > scratchBytes) {
             synchronize();
-            if (scratch != 0) {
-                memory.unmap(scratch, scratchBytes);
+            long ample = Math.max(2 * scratchBytes, Math.max(bytes, 1 << 20));
+            freeScratch();
+            scratch = memory.map(ample);
+            scratchBytes = ample;
+            if (scratch == 0) {
+                scratch = memory.mapReclaiming(bytes);
+                scratchBytes = bytes;
             }
-            scratchBytes = Math.max(2 * scratchBytes, Math.max(bytes, 1 << 20));
-            scratch = memory.map(scratchBytes);
             if (scratch == 0) {
                 scratchBytes = 0;
                 throw new BackendException(
@@ -165,6 +169,16 @@ final class CudaQueue implements AutoCloseable {
             }
         }
         return scratch;
+    }
+
+    private void freeScratch() {
+        long address = scratch;
+        long bytes = scratchBytes;
+        scratch = 0;
+        scratchBytes = 0;
+        if (address != 0) {
+            memory.unmap(address, bytes);
+        }
     }
 
     void synchronize() {
@@ -193,9 +207,6 @@ final class CudaQueue implements AutoCloseable {
     public void close() {
         var parts = new Teardown();
         repetitions.values().forEach(repetition -> parts.free(repetition::forget));
-        if (scratch != 0) {
-            parts.free(() -> memory.unmap(scratch, scratchBytes));
-        }
-        parts.free(stream::close).free(arena::close).end();
+        parts.free(this::freeScratch).free(stream::close).free(arena::close).end();
     }
 }

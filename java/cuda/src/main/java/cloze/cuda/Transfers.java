@@ -85,10 +85,10 @@ final class Transfers implements AutoCloseable {
     private Buffer free() {
         Buffer first = buffers.peekFirst();
         if (first == null) {
-            return require(buffer());
+            return require(buffer(memory.mapReclaiming(BYTES)));
         }
         if (!isDone(first.host.done)) {
-            Buffer more = buffers.size() < MOST ? buffer() : null;
+            Buffer more = buffers.size() < MOST ? buffer(memory.map(BYTES)) : null;
             if (more != null) {
                 return more;
             }
@@ -107,8 +107,7 @@ final class Transfers implements AutoCloseable {
     }
 
     /** Null if the device has no memory left. */
-    private @Nullable Buffer buffer() {
-        long device = memory.map(BYTES);
+    private static @Nullable Buffer buffer(long device) {
         return device == 0 ? null : new Buffer(new Pinned(), device, event());
     }
 
