@@ -296,6 +296,7 @@ int cuModuleUnload(void* module) {
     return delete static_cast<Module*>(module), success;
 }
 int cuModuleGetFunction(void** function, void* module, const char* name) {
+    if (!context) return invalid_context;
     auto& from = *static_cast<Module*>(module);
     if (int fault = answer("cuModuleGetFunction")) return fault;
     if (int fault = broken()) return fault;

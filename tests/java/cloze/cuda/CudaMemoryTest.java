@@ -10,14 +10,17 @@ import cloze.tensor.Pool;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
-/** What kernels and copies need beside tensors, on a device that is nearly full; and who gives memory back. */
+/** What kernels and copies need beside tensors, on a device that is nearly full; and threads that have to wait for others. */
 class CudaMemoryTest {
     private static final int MEBI = 1 << 20;
 
@@ -77,13 +80,44 @@ class CudaMemoryTest {
                 .unstarted(() -> memory.unmap(block, MEBI));
         synchronized (queue) {
             waiting.start();
-            while (waiting.getState() != Thread.State.BLOCKED) {
-                Thread.onSpinWait();
-            }
+            waitUntilBlocked(waiting);
             leaveContexts();
         }
         waiting.join();
         assertThat(failure.get()).isNull();
+    }
+
+    /** The module is read from a pipe, so that loading it takes until the test has written it. */
+    @Test
+    @Timeout(60)
+    void a_virtual_thread_that_had_to_wait_still_finds_a_kernel(@TempDir Path temporary) throws Exception {
+        Path pipe = temporary.resolve("kernels.so");
+        assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor())
+                .isZero();
+        String kernels = System.getProperty("cloze.cuda.kernels");
+        System.setProperty("cloze.cuda.kernels", pipe.toString());
+        try (KernelImages images = KernelImages.open(driver)) {
+            Thread loading = Thread.ofPlatform().start(() -> images.find("gradients", "gradients_add"));
+            var found = new AtomicReference<KernelImages.Kernel>();
+            Thread waiting;
+            try (var writing = Files.newOutputStream(pipe)) { // is open when somebody reads
+                waiting = Thread.ofVirtual().start(() -> found.set(images.find("gradients", "gradients_add")));
+                waitUntilBlocked(waiting);
+                leaveContexts();
+                writing.write(Files.readAllBytes(Path.of(kernels)));
+            }
+            waiting.join();
+            loading.join();
+            assertThat(found.get()).isNotNull();
+        } finally {
+            System.setProperty("cloze.cuda.kernels", kernels);
+        }
+    }
+
+    private static void waitUntilBlocked(Thread thread) {
+        while (thread.getState() != Thread.State.BLOCKED) {
+            Thread.onSpinWait();
+        }
     }
 
     /** No thread of the system that runs virtual threads keeps its context: each has one that waits for all others. */
