@@ -51,8 +51,9 @@ public record Lstm(
          * Shape of {@code kept}; by default room for gates [B, T, 4 H], after their activations, and then cells [B, T, H].
          *
          * @param x of the input
+         * @param dtype of the input
          */
-        default Shape kept(Shape x, int hidden, boolean bias) {
+        default Shape kept(Shape x, DType dtype, int hidden, boolean bias) {
             return x.withLast(5 * hidden);
         }
     }
@@ -133,7 +134,7 @@ public record Lstm(
     @Override
     public List<Result> results(Backend backend, boolean training) {
         int hidden = h.shape().extent(1);
-        Shape kept = backend.kernel(Forward.class).kept(x.shape(), hidden, bias != null);
+        Shape kept = backend.kernel(Forward.class).kept(x.shape(), x.dtype(), hidden, bias != null);
         return List.of(
                 new Result("y", x.shape().withLast(hidden), x.dtype()),
                 new Result("h", h.shape(), x.dtype()),

@@ -31,19 +31,19 @@ final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
 
     /** Enough for either way. */
     @Override
-    public Shape kept(Shape x, int hidden, boolean bias) {
+    public Shape kept(Shape x, DType dtype, int hidden, boolean bias) {
         synchronized (queue) {
             driver.enter();
-            CudnnLstmPlan plan = plan(x, hidden, bias);
-            Shape usual = Lstm.Forward.super.kept(x, hidden, bias);
+            CudnnLstmPlan plan = plan(x, dtype, hidden, bias);
+            Shape usual = Lstm.Forward.super.kept(x, dtype, hidden, bias);
             return plan == null || plan.keptBytes() <= usual.size() * Float.BYTES
                     ? usual
                     : new Shape(Math.toIntExact(Math.ceilDiv(plan.keptBytes(), (long) Float.BYTES)));
         }
     }
 
-    private @Nullable CudnnLstmPlan plan(Shape x, int hidden, boolean bias) {
-        return x.size() == 0 || hidden == 0
+    private @Nullable CudnnLstmPlan plan(Shape x, DType dtype, int hidden, boolean bias) {
+        return dtype != DType.F32 || x.size() == 0 || hidden == 0
                 ? null
                 : library.plan(new CudnnLstmProblem(x.extent(0), x.extent(1), x.extent(2), hidden, bias, tf32));
     }
@@ -51,7 +51,7 @@ final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
     /** Forward and backward ask the same of the same tensors, so that what one keeps the other understands. */
     private @Nullable CudnnLstmPlan plan(Tensor x, Tensor h, Tensor c, @Nullable Tensor bias, Tensor y, Tensor kept) {
         boolean aligned = (at(x) | at(h) | at(c) | at(y) | at(kept)) % Cudnn.ALIGNMENT == 0;
-        return x.dtype() == DType.F32 && aligned ? plan(x.shape(), h.shape().extent(1), bias != null) : null;
+        return aligned ? plan(x.shape(), x.dtype(), h.shape().extent(1), bias != null) : null;
     }
 
     @Override

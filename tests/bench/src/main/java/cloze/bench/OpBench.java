@@ -7,7 +7,7 @@ import java.util.List;
 
 /** Single ops, forward and backward: the same values first, then time. */
 final class OpBench {
-    /** The shapes that the training steps have. */
+    /** The shapes that the training steps have, and of LSTM those of language models on characters and on words. */
     static final List<OpShape> SHAPES = List.of(
             new OpShape.Attention(8, 6, 256, 64, true),
             new OpShape.Attention(4, 12, 64, 64, true),
@@ -29,7 +29,10 @@ final class OpBench {
             new OpShape.Linear(256, 3072, 768),
             new OpShape.Linear(256, 768, 3072),
             new OpShape.Linear(1088, 576, 192),
-            new OpShape.Linear(1088, 768, 192));
+            new OpShape.Linear(1088, 768, 192),
+            new OpShape.Lstm(20, 20, 200, 200),
+            new OpShape.Lstm(32, 64, 256, 256),
+            new OpShape.Lstm(20, 35, 1500, 1500));
 
     private static final int WARM_UP = 3;
     private static final int LEAST_ROUNDS = 5;

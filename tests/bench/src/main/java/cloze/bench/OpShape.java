@@ -140,4 +140,22 @@ public sealed interface OpShape {
             return 6.0 * n * m * k;
         }
     }
+
+    /** A layer over b sequences of t tokens. */
+    record Lstm(int b, int t, int in, int hidden) implements OpShape {
+        @Override
+        public String label() {
+            return "LSTM B%d T%d C%d H%d".formatted(b, t, in, hidden);
+        }
+
+        @Override
+        public double flops() {
+            return 24.0 * b * t * hidden * (in + hidden);
+        }
+
+        @Override
+        public double goal() {
+            return 1;
+        }
+    }
 }

@@ -9,6 +9,7 @@ import cloze.op.AttentionMask;
 import cloze.op.Gelu;
 import cloze.op.Heads;
 import cloze.op.LayerNorm;
+import cloze.op.Lstm;
 import cloze.op.MaskedSoftmax;
 import cloze.op.MatMul;
 import cloze.op.SoftmaxCrossEntropy;
@@ -29,6 +30,7 @@ public final class ClozeOps {
             case OpShape.CrossEntropy loss -> crossEntropy(backend, loss);
             case OpShape.AdamW step -> new AdamWSide(backend, step);
             case OpShape.Linear linear -> linear(backend, linear);
+            case OpShape.Lstm lstm -> lstm(backend, lstm);
         };
     }
 
@@ -81,5 +83,17 @@ public final class ClozeOps {
         Tensor bias = in.normal("bias", shape.m());
         Tensor dy = in.gradient(shape.n(), shape.m());
         return new ClozeOp(backend, in, () -> new MatMul(x, weight, bias, Activation.NONE), x, dy);
+    }
+
+    private static OpSide lstm(Backend backend, OpShape.Lstm shape) {
+        var in = new OpInputs(backend);
+        Tensor x = in.normal("x", shape.b(), shape.t(), shape.in());
+        Tensor h = in.normal("h", shape.b(), shape.hidden());
+        Tensor c = in.normal("c", shape.b(), shape.hidden());
+        Tensor ofInput = in.weight("weight_ih", 4 * shape.hidden(), shape.in());
+        Tensor ofHidden = in.weight("weight_hh", 4 * shape.hidden(), shape.hidden());
+        Tensor bias = in.normal("bias", 4 * shape.hidden());
+        Tensor dy = in.gradient(shape.b(), shape.t(), shape.hidden());
+        return new ClozeOp(backend, in, () -> new Lstm(x, h, c, ofInput, ofHidden, bias), x, dy);
     }
 }

@@ -23,18 +23,23 @@ final class OpInputs implements AutoCloseable {
     }
 
     Tensor normal(String name, int... extents) {
-        return normal(name, true, extents);
+        return normal(name, 1, true, extents);
+    }
+
+    /** Of a matrix [M, K] whose products are as large as what it is multiplied with. */
+    Tensor weight(String name, int m, int k) {
+        return normal(name, 1 / Math.sqrt(k), true, m, k);
     }
 
     /** The gradient of an op's value. */
     Tensor gradient(int... extents) {
-        return normal("dy", false, extents);
+        return normal("dy", 1, false, extents);
     }
 
-    private Tensor normal(String name, boolean trainable, int... extents) {
+    private Tensor normal(String name, double deviation, boolean trainable, int... extents) {
         var shape = new Shape(extents);
         Tensor tensor = memory.tensor(name, shape, DType.F32, trainable);
-        return backend.set(tensor, samples.normal(Math.toIntExact(shape.size()), 1));
+        return backend.set(tensor, samples.normal(Math.toIntExact(shape.size()), deviation));
     }
 
     Tensor below(int bound, String name, int... extents) {

@@ -44,6 +44,7 @@ public final class TorchOps {
             }
             case OpShape.AdamW(int parameters) -> new TorchAdamW(library, samples, parameters);
             case OpShape.Linear(int n, int m, int k) -> product(samples, n, m, k);
+            case OpShape.Lstm lstm -> lstm(samples, lstm);
         };
     }
 
@@ -77,6 +78,33 @@ public final class TorchOps {
                 tensor(samples, n, m));
     }
 
+    /** It has two biases, of which the second is zeros here. */
+    private static OpSide lstm(Samples samples, OpShape.Lstm shape) {
+        int hidden = shape.hidden();
+        Tensor x = input(samples, shape.b(), shape.t(), shape.in());
+        Tensor h = input(samples, 1, shape.b(), hidden);
+        Tensor c = input(samples, 1, shape.b(), hidden);
+        Tensor ofInput = weight(samples, 4 * hidden, shape.in());
+        Tensor ofHidden = weight(samples, 4 * hidden, hidden);
+        Tensor bias = input(samples, 4L * hidden);
+        Tensor none = torch.zeros(4L * hidden);
+        Tensor dy = tensor(samples, shape.b(), shape.t(), hidden);
+        return TorchOp.of(
+                () -> torch.lstm(
+                                x,
+                                new TensorVector(h, c),
+                                new TensorVector(ofInput, ofHidden, bias, none),
+                                true,
+                                1,
+                                0,
+                                true,
+                                false,
+                                true)
+                        .get0(),
+                List.of(x, h, c, ofInput, ofHidden, bias),
+                dy);
+    }
+
     private static OpSide attention(Samples samples, OpShape.Attention shape) {
         long d = (long) shape.heads() * shape.width();
         try (var _ = new PointerScope()) {
@@ -107,6 +135,12 @@ public final class TorchOps {
         Tensor tensor = tensor(samples, shape);
         tensor.set_requires_grad(true);
         return tensor;
+    }
+
+    private static Tensor weight(Samples samples, int m, int k) {
+        Tensor weight = Tensor.create(samples.normal(m * k, 1 / Math.sqrt(k)), m, k);
+        weight.set_requires_grad(true);
+        return weight;
     }
 
     static Tensor tensor(Samples samples, long... shape) {
