@@ -37,6 +37,7 @@ class Conv2dCudnnTest extends Conv2dTest {
     /** How many convolutions cuDNN is asked for by one that has a bias. */
     private long asked(Consumer<Case> test) {
         Assumptions.assumeTrue(HostCuda.isThere(), "only the stand-in counts");
+        forgetAnswers();
         long before = HostCuda.convolutions();
         test.accept(all().stream()
                 .filter(c -> c.toString().startsWith("odd "))
