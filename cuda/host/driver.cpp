@@ -9,12 +9,16 @@
 
 #include <dlfcn.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <string_view>
 
@@ -78,6 +82,20 @@ void* open(std::string_view image) {
     unlink(name);
     if (library) libraries.emplace(image, library);
     return library;
+}
+
+// A file that was loaded is known by what changes with its content; most are asked for again by the next context.
+void* open_file(const char* path) {
+    static std::map<std::array<int64_t, 5>, void*> libraries;
+    static std::mutex files;
+    struct stat is;
+    if (stat(path, &is)) return nullptr;
+    std::lock_guard<std::mutex> guard(files);
+    void*& library =
+        libraries[{int64_t(is.st_dev), int64_t(is.st_ino), is.st_size, is.st_mtim.tv_sec, is.st_mtim.tv_nsec}];
+    if (library) return library;
+    std::ifstream file(path, std::ios::binary);
+    return library = open(std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
 constexpr size_t large = 1 << 20, part = 2 << 20, page = 4096;
@@ -289,6 +307,11 @@ int cuModuleLoadData(void** module, const void* image) {
     if (!library) return invalid_image;
     return *module = new Module{library, {}}, success;
 }
+int cuModuleLoad(void** module, const char* path) {
+    void* library = open_file(path);
+    if (!library) return access(path, R_OK) ? file_not_found : invalid_image;
+    return *module = new Module{library, {}}, success;
+}
 int cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) {
     return cuModuleLoadData(module, image);
 }
@@ -367,6 +390,8 @@ int cuGetErrorName(int error, const char** name) {
             return *name = "CUDA_ERROR_INVALID_IMAGE", success;
         case invalid_context:
             return *name = "CUDA_ERROR_INVALID_CONTEXT", success;
+        case file_not_found:
+            return *name = "CUDA_ERROR_FILE_NOT_FOUND", success;
         case not_found:
             return *name = "CUDA_ERROR_NOT_FOUND", success;
         case not_ready:

@@ -22,6 +22,7 @@ enum Result : int {
     invalid_device = 101,
     invalid_image = 200,
     invalid_context = 201,
+    file_not_found = 301,
     not_found = 500,
     not_ready = 600,
     illegal_address = 700,

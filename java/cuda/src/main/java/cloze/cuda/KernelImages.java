@@ -114,11 +114,16 @@ final class KernelImages implements AutoCloseable {
     }
 
     private CUmodule load(String source) {
-        byte[] image = file == null ? resource(source + ".fatbin") : read(file);
-        driver.enter();
         var module = new CUmodule();
         try {
-            JCudaDriver.cuModuleLoadData(module, image);
+            if (file == null) {
+                byte[] image = resource(source + ".fatbin");
+                driver.enter();
+                JCudaDriver.cuModuleLoadData(module, image);
+            } else {
+                driver.enter();
+                JCudaDriver.cuModuleLoad(module, file.toString());
+            }
         } catch (CudaException e) {
             throw new BackendException(
                     "the kernels of %s do not load on %s: %s".formatted(source, driver, e.getMessage()), e);
@@ -134,14 +139,6 @@ final class KernelImages implements AutoCloseable {
             return in.readAllBytes();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        }
-    }
-
-    private static byte[] read(Path file) {
-        try {
-            return Files.readAllBytes(file);
-        } catch (IOException e) {
-            throw new BackendException("%s can not be read: %s".formatted(file, e.getMessage()), e);
         }
     }
 
