@@ -72,7 +72,7 @@ public record Ceilings(double bytes, double multiplyAdds, double product, int si
     }
 
     /** Share of a ceiling that a call reaches; 0 if it has none. */
-    double share(Cost cost, double seconds) {
+    public double share(Cost cost, double seconds) {
         return cost.flops() > 0 ? cost.flops() / seconds / flops() : cost.bytes() / seconds / bytes;
     }
 }

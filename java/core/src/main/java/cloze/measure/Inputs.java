@@ -22,7 +22,8 @@ public final class Inputs implements AutoCloseable {
     private final Scope scope;
     private int filled;
 
-    Inputs(Backend backend) {
+    /** Nothing yet, on a device; what is made lives until this is closed. */
+    public Inputs(Backend backend) {
         this.backend = backend;
         scope = backend.memory().scope("inputs");
     }

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param threads of both sides
  * @param seconds that each training step is measured for; an op takes a twentieth of it
- * @param only measures the steps and ops whose label contains this
+ * @param only measures the steps, ops and kernels whose label contains this
  * @param profile whether to say which of our kernels a step spends its time in
  * @param device of the kernels, "cpu" or "cuda"; all else is measured on the CPU, as libtorch is
  * @param out file for the report, or null for none

@@ -1,3 +1,3 @@
-/** JMH benchmarks of each op of the CPU backend. */
+/** The kernels of {@code cloze bench kernels}, by JMH. */
 @org.jspecify.annotations.NullMarked
 package cloze.bench.kernels;
