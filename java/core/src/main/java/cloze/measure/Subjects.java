@@ -85,7 +85,7 @@ final class Subjects {
         });
     }
 
-    /** With a mask that hides nothing, which is read all the same. */
+    /** With a mask that hides nothing, which is read all the same: in bf16 half of the bytes forward are the mask's. */
     static Subject softmax(int n, int k) {
         return new Subject("MaskedSoftmax", shape(n, k), in -> {
             var op = new MaskedSoftmax(in.real("scores", n, k), in.same("mask", 1, n, k));
