@@ -83,12 +83,13 @@ class GpuCheckRunTest {
                 bundle.resolve("java/bin/doctor"), "backends\n  cuda     cuda: a card, %s\n".formatted(description));
     }
 
-    private Ran quick(String parts) throws IOException, InterruptedException {
+    /** @param arguments parts, then options */
+    private Ran quick(String... arguments) throws IOException, InterruptedException {
         var command = List.of("bash %s/gpu-check quick --tests %s --out %s/results --only"
                 .formatted(bundle, SOME, bundle)
                 .split(" ", -1));
         var builder = new ProcessBuilder(
-                        Stream.concat(command.stream(), Stream.of(parts)).toList())
+                        Stream.concat(command.stream(), Stream.of(arguments)).toList())
                 .redirectErrorStream(true);
         builder.environment().merge("PATH", bundle + "/programs", (path, ours) -> ours + ":" + path);
         builder.environment().put("PYTHON", bundle + "/programs/python");
@@ -135,6 +136,25 @@ class GpuCheckRunTest {
         assertThat(calls).extracting(Call::type).contains("cloze.op.Bf16Test", "cloze.op.Tf32Test");
         says(ran, !cublasLt, "CublasLtTest", "cublasLt");
         says(ran, !cudnn, "Conv2dCudnnTest", "cudnn");
+    }
+
+    @Test
+    void without_a_gpu_the_same_runs_on_stand_ins_for_all_libraries() throws IOException, InterruptedException {
+        device("products by cuBLASLt 13.0.0 (a stand-in), convolutions by cuDNN 9.1.0 (a stand-in)");
+        Ran ran = quick("doctor,contracts", "--host");
+        assertThat(ran.exitCode()).as(ran.log).isZero();
+        assertThat(Files.readString(bundle.resolve("java/bin/calls")).lines().findFirst())
+                .hasValueSatisfying(doctor -> assertThat(doctor)
+                        .contains("-Dcloze.cuda.cublasLt=" + bundle + "/host/libcublasLt.so.13")
+                        .contains("-Dcloze.cuda.cudnn=" + bundle + "/host/libcudnn.so.9"));
+        assertThat(calls()).extracting(Call::type).contains("cloze.op.CublasLtTest", "cloze.op.Conv2dCudnnTest");
+        for (Call call : calls()) {
+            for (String on : List.of("seed 0", "cuBLASLt", "cuDNN")) {
+                assertThat(call.isOn("cuda on host, " + on)).as(on).isTrue();
+            }
+            assertThat(call.isOn("cuda on host, seed 1") || call.isOn("cpu avx2"))
+                    .isFalse();
+        }
     }
 
     private static void says(Ran ran, boolean absent, String type, String library) {
