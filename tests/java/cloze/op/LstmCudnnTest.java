@@ -47,13 +47,15 @@ class LstmCudnnTest extends LstmTest {
                     .contains(
                             ":4096:2".equals(System.getenv("CUBLAS_WORKSPACE_CONFIG"))
                                     ? "CUBLAS_WORKSPACE_CONFIG is :4096:2)"
-                                    : "it may give other bits each time, as CUBLAS_WORKSPACE_CONFIG is not :16:8 or :4096:2)");
+                                    : "it may give other bits each time, as CUBLAS_WORKSPACE_CONFIG is not :16:8 or"
+                                            + " :4096:2)");
         }
     }
 
     /** How many calls cuDNN is asked for. */
     private long asked(Runnable test) {
         Assumptions.assumeTrue(HostCuda.isThere(), "only the stand-in counts");
+        forgetAnswers();
         long before = HostCuda.layers();
         test.run();
         return HostCuda.layers() - before;
