@@ -78,12 +78,11 @@ final class Cudnn implements AutoCloseable {
             return "this process has loaded %s, and can load no other".formatted(loaded);
         }
         try {
-            JCudnn.initialize();
+            JCudaNatives.load(JCudnn::initialize);
             loaded = file;
             return null;
         } catch (LinkageError e) {
-            return "JCudnn can not be loaded: "
-                    + String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+            return "JCudnn can not be loaded: " + JCudaNatives.reason(e);
         }
     }
 
@@ -212,16 +211,18 @@ final class Cudnn implements AutoCloseable {
 
     @Override
     public void close() {
-        lstms.close();
-        plans.values().forEach(plan -> {
+        var parts = new Teardown().free(lstms::close);
+        for (Plan plan : plans.values()) {
             if (plan != null) {
-                plan.descriptors.close();
+                parts.free(plan.descriptors::close);
             }
-        });
+        }
         plans.clear();
         if (handle != null) {
-            check("cudnnDestroy", "the library", JCudnn.cudnnDestroy(handle));
+            cudnnHandle made = handle;
             handle = null;
+            parts.free(() -> check("cudnnDestroy", "the library", JCudnn.cudnnDestroy(made)));
         }
+        parts.end();
     }
 }
