@@ -28,10 +28,11 @@ struct Buffers {
           t(s + r * r) {}
 };
 
-// Sums of squares of u, one a block of the first launch, behind u where v and s will be: there is room for them, since
-// a block has 1024 elements but for the last ones'.
+// Sums of squares of u, one a block of the first launch, behind u where v and s will be, at the next multiple of 8
+// bytes of wherever the scratch lies: there is room for them, since a block has 1024 elements but for the last ones'.
 CLOZE_DEVICE double* sums_of_blocks(float* scratch, int64_t elements) {
-    return reinterpret_cast<double*>(scratch + (elements + 1) / 2 * 2);
+    uintptr_t behind = reinterpret_cast<uintptr_t>(scratch + elements);
+    return reinterpret_cast<double*>((behind + 7) / 8 * 8);
 }
 
 // s = x x^T, or x^T x
