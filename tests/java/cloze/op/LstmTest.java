@@ -38,7 +38,7 @@ class LstmTest extends OpContract {
                         lstm("without bias ", new int[] {2, 3, 4, 5}, 1, false, random),
                         lstm("bias of 1e4 ", new int[] {2, 3, 4, 4}, 1e4, true, random)
                                 .terms(1) /* of 1 - tanh^2, where a gate is at its end */,
-                        lstm("wide ", new int[] {6, 3, 16, 390}, 1, true, random)));
+                        lstm("wide ", new int[] {2, 9, 16, 390}, 1, true, random)));
     }
 
     /**

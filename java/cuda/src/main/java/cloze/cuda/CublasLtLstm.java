@@ -17,7 +17,7 @@ final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
      * @param tokens forward but for what the input says
      * @param withoutInput backward but for the gradients of the input and of its weight
      */
-    record Own(Lstm.Forward forward, Lstm.Backward backward, Launcher tokens, Launcher withoutInput) {}
+    record Own(Lstm.Forward forward, Lstm.Backward backward, Lstm.Forward tokens, Lstm.Backward withoutInput) {}
 
     private static final long ALIGNMENT = 256;
 
@@ -54,11 +54,9 @@ final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
         synchronized (queue) {
             driver.enter();
             boolean any = x.bytes() > 0 && hidden > 0;
-            if (any && says(x, inputWeight, bias, kept, b * t, in, 4 * hidden)) {
-                own.tokens.call(x, h, c, inputWeight, hiddenWeight, bias, y, lastH, lastC, kept, b, t, in, hidden);
-            } else {
-                own.forward.call(x, h, c, inputWeight, hiddenWeight, bias, y, lastH, lastC, kept, b, t, in, hidden);
-            }
+            boolean said = any && says(x, inputWeight, bias, kept, b * t, in, 4 * hidden);
+            Lstm.Forward rest = said ? own.tokens : own.forward;
+            rest.call(x, h, c, inputWeight, hiddenWeight, bias, y, lastH, lastC, kept, b, t, in, hidden);
         }
     }
 
@@ -115,34 +113,9 @@ final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
             CublasLt.Call toWeight = dinputWeight == null
                     ? null
                     : weight(x, dgates, dinputWeight, b * t, in, 4 * hidden, (accumulate & 8) != 0, dgates + before);
-            boolean any = x.bytes() > 0 && hidden > 0;
-            if (!any || lacks(toX) || lacks(toWeight)) {
-                own.backward.call(
-                        x,
-                        h,
-                        c,
-                        inputWeight,
-                        hiddenWeight,
-                        bias,
-                        y,
-                        kept,
-                        dy,
-                        dlastH,
-                        dlastC,
-                        dx,
-                        dh,
-                        dc,
-                        dinputWeight,
-                        dhiddenWeight,
-                        dbias,
-                        b,
-                        t,
-                        in,
-                        hidden,
-                        accumulate);
-                return;
-            }
-            own.withoutInput.call(
+            boolean all = x.bytes() == 0 || hidden == 0 || lacks(toX) || lacks(toWeight);
+            Lstm.Backward rest = all ? own.backward : own.withoutInput;
+            rest.call(
                     x,
                     h,
                     c,
@@ -165,10 +138,10 @@ final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
                     in,
                     hidden,
                     accumulate);
-            if (toX != null) {
+            if (toX != null && !all) {
                 run(toX);
             }
-            if (toWeight != null) {
+            if (toWeight != null && !all) {
                 run(toWeight);
             }
         }

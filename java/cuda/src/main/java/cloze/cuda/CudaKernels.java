@@ -96,12 +96,15 @@ final class CudaKernels extends ClassValue<Object> {
     }
 
     private <K> K own(Class<K> kernel) {
-        Method method = method(kernel);
         Launches.Plan plan = Launches.of(kernel);
         if (plan == null) {
             throw new MissingKernelException("cuda", KernelName.of(kernel), "the table of launches");
         }
-        return MethodHandleProxies.asInterfaceInstance(kernel, bind(launcher(kernel, plan), method));
+        return own(kernel, plan);
+    }
+
+    private <K> K own(Class<K> kernel, Launches.Plan plan) {
+        return MethodHandleProxies.asInterfaceInstance(kernel, bind(launcher(kernel, plan), method(kernel)));
     }
 
     /** A call with the parameters of {@code method}, which boxes nothing: tensors once as such, and all as they lie in slots. */
@@ -156,8 +159,8 @@ final class CudaKernels extends ClassValue<Object> {
             var own = new CublasLtLstm.Own(
                     forward,
                     backward,
-                    launcher(Lstm.Forward.class, LstmLaunches.tokensOnly().ofProduct()),
-                    launcher(Lstm.Backward.class, LstmLaunches.withoutInput().ofProduct()));
+                    own(Lstm.Forward.class, LstmLaunches.tokensOnly().ofProduct()),
+                    own(Lstm.Backward.class, LstmLaunches.withoutInput().ofProduct()));
             var some = new CublasLtLstm(driver, queue, cublasLt, precision == Precision.TF32, own);
             forward = some;
             backward = some;
