@@ -27,6 +27,13 @@ __attribute__((naked, noinline)) void change_stack(void**, void*) {
         "pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbx\n pop %rbp\n ret\n");
 }
 
+// Frames on these stacks were left, not returned from: the sanitizer is not to take what lies there next for theirs.
+void forget_frames([[maybe_unused]] char* stacks, [[maybe_unused]] size_t count) {
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(stacks, count * stack_bytes);
+#endif
+}
+
 }  // namespace
 
 Block& Block::current() {
@@ -160,9 +167,7 @@ void Block::start() {
     std::fill(std::begin(waiting_), std::end(waiting_), 0);
     std::memset(shared_, 0xff, shared_bytes_);  // floats: not a number
     if (seed_) shuffle();
-#if defined(__SANITIZE_ADDRESS__)
-    __asan_unpoison_memory_region(stacks_, size_t(count_) * stack_bytes);  // frames that were left, not returned from
-#endif
+    forget_frames(stacks_, size_t(count_));
     for (int i = 0; i < count_; i++) {
         auto top = reinterpret_cast<void**>(stacks_ + (size_t(i) + 1) * stack_bytes);
         *--top = nullptr;
@@ -190,7 +195,7 @@ std::string Block::run(dim3 blocks, dim3 threads, size_t shared, unsigned seed, 
     for (unsigned i = 0; i < n; i++)
         fibers_[i].index = dim3(i % threads.x, i / threads.x % threads.y, i / (threads.x * threads.y));
     if (stack_count_ < n) {  // kept from launch to launch: their pages are there already
-        if (stacks_) munmap(stacks_, stack_count_ * stack_bytes);
+        if (stacks_) forget_frames(stacks_, stack_count_), munmap(stacks_, stack_count_ * stack_bytes);
         stacks_ = static_cast<char*>(
             mmap(nullptr, n * stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
         if (stacks_ == MAP_FAILED) std::perror("cloze: no memory for the stacks of a block"), std::abort();
