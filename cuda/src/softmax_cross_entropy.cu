@@ -1,6 +1,7 @@
 #include "cloze/device.cuh"
 
-// logits [n, v], targets int32 [n], loss [1], row_loss [n] in nats; the mean is over rows with target != ignore_index
+// logits [n, columns], targets int32 [n], loss [1], row_loss [n] in nats; the mean is over rows with target !=
+// ignore_index; columns from v on are no classes: whatever they hold, their gradient is 0
 // row_loss = (1 - ls) (-log p[target]) + ls mean_j(-log p[j]);  dlogits = (p - (1 - ls) onehot - ls / v) / counted
 //
 // One block counts the rows first: if each block did for itself, 16,384 of them would read 1 GB of targets.
@@ -9,7 +10,7 @@
 
 using namespace cloze;
 
-CLOZE_KERNEL(softmax_cross_entropy_forward, real*, const int32_t* targets, float*, float*, int64_t n, int64_t,
+CLOZE_KERNEL(softmax_cross_entropy_forward, real*, const int32_t* targets, float*, float*, int64_t n, int64_t, int64_t,
              int64_t ignore_index, float, int64_t, int* counted) {
     __shared__ int sums[32];
     int count = 0;
@@ -23,25 +24,27 @@ CLOZE_KERNEL(softmax_cross_entropy_forward, real*, const int32_t* targets, float
 }
 
 CLOZE_KERNEL(softmax_cross_entropy_forward_rows, real* logits, const int32_t* targets, float*, float* row_loss, int64_t,
-             int64_t v, int64_t ignore_index, float label_smoothing, int64_t gradient, const int* counted) {
+             int64_t v, int64_t columns, int64_t ignore_index, float label_smoothing, int64_t gradient,
+             const int* counted) {
     __shared__ float shared[32];
     int64_t row = blockIdx.x;
-    real* x = logits + row * v;
+    real* x = logits + row * columns;
     int32_t target = targets[row];
-    bool whole = aligned(logits) && v % pack == 0;
+    bool whole = aligned(logits) && columns % pack == 0;
     if (target == ignore_index) {
         if (threadIdx.x == 0) row_loss[row] = 0;
         if (gradient)
-            each_thread(v, whole, [&](int64_t i, auto step) {
+            each_thread(columns, whole, [&](int64_t i, auto step) {
                 step.store(x + i, step.load(x + i).map([](float) { return 0.f; }));
             });
         return;
     }
     float top = -INFINITY, sum = 0, logit_sum = 0;
-    each_thread(v, whole, [&](int64_t i, auto step) {
+    each_thread(columns, whole, [&](int64_t i, auto step) {
         auto value = step.load(x + i);
 #pragma unroll
         for (int j = 0; j < decltype(step)::width; j++) {
+            if (i + j >= v) break;
             float logit = value.at[j];
             logit_sum += logit;
             if (logit > top) {
@@ -65,11 +68,11 @@ CLOZE_KERNEL(softmax_cross_entropy_forward_rows, real* logits, const int32_t* ta
     __syncthreads();  // x[target] has been read
     if (!gradient) return;
     float scale = 1.f / float(counted[0]), factor = scale / total, floor = label_smoothing / float(v) * scale;
-    each_thread(v, whole, [&](int64_t i, auto step) {
+    each_thread(columns, whole, [&](int64_t i, auto step) {
         auto value = step.load(x + i);
 #pragma unroll
         for (int j = 0; j < decltype(step)::width; j++) {
-            float p = expf(value.at[j] - base) * factor - floor;
+            float p = i + j < v ? expf(value.at[j] - base) * factor - floor : 0.f;
             value.at[j] = i + j == target ? p - (1.f - label_smoothing) * scale : p;
         }
         step.store(x + i, value);
@@ -78,7 +81,7 @@ CLOZE_KERNEL(softmax_cross_entropy_forward_rows, real* logits, const int32_t* ta
 
 // One block: the rows' losses in a fixed order, in double.
 CLOZE_KERNEL(softmax_cross_entropy_forward_mean, real*, const int32_t*, float* loss, float* row_loss, int64_t n,
-             int64_t, int64_t, float, int64_t, const int* counted) {
+             int64_t, int64_t, int64_t, float, int64_t, const int* counted) {
     __shared__ double sums[32];
     double total = 0;
     for (int64_t i = threadIdx.x; i < n; i += blockDim.x) total += row_loss[i];
@@ -86,9 +89,9 @@ CLOZE_KERNEL(softmax_cross_entropy_forward_mean, real*, const int32_t*, float* l
     if (threadIdx.x == 0) loss[0] = counted[0] > 0 ? float(total / counted[0]) : 0.f;
 }
 
-CLOZE_KERNEL(softmax_cross_entropy_backward, const float* dloss, real* dlogits, int64_t n, int64_t v) {
+CLOZE_KERNEL(softmax_cross_entropy_backward, const float* dloss, real* dlogits, int64_t n, int64_t columns) {
     float factor = dloss[0];
     if (factor == 1.f) return;
-    each(n * v, aligned(dlogits),
+    each(n * columns, aligned(dlogits),
          [&](int64_t i, auto step) { step.store(dlogits + i, step.load(dlogits + i) * factor); });
 }

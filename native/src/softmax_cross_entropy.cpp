@@ -3,7 +3,8 @@
 #include "cloze/export.h"
 #include "cloze/loop.h"
 
-// logits [n, v], targets int32 [n], loss [1], row_loss [n] in nats; the mean is over rows with target != ignore_index
+// logits [n, columns], targets int32 [n], loss [1], row_loss [n] in nats; the mean is over rows with target !=
+// ignore_index; columns from v on are no classes: whatever they hold, their gradient is 0
 // row_loss = (1 - ls) (-log p[target]) + ls mean_j(-log p[j]);  dlogits = (p - (1 - ls) onehot - ls / v) / counted
 //
 // The gradient replaces the logits, and a row crosses the DRAM once each way: a chunk at a time is brought to L1 (the
@@ -82,18 +83,18 @@ struct CrossEntropy {
 }  // namespace
 
 CLOZE_EXPORT void softmax_cross_entropy_forward(float* logits, const int32_t* targets, float* loss, float* row_loss,
-                                                int64_t n, int64_t v, int64_t ignore_index, float label_smoothing,
-                                                int64_t gradient) {
+                                                int64_t n, int64_t v, int64_t columns, int64_t ignore_index,
+                                                float label_smoothing, int64_t gradient) {
     int64_t counted = 0;
     for (int64_t i = 0; i < n; i++) counted += targets[i] != ignore_index;
     float scale = counted ? 1.f / static_cast<float>(counted) : 0.f;
     CrossEntropy entropy{v, std::max<int64_t>(4096, (v + chunks - 1) / chunks), label_smoothing, scale, gradient != 0};
     parallel_blocks(n, row_block(n, 2 * v), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
-            float* x = logits + row * v;
+            float* x = logits + row * columns;
             bool ignored = targets[row] == ignore_index;
             row_loss[row] = ignored ? 0.f : entropy.row(x, targets[row]);
-            if (ignored && gradient) std::fill(x, x + v, 0.f);
+            if (gradient) std::fill(ignored ? x : x + v, x + columns, 0.f);
         }
     });
     double total = 0;
@@ -101,8 +102,8 @@ CLOZE_EXPORT void softmax_cross_entropy_forward(float* logits, const int32_t* ta
     loss[0] = counted ? static_cast<float>(total / static_cast<double>(counted)) : 0.f;
 }
 
-CLOZE_EXPORT void softmax_cross_entropy_backward(const float* dloss, float* dlogits, int64_t n, int64_t v) {
+CLOZE_EXPORT void softmax_cross_entropy_backward(const float* dloss, float* dlogits, int64_t n, int64_t columns) {
     float factor = dloss[0];
     if (factor == 1.f) return;
-    elementwise(n * v, [=](int64_t i, auto step) { step.store(dlogits + i, step.load(dlogits + i) * factor); });
+    elementwise(n * columns, [=](int64_t i, auto step) { step.store(dlogits + i, step.load(dlogits + i) * factor); });
 }

@@ -30,7 +30,7 @@ CLOZE_EXPORT void rope_forward(const float*, const int32_t*, float*, int64_t, in
 CLOZE_EXPORT void add_backward(const float*, float*, float*, int64_t, int64_t, int64_t);
 CLOZE_EXPORT void dropout_forward(const float*, float*, int64_t, float, int64_t, int64_t);
 CLOZE_EXPORT void softmax_cross_entropy_forward(float*, const int32_t*, float*, float*, int64_t, int64_t, int64_t,
-                                                float, int64_t);
+                                                int64_t, float, int64_t);
 CLOZE_EXPORT void embedding_backward(const int32_t*, const int32_t*, const float*, float*, float*, int64_t, int64_t,
                                      int64_t, int64_t, int64_t, int64_t);
 CLOZE_EXPORT void adam_w_step(const float*, float*, float*, float*, int64_t, float, float, float, float, float, float,
@@ -107,7 +107,7 @@ void cross_entropy(std::vector<Case>& cases, int64_t n, int64_t v) {
     for (int64_t gradient : {0, 1})
         cases.push_back({(gradient ? "cross-entropy and gradient" : "cross-entropy") + at,
                          4.0 * double(n * v * (1 + gradient)),
-                         [=] { softmax_cross_entropy_forward(x, targets, loss, rows, n, v, -100, 0, gradient); }});
+                         [=] { softmax_cross_entropy_forward(x, targets, loss, rows, n, v, v, -100, 0, gradient); }});
 }
 
 void parameters(std::vector<Case>& cases, int64_t n) {

@@ -15,6 +15,10 @@ class SoftmaxCrossEntropyTest extends OpContract {
 
     @Override
     Stream<Case> cases() {
+        return Stream.concat(ofAllColumns(), ofSomeColumns());
+    }
+
+    private static Stream<Case> ofAllColumns() {
         var random = new SplittableRandom(1);
         return Stream.of(0f, 0.1f, 1f)
                 .flatMap(smoothing -> Stream.concat(
@@ -41,28 +45,54 @@ class SoftmaxCrossEntropyTest extends OpContract {
                                         i -> i == 3 ? IGNORE : i * 293))));
     }
 
+    /** Columns of 1e3 that are no classes, in rows of whole packs of 16 bytes and others. */
+    private static Stream<Case> ofSomeColumns() {
+        var random = new SplittableRandom(2);
+        return Stream.of(0f, 0.1f)
+                .flatMap(smoothing -> Stream.of(
+                                new int[] {5, 8}, new int[] {37, 40}, new int[] {37, 43}, new int[] {5003, 5008})
+                        .map(extents -> {
+                            Array64 logits = Array64.normal(random, 6, extents[1]);
+                            for (int i = 0; i < logits.size(); i++) {
+                                if (i % extents[1] >= extents[0]) {
+                                    logits.data()[i] = 1e3;
+                                }
+                            }
+                            return loss(
+                                    "%d of %d columns".formatted(extents[0], extents[1]),
+                                    logits,
+                                    extents[0],
+                                    smoothing,
+                                    i -> i == 2 ? IGNORE : random.nextInt(extents[0]));
+                        }));
+    }
+
     private static Case loss(String label, Array64 logits, float smoothing, IntUnaryOperator targets) {
+        return loss(label, logits, logits.columns(), smoothing, targets);
+    }
+
+    private static Case loss(String label, Array64 logits, int classes, float smoothing, IntUnaryOperator targets) {
         return new Case(
                 "%s smoothed by %s".formatted(label, smoothing),
                 Math.max(logits.columns(), logits.rows()),
                 List.of(logits, Array64.ints(targets, logits.shape().dropLast().extents())),
-                in -> new SoftmaxCrossEntropy(in.get(0), in.get(1), IGNORE, smoothing),
-                in -> reference(in.get(0), in.get(1), smoothing));
+                in -> new SoftmaxCrossEntropy(in.get(0), in.get(1), classes, IGNORE, smoothing),
+                in -> reference(in.get(0), in.get(1), classes, smoothing));
     }
 
-    private static List<Array64> reference(Array64 logits, Array64 targets, double smoothing) {
-        int v = logits.columns();
+    private static List<Array64> reference(Array64 logits, Array64 targets, int v, double smoothing) {
+        int columns = logits.columns();
         var rowLoss = new double[targets.size()];
         double sum = 0;
         int counted = 0;
         for (int r = 0; r < rowLoss.length; r++) {
             if (targets.intAt(r) != IGNORE) {
-                double lse = logSumExp(logits, r * v, v);
+                double lse = logSumExp(logits, r * columns, v);
                 double mean = 0;
-                for (int c = r * v; c < (r + 1) * v; c++) {
+                for (int c = r * columns; c < r * columns + v; c++) {
                     mean += (lse - logits.at(c)) / v;
                 }
-                double nll = lse - logits.at(r * v + targets.intAt(r));
+                double nll = lse - logits.at(r * columns + targets.intAt(r));
                 rowLoss[r] = (1 - smoothing) * nll + smoothing * mean;
                 sum += rowLoss[r];
                 counted++;
@@ -88,6 +118,15 @@ class SoftmaxCrossEntropyTest extends OpContract {
     @Override
     boolean overwrites(int input, boolean training) {
         return input == 0 && training;
+    }
+
+    @Test
+    void rejects_more_classes_than_columns() {
+        Tensors.with(scope -> assertThatThrownBy(() -> new SoftmaxCrossEntropy(
+                        scope.tensor("logits", new Shape(2, 4), DType.F32),
+                        scope.tensor("targets", new Shape(2), DType.I32),
+                        5))
+                .hasMessage("SoftmaxCrossEntropy: classes must be in [1, 4], the columns of the logits, but it is 5"));
     }
 
     @Test

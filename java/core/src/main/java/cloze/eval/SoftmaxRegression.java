@@ -87,7 +87,7 @@ final class SoftmaxRegression implements Lbfgs.Objective, AutoCloseable {
     public double at(double[] classifier, double[] gradient) {
         logits(classifier);
         backend.kernel(SoftmaxCrossEntropy.Forward.class)
-                .call(logits, targets, loss, rowLoss, count, classes, SoftmaxCrossEntropy.IGNORE, 0, 1);
+                .call(logits, targets, loss, rowLoss, count, classes, classes, SoftmaxCrossEntropy.IGNORE, 0, 1);
         Tensor dlogits = logits; // by now
         backend.kernel(MatMul.Backward.class)
                 .call(

@@ -7,11 +7,13 @@ import java.util.List;
 final class KernelTable {
     private static final int GPT2_PARAMETERS = 124_439_808;
 
-    /** Rows of logits as a step of GPT-2 has them: of odd length, so that they begin at addresses of all kinds. */
     private static final int GPT2_VOCABULARY = 50_257;
 
-    /** ... and of whole tiles, as others choose it. */
-    private static final int PADDED_VOCABULARY = 50_304;
+    /** Rows of its logits as the model has them, of whole packs of 16 bytes. */
+    private static final int PADDED_VOCABULARY = 50_264;
+
+    /** ... and of whole tiles, as others choose a vocabulary. */
+    private static final int TILED_VOCABULARY = 50_304;
 
     /** Tokens of a batch, and width of all heads together, at which libraries of attention compare themselves. */
     private static final int ATTENTION_TOKENS = 16_384;
@@ -30,7 +32,7 @@ final class KernelTable {
         all.add(Subjects.swiGlu(65_536, 2048));
         all.add(Subjects.dropout(65_536, 768));
         all.add(Subjects.rope(16, 12, 1024, 64));
-        all.add(Subjects.crossEntropy(16_384, PADDED_VOCABULARY));
+        all.add(Subjects.crossEntropy(16_384, TILED_VOCABULARY));
         all.add(Subjects.crossEntropy(16_384, GPT2_VOCABULARY));
         all.add(Subjects.embedding(16, 1024, GPT2_VOCABULARY, 768));
         all.add(PatchSubjects.patchify(256, 224, 16));
@@ -45,8 +47,8 @@ final class KernelTable {
         all.add(Subjects.linear(16_384, 2304, 768));
         all.add(Subjects.linear(16_384, 3072, 768));
         all.add(Subjects.linear(16_384, 768, 3072));
+        all.add(Subjects.linear(16_384, TILED_VOCABULARY, 768));
         all.add(Subjects.linear(16_384, PADDED_VOCABULARY, 768));
-        all.add(Subjects.linear(16_384, GPT2_VOCABULARY, 768));
         all.add(Subjects.linearGelu(16_384, 3072, 768));
         all.add(Subjects.attention(16, 12, 1024, 64, true));
         all.add(Subjects.attention(256, 12, 50, 64, false)); // the encoder of a masked autoencoder

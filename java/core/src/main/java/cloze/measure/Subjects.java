@@ -115,10 +115,14 @@ final class Subjects {
         });
     }
 
-    /** Loss and gradient in one, in place: from the second call on the logits are gradients. */
+    /**
+     * Loss and gradient in one, in place: from the second call on the logits are gradients. Rows are of whole packs of 16
+     * bytes, as a padded table makes them.
+     */
     static Subject crossEntropy(int n, int v) {
+        int columns = Math.ceilDiv(v, 8) * 8;
         return new Subject("SoftmaxCrossEntropy", shape(n, v), in -> {
-            var op = new SoftmaxCrossEntropy(in.real("logits", n, v), in.ids("targets", v, n));
+            var op = new SoftmaxCrossEntropy(in.real("logits", n, columns), in.ids("targets", v, n), v);
             return List.of(in.forward(op, bytes(in, 2, n, v)));
         });
     }

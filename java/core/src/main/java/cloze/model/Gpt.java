@@ -41,6 +41,7 @@ public final class Gpt {
 
     private final GptConfig config;
     private final Tensor tokens; // wte [V, D], embedding and output head
+    private final Tensor head; // the same, padded
     private final @Nullable Tensor positions; // wpe [T, D]
     private final List<Block> blocks = new ArrayList<>();
     private final Norm last;
@@ -50,6 +51,7 @@ public final class Gpt {
         this.config = config;
         int d = config.width();
         tokens = p.parameter("wte.weight", new Shape(config.vocabulary(), d), Role.TABLE, Init.normal(STD));
+        head = p.padded(tokens);
         positions = config.style().positions() == GptConfig.Positions.LEARNED
                 ? p.parameter("wpe.weight", new Shape(config.context(), d), Role.TABLE, Init.normal(POSITION_STD))
                 : null;
@@ -111,7 +113,8 @@ public final class Gpt {
      * @return the mean [1] and the tokens' [B, T]
      */
     public List<Tensor> losses(Tape tape, Tensor ids, Tensor targets) {
-        return tape.applyAll(new SoftmaxCrossEntropy(logits(tape, ids), targets));
+        Tensor logits = product(tape, hidden(tape, ids, null), head);
+        return tape.applyAll(new SoftmaxCrossEntropy(logits, targets, config.vocabulary()));
     }
 
     /** The first of {@link #losses}. */
@@ -121,7 +124,7 @@ public final class Gpt {
 
     /** @return [B, T, V] */
     public Tensor logits(Tape tape, Tensor ids) {
-        return head(tape, hidden(tape, ids, null));
+        return product(tape, hidden(tape, ids, null), tokens);
     }
 
     /**
@@ -133,12 +136,12 @@ public final class Gpt {
      */
     public Tensor next(Tape tape, Tensor ids, Tensor ends, KeyValueCache cache) {
         Tensor hidden = hidden(tape, ids, cache);
-        return head(tape, tape.apply(new GatherTokens(hidden, ends)));
+        return product(tape, tape.apply(new GatherTokens(hidden, ends)), tokens);
     }
 
     /** @return [B, T, V], of tokens that have just been added to the cache */
     public Tensor logits(Tape tape, Tensor ids, KeyValueCache cache) {
-        return head(tape, hidden(tape, ids, cache));
+        return product(tape, hidden(tape, ids, cache), tokens);
     }
 
     public KeyValueCache cache(Backend backend, Scope scope, int batch, int capacity) {
@@ -167,7 +170,7 @@ public final class Gpt {
         return recompute ? tape.recompute("h." + i, stream, block) : tape.block("h." + i, stream, block);
     }
 
-    private Tensor head(Tape tape, Tensor hidden) {
+    private static Tensor product(Tape tape, Tensor hidden, Tensor tokens) {
         return tape.apply(new MatMul(hidden, tokens, null, Activation.NONE));
     }
 }

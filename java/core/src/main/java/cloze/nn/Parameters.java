@@ -9,7 +9,6 @@ import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -24,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  * computes in bf16 is given copies of its matrices and tables, which {@link #refresh} makes anew from these.
  */
 public final class Parameters {
+    /** What the rows of a table are a multiple of once padded: 16 bytes of bf16. */
+    private static final int ROWS = 8;
+
     /** Elements of the flat buffers' last axis; every parameter begins at a multiple of 16. */
     private static final int CHUNK = 64;
 
@@ -41,7 +43,13 @@ public final class Parameters {
     public record Built<M>(M model, Parameters parameters) {}
 
     /** What a model asked for, before there is memory for it. */
-    record Declared(String name, Shape shape, Role role, Init init) {}
+    record Declared(String name, Shape shape, Role role, Init init) {
+        Shape padded() {
+            return role == Role.TABLE && shape.rank() == 2
+                    ? new Shape(Math.ceilDiv(shape.extent(0), ROWS) * ROWS, shape.extent(1))
+                    : shape;
+        }
+    }
 
     private final Backend backend;
     private final Scope scope;
@@ -51,6 +59,7 @@ public final class Parameters {
     private final Map<Tensor, Role> roles = new HashMap<>();
     private final Map<String, Tensor> byName = new LinkedHashMap<>();
     private final Map<String, Tensor> given = new HashMap<>(); // to the model
+    private final Map<Tensor, Tensor> padded = new HashMap<>(); // what is given, with more rows
     private final @Nullable Tensor narrow;
     private @Nullable Tensor gradients;
     private @Nullable ParameterGradients accumulator;
@@ -65,7 +74,7 @@ public final class Parameters {
             for (int i = 0; i < from.length; i++) {
                 if (declared.get(i).role() == role) {
                     from[i] = end;
-                    end += Math.ceilDiv(declared.get(i).shape().size(), ALIGNMENT) * ALIGNMENT;
+                    end += Math.ceilDiv(declared.get(i).padded().size(), ALIGNMENT) * ALIGNMENT;
                 }
             }
             ranges.put(role, new Range(begin, end - begin));
@@ -80,11 +89,52 @@ public final class Parameters {
             places.put(parameter, from[i]);
             roles.put(parameter, d.role());
             byName.put(d.name(), parameter);
-            given.put(
-                    d.name(),
-                    narrow == null || d.role() == Role.VECTOR
-                            ? parameter
-                            : scope.slice(narrow, from[i], d.name(), d.shape(), true));
+            Tensor all = narrow == null || d.role() == Role.VECTOR ? weights : narrow;
+            Tensor forModel = all == weights ? parameter : scope.slice(all, from[i], d.name(), d.shape(), true);
+            given.put(d.name(), forModel);
+            if (!d.padded().equals(d.shape())) {
+                padded.put(forModel, scope.slice(all, from[i], d.name(), d.padded(), true));
+            }
+        }
+    }
+
+    /** Gives a model what it asked for. */
+    private final class Given implements ParameterSource {
+        @Override
+        public Tensor parameter(String name, Shape shape, Role role, Init init) {
+            return given(name);
+        }
+
+        @Override
+        public Tensor padded(Tensor table) {
+            return padded.getOrDefault(table, table);
+        }
+    }
+
+    /** Writes down what a model asks for. */
+    private static final class Declaring implements ParameterSource {
+        private final Scope scope;
+        private final Map<String, Declared> asked = new LinkedHashMap<>();
+
+        Declaring(Scope scope) {
+            this.scope = scope;
+        }
+
+        @Override
+        public Tensor parameter(String name, Shape shape, Role role, Init init) {
+            if (asked.put(name, new Declared(name, shape, role, init)) != null) {
+                throw new IllegalArgumentException("two parameters are named " + name);
+            }
+            return scope.tensor(name, shape, DType.F32, true);
+        }
+
+        @Override
+        public Tensor padded(Tensor table) {
+            Declared declared = asked.get(table.name());
+            if (declared == null || declared.role() != Role.TABLE) {
+                throw new IllegalArgumentException(table + " is no table of this model");
+            }
+            return scope.tensor(table.name(), declared.padded(), DType.F32, true);
         }
     }
 
@@ -115,7 +165,7 @@ public final class Parameters {
             d.init().fill(backend, parameters.named(d.name()), seed, i);
         }
         parameters.refresh();
-        return new Built<>(model.apply((name, shape, role, init) -> parameters.given(name)), parameters);
+        return new Built<>(model.apply(parameters.new Given()), parameters);
     }
 
     /** Number of parameters of a model, without making it. */
@@ -131,19 +181,12 @@ public final class Parameters {
     }
 
     private static List<Declared> declared(Function<ParameterSource, ?> model) {
-        var declared = new ArrayList<Declared>();
-        var names = new HashMap<String, Shape>();
         try (var pool = new Pool(new NoMemory(), Long.MAX_VALUE);
                 var scope = pool.scope("declared")) {
-            var _ = model.apply((name, shape, role, init) -> {
-                if (names.put(name, shape) != null) {
-                    throw new IllegalArgumentException("two parameters are named " + name);
-                }
-                declared.add(new Declared(name, shape, role, init));
-                return scope.tensor(name, shape, DType.F32, true);
-            });
+            var declaring = new Declaring(scope);
+            var _ = model.apply(declaring);
+            return List.copyOf(declaring.asked.values());
         }
-        return declared;
     }
 
     /** Addresses without memory behind them. */
@@ -187,6 +230,14 @@ public final class Parameters {
                 targets.put(given(parameter.name()), slice(gradients(), parameter));
             }
             accumulator = new ParameterGradients(backend, targets);
+            for (Tensor parameter : byName.values()) {
+                Tensor wider = padded.get(given(parameter.name()));
+                if (wider != null) {
+                    Tensor gradient =
+                            scope.slice(gradients(), place(parameter), parameter.name(), wider.shape(), false);
+                    accumulator.alias(given(parameter.name()), wider, gradient);
+                }
+            }
         }
         return accumulator;
     }

@@ -13,11 +13,13 @@ import java.util.List;
  * plus s times the mean over all classes. Results: the mean [1], and the loss of each row [N], 0 where it is ignored.
  * While training the gradient replaces the logits, which are freed by {@code backward} anyway.
  *
- * @param logits [..., V], overwritten while training
+ * @param logits [..., C], overwritten while training
  * @param targets [...] i32, each in [0, V) or {@code ignoreIndex}
+ * @param classes V, at most C: what later columns hold does not matter, and their gradient is 0
  * @param ignoreIndex the target of rows that do not count
  */
-public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int ignoreIndex, float labelSmoothing) implements Op {
+public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int classes, int ignoreIndex, float labelSmoothing)
+        implements Op {
     /** The target of rows that do not count, unless said otherwise. */
     public static final int IGNORE = -1;
 
@@ -30,6 +32,7 @@ public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int ignoreIndex
                 Tensor rowLoss,
                 long n,
                 long v,
+                long columns,
                 long ignoreIndex,
                 float labelSmoothing,
                 long gradient);
@@ -37,7 +40,7 @@ public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int ignoreIndex
 
     /** Scales {@code dlogits} by {@code dloss}. */
     public interface Backward {
-        void call(Tensor dloss, Tensor dlogits, long n, long v);
+        void call(Tensor dloss, Tensor dlogits, long n, long columns);
     }
 
     public SoftmaxCrossEntropy {
@@ -47,6 +50,12 @@ public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int ignoreIndex
             throw new ShapeException("SoftmaxCrossEntropy", "targets", "one for each row of " + logits, targets);
         }
         Check.that(
+                classes > 0 && classes <= logits.shape().extent(-1),
+                "SoftmaxCrossEntropy",
+                "classes",
+                "in [1, %d], the columns of the logits".formatted(logits.shape().extent(-1)),
+                classes);
+        Check.that(
                 labelSmoothing >= 0 && labelSmoothing <= 1,
                 "SoftmaxCrossEntropy",
                 "labelSmoothing",
@@ -55,7 +64,11 @@ public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int ignoreIndex
     }
 
     public SoftmaxCrossEntropy(Tensor logits, Tensor targets) {
-        this(logits, targets, IGNORE, 0);
+        this(logits, targets, logits.shape().extent(-1));
+    }
+
+    public SoftmaxCrossEntropy(Tensor logits, Tensor targets, int classes) {
+        this(logits, targets, classes, IGNORE, 0);
     }
 
     @Override
@@ -77,6 +90,7 @@ public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int ignoreIndex
                         r.get(0),
                         r.get(1),
                         logits.shape().rows(),
+                        classes,
                         logits.shape().extent(-1),
                         ignoreIndex,
                         labelSmoothing,

@@ -8,7 +8,6 @@ import cloze.data.Tokenizer;
 import cloze.model.Gpt;
 import cloze.model.GptFolder;
 import cloze.nn.Parameters;
-import cloze.op.SoftmaxCrossEntropy;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
@@ -181,9 +180,7 @@ public final class LanguageModel implements AutoCloseable {
             Tensor targets = backend.set(
                     step.tensor("targets", shape, DType.I32), Arrays.copyOfRange(sequence, from + 1, from + count + 1));
             Tape tape = Tape.inference(backend, step);
-            Tensor logits = gpt.logits(tape, ids);
-            return backend.floats(
-                    tape.applyAll(new SoftmaxCrossEntropy(logits, targets)).get(1));
+            return backend.floats(gpt.losses(tape, ids, targets).get(1));
         }
     }
 

@@ -123,7 +123,7 @@ final class Launches {
         PLANS.put(
                 SoftmaxCrossEntropy.Forward.class,
                 first(one()).then("rows", blocks("n")).then("mean", one()).scratch(_ -> (long) Integer.BYTES));
-        PLANS.put(SoftmaxCrossEntropy.Backward.class, first(elements("n", "v")));
+        PLANS.put(SoftmaxCrossEntropy.Backward.class, first(elements("n", "columns")));
         PLANS.put(SoftTargetCrossEntropy.Forward.class, first(rows("n")).then("mean", one()));
         PLANS.put(SoftTargetCrossEntropy.Backward.class, first(rows("n")));
 
