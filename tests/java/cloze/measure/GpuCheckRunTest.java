@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * What {@code gpu-check quick} runs on hosts of all kinds: in a bundle whose Java writes down how it was called, says as
@@ -95,7 +96,12 @@ class GpuCheckRunTest {
         builder.environment().put("PYTHON", bundle + "/programs/python");
         Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        return new Ran(process.waitFor(), output, Files.readString(bundle.resolve("results/quick.log")));
+        return new Ran(process.waitFor(), output, log());
+    }
+
+    private String log() throws IOException {
+        Path file = bundle.resolve("results/quick.log");
+        return Files.exists(file) ? Files.readString(file) : "";
     }
 
     private List<Call> calls() throws IOException {
@@ -108,6 +114,35 @@ class GpuCheckRunTest {
 
     private static boolean have(List<Call> calls, String type) {
         return calls.stream().anyMatch(call -> call.type.equals(type));
+    }
+
+    @Test
+    void a_class_has_its_share_of_the_minutes() throws IOException, InterruptedException {
+        int nine = secondsOfAClass("9");
+        assertThat(secondsOfAClass("18")).isBetween(2 * nine - 2, 2 * nine + 2);
+        assertThat(secondsOfAClass("5")).isBetween(nine * 5 / 9 - 2, nine * 5 / 9 + 1);
+    }
+
+    /** What the first class of contracts may take. */
+    private int secondsOfAClass(String minutes) throws IOException, InterruptedException {
+        device("products by own kernels, convolutions by own kernels");
+        Files.deleteIfExists(bundle.resolve("java/bin/calls"));
+        Ran ran = quick("doctor,contracts", "--minutes", minutes);
+        assertThat(ran.exitCode()).as(ran.log).isZero();
+        Matcher run =
+                Pattern.compile("ContractRun (\\d+) ").matcher(Files.readString(bundle.resolve("java/bin/calls")));
+        assertThat(run.find()).isTrue();
+        return Integer.parseInt(run.group(1));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "-1", "1.5", "nine", "09"})
+    void minutes_are_a_whole_number(String minutes) throws IOException, InterruptedException {
+        Ran ran = quick("doctor", "--minutes", minutes);
+        assertThat(ran.exitCode()).isEqualTo(2);
+        assertThat(ran.output)
+                .startsWith("gpu-check: --minutes must be a whole number of minutes from 1 on, but it is '%s'"
+                        .formatted(minutes));
     }
 
     @ParameterizedTest
