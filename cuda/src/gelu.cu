@@ -5,15 +5,16 @@
 using namespace cloze;
 
 CLOZE_KERNEL(gelu_forward, const real* x, real* y, int64_t n, int64_t form) {
-    each(n, aligned(x, y), [&](int64_t i, auto step) {
-        step.store(y + i, step.load(x + i).map([=](float v) { return activate(form, v); }));
+    with_activation(form, [&](auto gelu, auto) {
+        each(n, aligned(x, y), [&](int64_t i, auto step) { step.store(y + i, step.load(x + i).map(gelu)); });
     });
 }
 
 CLOZE_KERNEL(gelu_backward, const real* x, const real* dy, real* dx, int64_t n, int64_t form, int64_t accumulate) {
     if (!dx) return;
-    each(n, aligned(x, dy, dx), [&](int64_t i, auto step) {
-        auto back = step.load(x + i).map([=](float v) { return slope(form, v); });
-        step.put(dx + i, step.load(dy + i) * back, accumulate & 1);
+    with_activation(form, [&](auto, auto slope) {
+        each(n, aligned(x, dy, dx), [&](int64_t i, auto step) {
+            step.put(dx + i, step.load(dy + i) * step.load(x + i).map(slope), accumulate & 1);
+        });
     });
 }

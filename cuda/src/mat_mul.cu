@@ -27,10 +27,9 @@ CLOZE_KERNEL(mat_mul_forward, const real* x, const real* weight, const float* bi
 
 CLOZE_KERNEL(mat_mul_backward, const real*, const real*, const real* pre, real* dy, real*, float*, float*, int64_t n,
              int64_t, int64_t m, int64_t activation, int64_t, float*) {
-    if (!activation) return;
-    each(n * m, aligned(pre, dy), [&](int64_t i, auto step) {
-        auto back = step.load(pre + i).map([=](float v) { return slope(activation, v); });
-        step.store(dy + i, step.load(dy + i) * back);
+    with_activation(activation, [&](auto, auto slope) {
+        each(n * m, aligned(pre, dy),
+             [&](int64_t i, auto step) { step.store(dy + i, step.load(dy + i) * step.load(pre + i).map(slope)); });
     });
 }
 

@@ -50,6 +50,7 @@ CLOZE_KERNEL(soft_target_cross_entropy_forward_mean, const real*, const real*, f
              int64_t) {
     __shared__ double sums[32];
     double total = 0;
+#pragma unroll 8
     for (int64_t i = threadIdx.x; i < n; i += blockDim.x) total += row_loss[i];
     total = block_sum(total, sums);
     if (threadIdx.x == 0) loss[0] = n > 0 ? float(total / double(n)) : 0.f;

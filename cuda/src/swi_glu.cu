@@ -8,7 +8,7 @@ using namespace cloze;
 CLOZE_KERNEL(swi_glu_forward, const real* x, real* y, int64_t n, int64_t f) {
     each(n * f, aligned(x, y) && f % pack == 0, [&](int64_t i, auto step) {
         const real* gate = x + i / f * 2 * f + i % f;
-        auto silu = step.load(gate).map([](float g) { return g / (1.f + expf(-g)); });
+        auto silu = step.load(gate).map([](float g) { return quotient(g, 1.f + exponential(-g)); });
         step.store(y + i, silu * step.load(gate + f));
     });
 }

@@ -68,6 +68,17 @@ CLOZE_DEVICE float power_of_two(float x) {
 #endif
 }
 
+// 1 / x within 2^-23 of itself, 0 beyond 2^126
+CLOZE_DEVICE float reciprocal(float x) {
+#if defined(__CUDACC__)
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return std::fabs(x) > 0x1p126f ? std::copysign(0.f, x) : 1.f / x;
+#endif
+}
+
 // To the nearest of 10 bits of mantissa, ties away from zero.
 CLOZE_DEVICE uint32_t tf32_of(float x) {
 #if defined(__CUDACC__)

@@ -42,7 +42,7 @@ final class KernelImages implements AutoCloseable {
         }
 
         /** Lets blocks take so much dynamic shared memory. */
-        void allowShared(int bytes) {
+        synchronized void allowShared(int bytes) {
             if (bytes > shared) {
                 JCudaDriver.cuFuncSetAttribute(
                         this, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
@@ -56,6 +56,9 @@ final class KernelImages implements AutoCloseable {
     private final Driver driver;
     private final @Nullable Path file;
     private final Map<String, CUmodule> modules = new ConcurrentHashMap<>();
+
+    /** One for each function, by image and symbol: what it was allowed is kept by the driver, whoever asked for it. */
+    private final Map<String, Kernel> kernels = new ConcurrentHashMap<>();
 
     private KernelImages(Driver driver, @Nullable Path file) {
         this.driver = driver;
@@ -98,12 +101,18 @@ final class KernelImages implements AutoCloseable {
      */
     @Nullable
     Kernel find(String source, String symbol) {
-        CUmodule module = modules.computeIfAbsent(file == null ? source : "", this::load);
+        String image = file == null ? source : "";
+        Kernel known = kernels.get(image + "/" + symbol);
+        if (known != null) {
+            return known;
+        }
+        CUmodule module = modules.computeIfAbsent(image, this::load);
         driver.enter(); // now, since a virtual thread that had to wait may be on another thread of the system
         var kernel = new Kernel(symbol);
         try {
             JCudaDriver.cuModuleGetFunction(kernel, module, symbol);
-            return kernel;
+            Kernel first = kernels.putIfAbsent(image + "/" + symbol, kernel);
+            return first == null ? kernel : first;
         } catch (CudaException e) {
             if (NOT_FOUND.equals(e.getMessage())) {
                 return null;
@@ -126,7 +135,9 @@ final class KernelImages implements AutoCloseable {
             }
         } catch (CudaException e) {
             throw new BackendException(
-                    "the kernels of %s do not load on %s: %s".formatted(source, driver, e.getMessage()), e);
+                    "the kernels of %s do not load on %s: %s; a driver older than the CUDA that compiled them has no use for them"
+                            .formatted(source, driver, e.getMessage()),
+                    e);
         }
         return module;
     }
@@ -147,6 +158,7 @@ final class KernelImages implements AutoCloseable {
         var parts = new Teardown();
         modules.values().forEach(module -> parts.free(() -> JCudaDriver.cuModuleUnload(module)));
         modules.clear();
+        kernels.clear();
         parts.end();
     }
 

@@ -122,7 +122,10 @@ final class Launches {
         PLANS.put(MaskedSoftmax.Backward.class, first(rows("n")));
         PLANS.put(
                 SoftmaxCrossEntropy.Forward.class,
-                first(one()).then("rows", blocks("n")).then("mean", one()).scratch(_ -> (long) Integer.BYTES));
+                first(one())
+                        .then("rows", s -> Stage.longRows(s.of("n"), s.of("columns")))
+                        .then("mean", one())
+                        .scratch(_ -> (long) Integer.BYTES));
         PLANS.put(SoftmaxCrossEntropy.Backward.class, first(elements("n", "columns")));
         PLANS.put(SoftTargetCrossEntropy.Forward.class, first(rows("n")).then("mean", one()));
         PLANS.put(SoftTargetCrossEntropy.Backward.class, first(rows("n")));

@@ -51,6 +51,12 @@ record Stage(
         return sizes -> Extent.blocks(sizes.product(factors), THREADS);
     }
 
+    /** A block a row, of as many threads as the row gives four packs of 16 bytes to: few rows are in work at a time. */
+    static Extent longRows(long count, long length) {
+        long threads = Math.clamp(Long.highestOneBit(Math.max(1, length / 32)), 128, 1024);
+        return Extent.blocks(count, Math.toIntExact(threads));
+    }
+
     /** One block. */
     static Function<Sizes, Extent> one() {
         return _ -> Extent.blocks(1, THREADS);

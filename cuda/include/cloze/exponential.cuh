@@ -1,0 +1,26 @@
+#pragma once
+
+#include "cloze/ptx.cuh"
+
+// e^x and quotients as exact as what is stored: where that is bf16, by the instructions of 22 bits, a tenth of the
+// work.
+
+namespace cloze {
+
+CLOZE_DEVICE float exponential(float x) {
+#if defined(CLOZE_BF16)
+    return power_of_two(x * 1.44269504f);
+#else
+    return expf(x);
+#endif
+}
+
+CLOZE_DEVICE float quotient(float x, float y) {
+#if defined(CLOZE_BF16)
+    return x * reciprocal(y);
+#else
+    return x / y;
+#endif
+}
+
+}  // namespace cloze
