@@ -1,4 +1,5 @@
-#include "cloze/device.cuh"
+#include "cloze/exponential.cuh"
+#include "cloze/row.cuh"
 
 // scores, p, dp, dscores [n, k], mask int32 [n, k], 1 keeps; a row with nothing kept is all zero.
 // p = softmax(scores where kept), dscores (+)= p (dp - sum(p dp)).  A warp a row, which is in registers up to k = 1024,
@@ -9,32 +10,16 @@ using namespace cloze;
 
 namespace {
 
-constexpr int64_t longest = 1024;
-
-// A row of at most 1024 elements: 32 a lane.
 template <class Step>
-struct Row {
-    static constexpr int steps = 32 / Step::width;
-    Floats<Step::width> at[steps];
-
-    // f(s, i): step s of this lane begins at element i
-    template <class F>
-    CLOZE_DEVICE static void each(int64_t k, F&& f) {
-#pragma unroll
-        for (int s = 0; s < steps; s++) {
-            int i = (s * 32 + lane_of_warp()) * Step::width;
-            if (i < k) f(s, i);
-        }
-    }
-
-    CLOZE_DEVICE Row(const real* x, int64_t k) {
-        each(k, [&](int s, int i) { at[s] = Step{}.load(x + i); });
-    }
-};
+CLOZE_DEVICE Row<Step> row_at(const real* x, int64_t k) {
+    Row<Step> row;
+    row.each(k, [&](int s, int i) { row.at[s] = Step{}.load(x + i); });
+    return row;
+}
 
 template <class Step>
 CLOZE_DEVICE void forward_row(const real* scores, const int32_t* mask, real* p, int64_t k) {
-    Row<Step> x(scores, k);
+    auto x = row_at<Step>(scores, k);
     Ints<Step::width> kept[x.steps];
     x.each(k, [&](int s, int i) { kept[s] = Step{}.ints(mask + i); });
     float most = -INFINITY, sum = 0;
@@ -48,7 +33,7 @@ CLOZE_DEVICE void forward_row(const real* scores, const int32_t* mask, real* p, 
     });
     float top = warp_max(most), base = top == -INFINITY ? 0.f : top;
     x.each(k, [&](int s, int) {
-        x.at[s] = x.at[s].map([=](float score) { return expf(score - base); });
+        x.at[s] = x.at[s].map([=](float score) { return exponential(score - base); });
         sum += x.at[s].sum();
     });
     sum = warp_sum(sum);
@@ -67,28 +52,28 @@ CLOZE_DEVICE void forward_long_row(const real* scores, const int32_t* mask, real
             if (!kept.at[j]) continue;
             float score = x.at[j];
             if (score > most) {
-                sum = sum * expf(most - score) + 1.f;
+                sum = sum * exponential(most - score) + 1.f;
                 most = score;
             } else {
-                sum += score == -INFINITY ? 0.f : expf(score - most);
+                sum += score == -INFINITY ? 0.f : exponential(score - most);
             }
         }
     });
     float top = warp_max(most), base = top == -INFINITY ? 0.f : top;
-    sum = warp_sum(most == -INFINITY ? sum : sum * expf(most - base));
+    sum = warp_sum(most == -INFINITY ? sum : sum * exponential(most - base));
     float inverse = sum == 0.f ? 0.f : 1.f / sum;
     each_lane(k, whole, [&](int64_t i, auto step) {
         auto x = step.load(scores + i);
         auto kept = step.ints(mask + i);
 #pragma unroll
-        for (int j = 0; j < step.width; j++) x.at[j] = (kept.at[j] ? expf(x.at[j] - base) : 0.f) * inverse;
+        for (int j = 0; j < step.width; j++) x.at[j] = (kept.at[j] ? exponential(x.at[j] - base) : 0.f) * inverse;
         step.store(p + i, x);
     });
 }
 
 template <class Step>
 CLOZE_DEVICE void backward_row(const real* p, const real* dp, real* dscores, int64_t k, bool add) {
-    Row<Step> x(p, k), back(dp, k);
+    auto x = row_at<Step>(p, k), back = row_at<Step>(dp, k);
     float total = 0;
     x.each(k, [&](int s, int) { total += (x.at[s] * back.at[s]).sum(); });
     float dot = warp_sum(total);
@@ -101,7 +86,7 @@ CLOZE_KERNEL(masked_softmax_forward, const real* scores, const int32_t* mask, re
     int64_t row = row_of_warp(), at = row * k;
     if (row >= n) return;
     bool whole = aligned(scores, mask, p) && k % pack == 0;
-    if (k > longest)
+    if (k > longest_row)
         forward_long_row(scores + at, mask + at, p + at, k, whole);
     else if (whole)
         forward_row<Step<pack>>(scores + at, mask + at, p + at, k);
@@ -114,8 +99,8 @@ CLOZE_KERNEL(masked_softmax_backward, const real* p, const real* dp, real* dscor
     int64_t row = row_of_warp(), at = row * k;
     if (row >= n || !dscores) return;
     bool whole = aligned(p, dp, dscores) && k % pack == 0, adds = accumulate & 1;
-    if (k <= longest && whole) return backward_row<Step<pack>>(p + at, dp + at, dscores + at, k, adds);
-    if (k <= longest) return backward_row<Step<1>>(p + at, dp + at, dscores + at, k, adds);
+    if (k <= longest_row && whole) return backward_row<Step<pack>>(p + at, dp + at, dscores + at, k, adds);
+    if (k <= longest_row) return backward_row<Step<1>>(p + at, dp + at, dscores + at, k, adds);
     float total = 0;
     each_lane(k, whole, [&](int64_t j, auto step) { total += (step.load(p + at + j) * step.load(dp + at + j)).sum(); });
     float dot = warp_sum(total);

@@ -55,10 +55,10 @@ CLOZE_DEVICE void column_partials(int64_t n, int64_t d, bool whole, float* scrat
 
 // to [d] (+)= sum k of the chunks
 template <int K, class T>
-CLOZE_DEVICE void reduce_columns(int64_t n, int64_t d, const float* scratch, int k, T* to, bool add) {
+CLOZE_DEVICE void reduce_chunks(int64_t chunks, int64_t d, const float* scratch, int k, T* to, bool add) {
     __shared__ float partial[8][32];
     int lane = int(threadIdx.x), line = int(threadIdx.y);
-    int64_t column = int64_t{blockIdx.x} * 32 + lane, chunks = column_chunks(n);
+    int64_t column = int64_t{blockIdx.x} * 32 + lane;
     float sum = 0;
     if (column < d)
 #pragma unroll 8
@@ -71,6 +71,10 @@ CLOZE_DEVICE void reduce_columns(int64_t n, int64_t d, const float* scratch, int
 #pragma unroll
     for (int i = 0; i < 8; i++) total += partial[i][lane];
     narrow(total, to[column]);
+}
+template <int K, class T>
+CLOZE_DEVICE void reduce_columns(int64_t n, int64_t d, const float* scratch, int k, T* to, bool add) {
+    reduce_chunks<K>(column_chunks(n), d, scratch, k, to, add);
 }
 
 }  // namespace cloze

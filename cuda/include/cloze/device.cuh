@@ -31,6 +31,12 @@
     CLOZE_EXPORT_NAME(CLOZE_NAME(name))                       \
     extern "C" __global__ void CLOZE_NAME(name)(__VA_ARGS__)
 
+// ... that is to leave room for so many blocks of so many threads on a multiprocessor.
+#define CLOZE_BOUNDED_KERNEL(name, threads, blocks, ...)                                         \
+    extern "C" __global__ void __launch_bounds__(threads, blocks) CLOZE_NAME(name)(__VA_ARGS__); \
+    CLOZE_EXPORT_NAME(CLOZE_NAME(name))                                                          \
+    extern "C" __global__ void __launch_bounds__(threads, blocks) CLOZE_NAME(name)(__VA_ARGS__)
+
 namespace cloze {
 
 struct bf16 {
@@ -84,6 +90,12 @@ CLOZE_DEVICE void narrow(float x, bf16& to) {
     uint32_t bits = bits_of(x);
     to.bits = x != x ? uint16_t(0x7fff) : uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 #endif
+}
+// x as `real` keeps it
+CLOZE_DEVICE float stored(float x) {
+    real kept;
+    narrow(x, kept);
+    return widen(kept);
 }
 
 // ---- neighbouring elements
@@ -146,29 +158,45 @@ struct Ints {
     int32_t at[K];
 };
 
+// K neighbours as they lie in memory.
+template <class T, int K>
+struct Elements {
+    T at[K];
+
+    CLOZE_DEVICE Floats<K> floats() const {
+        Floats<K> x;
+#pragma unroll
+        for (int i = 0; i < K; i++) x.at[i] = widen(at[i]);
+        return x;
+    }
+};
+
 // A step of K neighbours; from memory in accesses of 16 bytes where K elements of the type are as many or more.
 template <int K>
 struct Step {
     static constexpr int width = K;
 
     template <class T>
-    CLOZE_DEVICE Floats<K> load(const T* p) const {
-        Floats<K> x;
+    CLOZE_DEVICE Elements<T, K> fetch(const T* p) const {
         constexpr int bytes = K * int(sizeof(T));
         if constexpr (bytes % 16 == 0) {
             union {
                 uint4 raw[bytes / 16];
-                T elements[K];
+                Elements<T, K> elements;
             } block;
 #pragma unroll
             for (int i = 0; i < bytes / 16; i++) block.raw[i] = reinterpret_cast<const uint4*>(p)[i];
-#pragma unroll
-            for (int i = 0; i < K; i++) x.at[i] = widen(block.elements[i]);
+            return block.elements;
         } else {
+            Elements<T, K> x;
 #pragma unroll
-            for (int i = 0; i < K; i++) x.at[i] = widen(p[i]);
+            for (int i = 0; i < K; i++) x.at[i] = p[i];
+            return x;
         }
-        return x;
+    }
+    template <class T>
+    CLOZE_DEVICE Floats<K> load(const T* p) const {
+        return fetch(p).floats();
     }
 
     CLOZE_DEVICE Ints<K> ints(const int32_t* p) const {

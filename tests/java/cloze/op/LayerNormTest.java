@@ -20,6 +20,15 @@ class LayerNormTest extends OpContract {
     @Override
     Stream<Case> cases() {
         var random = new SplittableRandom(1);
+        var longer = new SplittableRandom(2);
+        var whole = new Form(true, true, true);
+        return Stream.concat(
+                ofAllForms(random),
+                Shapes.longRows()
+                        .map(shape -> layerNorm(whole, Shapes.label(shape), Array64.normal(longer, shape), longer)));
+    }
+
+    private static Stream<Case> ofAllForms(SplittableRandom random) {
         return Stream.of(
                         new Form(false, true, false),
                         new Form(false, false, false),

@@ -19,6 +19,15 @@ class RmsNormTest extends OpContract {
     @Override
     Stream<Case> cases() {
         var random = new SplittableRandom(1);
+        var longer = new SplittableRandom(2);
+        var whole = new Form(true, true);
+        return Stream.concat(
+                ofAllForms(random),
+                Shapes.longRows()
+                        .map(shape -> rmsNorm(whole, Shapes.label(shape), Array64.normal(longer, shape), longer)));
+    }
+
+    private static Stream<Case> ofAllForms(SplittableRandom random) {
         return Stream.of(new Form(false, false), new Form(true, true), new Form(true, false))
                 .flatMap(form -> Stream.concat(
                         Shapes.rows()

@@ -114,10 +114,10 @@ final class Launches {
         PLANS.put(Rope.Forward.class, first(elements("b", "t", "width")));
         PLANS.put(Rope.Backward.class, first(elements("b", "t", "width")));
 
-        PLANS.put(LayerNorm.Forward.class, first(rows("n")));
-        PLANS.put(LayerNorm.Backward.class, withColumns(rows("n"), s -> s.of("n"), "d", 2));
-        PLANS.put(RmsNorm.Forward.class, first(rows("n")));
-        PLANS.put(RmsNorm.Backward.class, withColumns(rows("n"), s -> s.of("n"), "d", 1));
+        PLANS.put(LayerNorm.Forward.class, NormLaunches.forward());
+        PLANS.put(LayerNorm.Backward.class, NormLaunches.backward(2));
+        PLANS.put(RmsNorm.Forward.class, NormLaunches.forward());
+        PLANS.put(RmsNorm.Backward.class, NormLaunches.backward(1));
         PLANS.put(MaskedSoftmax.Forward.class, first(rows("n")));
         PLANS.put(MaskedSoftmax.Backward.class, first(rows("n")));
         PLANS.put(

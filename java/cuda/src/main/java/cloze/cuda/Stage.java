@@ -48,7 +48,11 @@ record Stage(
 
     /** A block a row. */
     static Function<Sizes, Extent> blocks(String... factors) {
-        return sizes -> Extent.blocks(sizes.product(factors), THREADS);
+        return sizes -> blocks(sizes.product(factors));
+    }
+
+    static Extent blocks(long count) {
+        return Extent.blocks(count, THREADS);
     }
 
     /** A block a row, of as many threads as the row gives four packs of 16 bytes to: few rows are in work at a time. */
