@@ -1,0 +1,7 @@
+package cloze.cuda;
+
+class AllButAttentionMutantsTest extends Mutants {
+    AllButAttentionMutantsTest() {
+        super(mutant -> !mutant.isOfAttention());
+    }
+}

@@ -1,0 +1,7 @@
+package cloze.cuda;
+
+class AttentionMutantsTest extends Mutants {
+    AttentionMutantsTest() {
+        super(Mutant::isOfAttention);
+    }
+}
