@@ -8,6 +8,7 @@
 #include <vector>
 
 extern "C" bool cloze_host_inside(uint64_t p, size_t bytes);
+extern "C" int cloze_host_answer_of(const char* function);
 extern "C" int cloze_host_enqueue(void* stream, const std::function<int()>* work);
 
 namespace {
@@ -188,6 +189,7 @@ int set(Place place, const void* from, size_t bytes) {
 extern "C" {
 
 int cublasLtCreate(void** context) {
+    if (int result = cloze_host_answer_of("cublasLtCreate")) return result;
     return *context = new uint64_t{context_mark}, success;
 }
 int cublasLtDestroy(void* context) {

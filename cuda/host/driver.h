@@ -35,6 +35,14 @@ using Pointer = uint64_t;
 using Run = void(void** arguments, const dim3* grid, const dim3* block, size_t shared, unsigned seed,
                  std::string* fault);
 
+// What programs ask for and give back: streams, events, modules, graphs. Counted, so that a test sees what is left.
+struct Held {
+    static inline std::atomic<int> count = 0;
+    Held() { count++; }
+    Held(const Held&) { count++; }
+    ~Held() { count--; }
+};
+
 struct Function {
     Run* run;
     std::string name;
@@ -63,6 +71,9 @@ extern std::atomic<int> failing;
 
 // What a test wants a function to answer, else success, see cloze_host_answer().
 int answer(const std::string& function);
+
+// How much is held: blocks of memory too.
+int held();
 
 // Whether so many bytes belong to one allocation.
 bool inside(Pointer p, size_t bytes);

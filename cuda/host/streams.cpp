@@ -29,23 +29,23 @@ struct Node {
     std::vector<Pointer> pointers;  // arguments that pointed into memory of the device
 };
 
-struct Graph {
+struct Graph : Held {
     std::vector<std::unique_ptr<Node>> nodes;
 };
 
-struct Executable {
+struct Executable : Held {
     std::vector<Node> nodes;
     std::map<void*, size_t> places;  // by the node of the graph
 };
 
-struct Stream {
+struct Stream : Held {
     Graph* capture = nullptr;
     void* last = nullptr;  // node of the capture
     std::deque<std::function<int()>> queue;
     uint64_t asked = 0, done = 0;
 };
 
-struct Event {
+struct Event : Held {
     Stream* stream = nullptr;
     uint64_t at = 0;
     timespec time{};
@@ -171,6 +171,7 @@ using namespace cloze::host;
 extern "C" {
 
 int cuStreamCreate(void** stream, unsigned) {
+    if (int result = answer("cuStreamCreate beside " + std::to_string(held()))) return result;
     std::lock_guard<std::recursive_mutex> guard(lock);
     auto made = new Stream;
     streams.insert(made);

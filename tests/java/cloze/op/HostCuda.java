@@ -89,6 +89,11 @@ public final class HostCuda {
         return count(System.getProperty("cloze.cuda.driver"), "cloze_host_graph_launches");
     }
 
+    /** How many streams, events, graphs, modules and blocks of memory nobody has given back. */
+    public static int held() {
+        return (int) count(System.getProperty("cloze.cuda.driver"), "cloze_host_held");
+    }
+
     private static long count(String library, String function) {
         MethodHandle count = Linker.nativeLinker()
                 .downcallHandle(

@@ -28,6 +28,7 @@ final class CudaBackend implements Backend {
     private final Lstms lstms;
     private final @Nullable Cudnn cudnn;
     private final int capability;
+    private final Parts parts = new Parts();
     private boolean closed;
 
     CudaBackend(Driver driver, BackendOptions options) {
@@ -37,16 +38,24 @@ final class CudaBackend implements Backend {
         lstms = Lstms.choose();
         capability = driver.capability();
         AttentionHopper.isFor(capability); // or says why not
-        images = KernelImages.open(driver);
-        images.check();
-        var device = new CudaMemory(driver);
-        queue = new CudaQueue(driver, device, graphs());
-        transfers = new Transfers(queue, device);
         precision = options.precision();
-        cublasLt = products.library() == null
-                ? null
-                : new CublasLt(products.library().library());
-        cudnn = convolutions.library() == null && lstms.library() == null ? null : new Cudnn();
+        var device = new CudaMemory(driver);
+        try {
+            images = parts.add(KernelImages.open(driver), KernelImages::close);
+            images.check();
+            memory = parts.add(new Pool(device, options.memory()), Pool::close);
+            queue = parts.add(new CudaQueue(driver, device, graphs()), CudaQueue::close);
+            transfers = parts.add(new Transfers(queue, device), Transfers::close);
+            cublasLt = products.library() == null
+                    ? null
+                    : parts.add(new CublasLt(products.library().library()), CublasLt::close);
+            cudnn = convolutions.library() == null && lstms.library() == null
+                    ? null
+                    : parts.add(new Cudnn(), Cudnn::close);
+        } catch (RuntimeException e) {
+            parts.free(new Teardown(e).free(driver::enter));
+            throw e;
+        }
         kernels = new CudaKernels(
                 driver,
                 images,
@@ -56,7 +65,6 @@ final class CudaBackend implements Backend {
                 convolutions.library() == null ? null : cudnn,
                 lstms.library() == null ? null : cudnn,
                 capability);
-        memory = new Pool(device, options.memory());
     }
 
     /** @throws BackendException if the property is neither on nor off */
@@ -188,22 +196,9 @@ final class CudaBackend implements Backend {
             }
             closed = true;
             driver.enter();
-            free();
+            var teardown = new Teardown().free(queue::synchronize);
+            parts.free(teardown);
+            teardown.end();
         }
-    }
-
-    private void free() {
-        var parts = new Teardown().free(queue::synchronize);
-        if (cublasLt != null) {
-            parts.free(cublasLt::close);
-        }
-        if (cudnn != null) {
-            parts.free(cudnn::close);
-        }
-        parts.free(transfers::close)
-                .free(queue::close)
-                .free(images::close)
-                .free(memory::close)
-                .end();
     }
 }

@@ -36,7 +36,12 @@ final class CudaQueue implements AutoCloseable {
         this.driver = driver;
         this.memory = memory;
         this.graphs = graphs;
-        stream = new CudaStream(driver);
+        try {
+            stream = new CudaStream(driver);
+        } catch (RuntimeException e) {
+            arena.close();
+            throw e;
+        }
         for (int i = 0; i < SLOTS; i++) {
             pointers.setAtIndex(ValueLayout.JAVA_LONG, i, slots.address() + 8L * i);
         }

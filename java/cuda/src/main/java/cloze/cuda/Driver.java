@@ -40,12 +40,12 @@ final class Driver {
         functions = DriverFunctions.load();
         device = DriverFunctions.device(ordinal);
         deviceName = name(device);
+        sharedBytes = attribute(device, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
         try {
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
         } catch (CudaException e) {
             throw new BackendException("%s can not be used: %s".formatted(device(), e.getMessage()), e);
         }
-        sharedBytes = attribute(device, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
     }
 
     /** @throws BackendException if there is no driver, or no GPU of that number */

@@ -11,6 +11,13 @@ import org.jspecify.annotations.Nullable;
 final class Teardown {
     private @Nullable RuntimeException first;
 
+    Teardown() {}
+
+    /** @param first why all this is freed */
+    Teardown(RuntimeException first) {
+        this.first = first;
+    }
+
     Teardown free(Runnable part) {
         try {
             part.run();
@@ -29,7 +36,7 @@ final class Teardown {
         }
     }
 
-    /** To be called last. */
+    /** To be called last, by whoever does not throw what it began with. */
     void end() {
         if (first != null) {
             throw first;
