@@ -31,6 +31,9 @@ std::atomic<unsigned> seed{[] {
     return text ? unsigned(std::strtoul(text, nullptr, 10)) : 0u;
 }()};
 
+Device device[] = {{0}, {1}};
+thread_local Device* context = nullptr;
+
 namespace {
 
 struct Module : Held {
@@ -38,22 +41,15 @@ struct Module : Held {
     std::map<std::string, std::unique_ptr<Function>> functions;
 };
 
-struct Device {
-    int ordinal;
-    size_t used = 0;
-};
-
 struct Allocation {
     size_t bytes;
     Device* device;
 };
 
-constexpr int devices = 2;
+constexpr int devices = std::size(device);
 std::mutex lock;
-Device device[devices] = {{0}, {1}};
 std::map<Pointer, Allocation> allocations;
-std::map<void*, size_t> pinned;  // memory of the host
-thread_local Device* context = nullptr;
+std::map<void*, size_t> pinned;      // memory of the host
 std::map<std::string, int> answers;  // of functions, see cloze_host_answer()
 std::atomic<size_t> memory{size_t{8} << 30};
 std::atomic<int> capability{[] {
@@ -130,6 +126,13 @@ void* take(size_t bytes) {
         if (view == MAP_FAILED) return munmap(all, with_borders(bytes)), nullptr;
     }
     return block;
+}
+
+// Null if no block begins there.
+Device* owner(Pointer p) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto found = allocations.find(p);
+    return found == allocations.end() ? nullptr : found->second.device;
 }
 
 void give_back(void* block, size_t bytes) {
@@ -230,7 +233,7 @@ int cuCtxGetCurrent(void** to) {
     return *to = context, success;
 }
 int cuCtxSynchronize() {
-    return context ? drain() : int(invalid_context);
+    return context ? drain(context) : int(invalid_context);
 }
 
 int cuMemAlloc_v2(Pointer* p, size_t bytes) {
@@ -247,24 +250,28 @@ int cuMemAlloc_v2(Pointer* p, size_t bytes) {
 // Waits for all work, as a driver does. Memory of a broken context goes too, so that tests that follow have it.
 int cuMemFree_v2(Pointer p) {
     if (!context) return invalid_context;
-    int result = drain();
+    Device* device = owner(p);
+    if (!device) return invalid_value;
+    int result = drain(device);
     std::lock_guard<std::mutex> guard(lock);
     auto found = allocations.find(p);
     if (found == allocations.end()) return invalid_value;
     size_t bytes = found->second.bytes;
-    found->second.device->used -= bytes;
+    device->used -= bytes;
     allocations.erase(found);
     give_back(reinterpret_cast<void*>(p), bytes);
     return result;
 }
 int cuMemAllocHost_v2(void** p, size_t bytes) {
+    if (!context) return invalid_context;
     if (!bytes) return invalid_value;
     std::lock_guard<std::mutex> guard(lock);
     if (!(*p = take(bytes))) return out_of_memory;
     return pinned[*p] = bytes, success;
 }
 int cuMemFreeHost(void* p) {
-    int result = drain();
+    if (!context) return invalid_context;
+    int result = drain(context);
     std::lock_guard<std::mutex> guard(lock);
     auto found = pinned.find(p);
     if (found == pinned.end()) return invalid_value;

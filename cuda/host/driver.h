@@ -43,6 +43,15 @@ struct Held {
     ~Held() { count--; }
 };
 
+// A GPU, and its context.
+struct Device {
+    int ordinal;
+    size_t used = 0;      // bytes
+    int fault = success;  // that a kernel has broken the context with
+};
+extern Device device[2];
+extern thread_local Device* context;  // of this thread, or null
+
 struct Function {
     Run* run;
     std::string name;
@@ -82,10 +91,10 @@ bool inside(Pointer p, size_t bytes);
 int enqueue(void* stream, std::function<int()> work);
 int enqueue(void* stream, const Launch& launch);
 
-// What a kernel has broken the context with, or success.
+// What a kernel has broken this thread's context with, or success.
 int broken();
 
-// Waits for all streams.
-int drain();
+// Waits for all streams of a device. Gives what its context is broken with.
+int drain(Device* device);
 
 }  // namespace cloze::host

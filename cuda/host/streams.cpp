@@ -1,7 +1,7 @@
 // Streams, events and graphs of the stand-in driver. What a stream is asked for waits in its queue until somebody waits
 // for it, or runs at once: a seed decides anew each time, so that a missing wait, or memory of the host that is used
-// again too early, shows. A fault of a kernel is told by the next call and by all that follow, and nothing is run any
-// more, as on a GPU, until cloze_host_fail() makes the context a new one.
+// again too early, shows. A fault of a kernel is told by the next call and by all that follow in its context, where
+// nothing is run any more, as on a GPU, until cloze_host_fail() makes the context a new one.
 
 #include <time.h>
 
@@ -39,13 +39,17 @@ struct Executable : Held {
 };
 
 struct Stream : Held {
+    Device* device;
     Graph* capture = nullptr;
     void* last = nullptr;  // node of the capture
     std::deque<std::function<int()>> queue;
     uint64_t asked = 0, done = 0;
+
+    explicit Stream(Device* device) : device(device) {}
 };
 
 struct Event : Held {
+    Device* device = nullptr;
     Stream* stream = nullptr;
     uint64_t at = 0;
     timespec time{};
@@ -53,8 +57,7 @@ struct Event : Held {
 
 std::recursive_mutex lock;
 std::set<Stream*> streams;
-Stream legacy;
-int fault = success;
+Stream legacy[] = {Stream(&device[0]), Stream(&device[1])};
 std::string last;  // kernel that was asked for
 unsigned state = 1;
 
@@ -68,16 +71,16 @@ void drain(Stream* stream, uint64_t upto) {
         auto work = std::move(stream->queue.front());
         stream->queue.pop_front();
         stream->done++;
-        if (!fault) fault = work();
+        if (!stream->device->fault) stream->device->fault = work();
     }
 }
 
 Stream* of(void* stream) {
-    return stream ? static_cast<Stream*>(stream) : &legacy;
+    return stream ? static_cast<Stream*>(stream) : &legacy[context->ordinal];
 }
 
 int push(Stream* to, std::function<int()> work) {
-    if (fault) return fault;
+    if (int fault = to->device->fault) return fault;
     to->queue.push_back(std::move(work));
     to->asked++;
     if (coin()) drain(to, to->asked);
@@ -137,6 +140,7 @@ int Launch::operator()() const {
 }
 
 int enqueue(void* stream, std::function<int()> work) {
+    if (!context) return invalid_context;
     std::lock_guard<std::recursive_mutex> guard(lock);
     Stream* to = of(stream);
     return to->capture ? add(to, {{}, std::move(work), {}}) : push(to, std::move(work));
@@ -154,14 +158,16 @@ int enqueue(void* stream, const Launch& launch) {
 
 int broken() {
     std::lock_guard<std::recursive_mutex> guard(lock);
-    return fault;
+    return context->fault;
 }
 
-int drain() {
+int drain(Device* device) {
     std::lock_guard<std::recursive_mutex> guard(lock);
-    for (Stream* stream : streams) drain(stream, stream->asked);
-    drain(&legacy, legacy.asked);
-    return fault;
+    for (Stream* stream : streams)
+        if (stream->device == device) drain(stream, stream->asked);
+    Stream& other = legacy[device->ordinal];
+    drain(&other, other.asked);
+    return device->fault;
 }
 
 }  // namespace cloze::host
@@ -171,27 +177,30 @@ using namespace cloze::host;
 extern "C" {
 
 int cuStreamCreate(void** stream, unsigned) {
+    if (!context) return invalid_context;
     if (int result = answer("cuStreamCreate beside " + std::to_string(held()))) return result;
     std::lock_guard<std::recursive_mutex> guard(lock);
-    auto made = new Stream;
+    auto made = new Stream(context);
     streams.insert(made);
     return *stream = made, success;
 }
 int cuStreamDestroy_v2(void* stream) {
     std::lock_guard<std::recursive_mutex> guard(lock);
+    Device* device = of(stream)->device;
     drain(of(stream), of(stream)->asked);
     streams.erase(of(stream));
-    return delete of(stream), fault;
+    return delete of(stream), device->fault;
 }
 int cuStreamSynchronize(void* stream) {
     std::lock_guard<std::recursive_mutex> guard(lock);
     if (of(stream)->capture) return capture_unsupported;
     drain(of(stream), of(stream)->asked);
-    return fault;
+    return of(stream)->device->fault;
 }
 
 int cuEventCreate(void** event, unsigned) {
-    return *event = new Event, success;
+    if (!context) return invalid_context;
+    return *event = new Event{{}, context}, success;
 }
 int cuEventDestroy_v2(void* event) {
     return delete static_cast<Event*>(event), success;
@@ -206,7 +215,7 @@ int cuEventRecord(void* event, void* stream) {
 }
 int cuStreamWaitEvent(void* stream, void* event, unsigned) {
     std::lock_guard<std::recursive_mutex> guard(lock);
-    auto [from, at, time] = *static_cast<Event*>(event);
+    auto [device, from, at, time] = *static_cast<Event*>(event);
     if (of(stream)->capture) return capture_unsupported;
     if (!from) return success;
     return push(of(stream), [from = from, at = at] {
@@ -219,13 +228,13 @@ int cuEventQuery(void* event) {
     auto of = static_cast<Event*>(event);
     if (!of->stream || !streams.count(of->stream)) return success;
     if (of->stream->done < of->at && coin()) drain(of->stream, of->at);
-    return of->stream->done < of->at ? int(not_ready) : fault;
+    return of->stream->done < of->at ? int(not_ready) : of->device->fault;
 }
 int cuEventSynchronize(void* event) {
     std::lock_guard<std::recursive_mutex> guard(lock);
     auto of = static_cast<Event*>(event);
     if (of->stream && streams.count(of->stream)) drain(of->stream, of->at);
-    return fault;
+    return of->device->fault;
 }
 int cuEventElapsedTime(float* milliseconds, void* begin, void* end) {
     auto &a = static_cast<Event*>(begin)->time, &b = static_cast<Event*>(end)->time;
@@ -327,7 +336,7 @@ void cloze_host_idle(int on) {
 void cloze_host_fail(int count) {
     std::lock_guard<std::recursive_mutex> guard(lock);
     failing = count;
-    fault = success;
+    for (Device& broken : device) broken.fault = success;
 }
 int cloze_host_enqueue(void* stream, const std::function<int()>* work) {
     return enqueue(stream, *work);

@@ -91,6 +91,33 @@ class DeviceTest {
     }
 
     @Test
+    void a_kernel_that_fails_breaks_the_context_of_its_own_gpu_alone() {
+        try (Backend other = open("cuda:1")) {
+            Backend backend = open("cuda:0");
+            try (Scope scope = backend.memory().scope("test")) {
+                Tensor x = scope.tensor("x", new Shape(300), DType.F32);
+                HostCuda.fail(1);
+                backend.kernel(Gradients.Add.class).call(x, x, 300);
+                assertThatThrownBy(backend::synchronize).hasMessageContaining("cuda:0 (cuda on host): CUDA_ERROR");
+            }
+            try (Scope scope = other.memory().scope("test")) {
+                Tensor x = scope.tensor("x", new Shape(300), DType.F32);
+                float[] twos = new float[300];
+                Arrays.fill(twos, 2);
+                other.set(x, twos);
+                other.kernel(Gradients.Add.class).call(x, x, 300);
+                assertThat(other.floats(x)).containsOnly(4);
+            }
+            assertThatThrownBy(backend::close).hasMessageContaining("cuda:0 (cuda on host): CUDA_ERROR");
+            try (Scope scope = other.memory().scope("test")) {
+                Tensor x = scope.tensor("x", new Shape(300), DType.F32);
+                other.zero(x);
+                assertThat(other.floats(x)).containsOnly(0);
+            }
+        }
+    }
+
+    @Test
     void a_kernel_that_does_not_load_is_told_from_one_that_there_is_not() {
         try (Backend backend = open("cuda")) {
             HostCuda.answer("cuModuleGetFunction", 2);
