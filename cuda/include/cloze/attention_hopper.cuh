@@ -13,11 +13,26 @@ namespace cloze {
 constexpr int hopper_threads = 384, hopper_lines = 128, hopper_stages = 2;
 constexpr int bringer_registers = 24, owner_registers = 240;
 
+constexpr float log2_e = 1.44269504088896340736f;
+
 // Of the boxes that both maps describe: 64 rows of 64 columns.
 constexpr int box_side = 64;
 
 struct Maps {
     TensorMap qkv, dy;
+};
+
+// A head of a sample: where it begins in the columns of qkv, and in lse and y.
+struct Place {
+    int t, heads, kv_heads, sample, head, kv, width;
+
+    CLOZE_DEVICE int query() const { return head * width; }
+    CLOZE_DEVICE int key() const { return (heads + kv) * width; }
+    CLOZE_DEVICE int value() const { return key() + kv_heads * width; }
+    CLOZE_DEVICE int step() const { return (heads + 2 * kv_heads) * width; }
+    CLOZE_DEVICE int64_t row() const { return (int64_t{sample} * heads + head) * t; }
+    CLOZE_DEVICE int64_t in_qkv(int column) const { return int64_t{sample} * t * step() + column; }
+    CLOZE_DEVICE int64_t in_y() const { return (int64_t{sample} * t * heads + head) * width; }
 };
 
 // [rows, width] bf16 in shared memory, in panels [rows, 64].

@@ -66,7 +66,7 @@ final class HostObjects {
         String any = op.replaceAll("_(hopper|mma)$", "");
         sources.add("src/%s.cu".formatted(any));
         if (!any.equals(op)) { // for bf16 alone, and what does not fit goes to the other ones
-            for (String narrow : List.of(any, op, "attention_mma", "attention_mma_backward")) {
+            for (String narrow : List.of(any, op, op + "_backward", "attention_mma", "attention_mma_backward")) {
                 sources.add("src/%s.cu in bf16".formatted(narrow));
             }
         }

@@ -12,7 +12,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@link Attention} on compute capability 9.0, by {@code attention_hopper.cu}: in bf16, for heads of 64 or 128 columns at
+ * {@link Attention} on compute capability 9.0, by {@code attention_hopper*.cu}: in bf16, for heads of 64 or 128 columns at
  * aligned addresses. What is not so goes to the kernels for every GPU, as all does if the system property
  * {@code cloze.cuda.attention} is {@code any}.
  */
@@ -25,7 +25,7 @@ final class AttentionHopper implements Attention.Forward, Attention.Backward {
     private static final int THREADS = 384;
     private static final int STAGES = 2;
 
-    /** Makes the launcher of a kernel's plan, of the image of {@code attention_hopper}. */
+    /** Makes the launcher of a kernel's plan, of the images of {@code attention_hopper*}. */
     interface Own extends BiFunction<Class<?>, Launches.Plan, Launcher> {}
 
     private final TensorMaps maps;

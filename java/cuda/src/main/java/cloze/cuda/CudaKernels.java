@@ -173,18 +173,17 @@ final class CudaKernels extends ClassValue<Object> {
     }
 
     private Launcher hopper(Class<?> kernel, Launches.Plan plan) {
-        return launcher(
-                kernel,
-                "attention_hopper",
-                KernelName.of(kernel).replace("attention", "attention_hopper"),
-                plan,
-                "_bf16");
+        return attention("attention_hopper", kernel, plan);
+    }
+
+    private Launcher mma(Class<?> kernel, Launches.Plan plan) {
+        return attention("attention_mma", kernel, plan);
     }
 
     /** Forward and backward have a source each. */
-    private Launcher mma(Class<?> kernel, Launches.Plan plan) {
-        String source = kernel == Attention.Forward.class ? "attention_mma" : "attention_mma_backward";
-        return launcher(kernel, source, KernelName.of(kernel).replace("attention", "attention_mma"), plan, "_bf16");
+    private Launcher attention(String by, Class<?> kernel, Launches.Plan plan) {
+        String source = kernel == Attention.Forward.class ? by : by + "_backward";
+        return launcher(kernel, source, KernelName.of(kernel).replace("attention", by), plan, "_bf16");
     }
 
     private static Method method(Class<?> kernel) {
