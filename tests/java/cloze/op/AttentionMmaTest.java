@@ -8,7 +8,6 @@ import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -36,10 +35,6 @@ class AttentionMmaTest {
     /** Sums are f32, of terms near 1. */
     private static final double SUMS = 1e-5;
 
-    /** Of bf16, so that what lies between them is aligned as the tensor cores' way wants it. */
-    private static final int BAND = 64;
-
-    private static final short GUARD = 0x7fce;
     private static final DropoutKey DROPOUT = new DropoutKey(0.2f, 0x5eed_0000_0001L, 0x3_0000_0009L);
 
     @Parameter
@@ -146,12 +141,7 @@ class AttentionMmaTest {
     }
 
     private static double bf16(double x) {
-        return Float.intBitsToFloat(halfOf(x) << 16);
-    }
-
-    private static short halfOf(double x) {
-        int bits = Float.floatToRawIntBits((float) x);
-        return (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16);
+        return Bf16.round((float) x);
     }
 
     /** Every array that plain attention makes is rounded; sums are exact. */
@@ -307,10 +297,10 @@ class AttentionMmaTest {
         Heads heads = e.heads;
         try (Backend backend = device.open(1);
                 Scope scope = backend.memory().scope(x.toString())) {
-            var in = new Guarded(backend, scope, "qkv", qkv, shift);
-            var dy = new Guarded(backend, scope, "dy", x.dy(), shift);
-            var y = new Guarded(backend, scope, "y", nans(x.dy().length), shift);
-            var dqkv = new Guarded(backend, scope, "dqkv", add ? x.earlier() : nans(qkv.length), shift);
+            var in = new BandedTensor(backend, scope, "qkv", qkv, shift);
+            var dy = new BandedTensor(backend, scope, "dy", x.dy(), shift);
+            var y = new BandedTensor(backend, scope, "y", nans(x.dy().length), shift);
+            var dqkv = new BandedTensor(backend, scope, "dqkv", add ? x.earlier() : nans(qkv.length), shift);
             Tensor lse = scope.tensor("lse", new Shape(e.b, heads.queries(), e.t), DType.F32);
             Tensor keep = x.mask.contains("padding") ? scope.tensor("keep", new Shape(e.b, e.t), DType.I32) : null;
             if (keep != null) {
@@ -321,9 +311,9 @@ class AttentionMmaTest {
             DropoutKey d = x.dropout;
             backend.kernel(Attention.Forward.class)
                     .call(
-                            in.tensor,
+                            in.tensor(),
                             keep,
-                            y.tensor,
+                            y.tensor(),
                             lse,
                             e.b,
                             e.t,
@@ -338,12 +328,12 @@ class AttentionMmaTest {
                             d.offset());
             backend.kernel(Attention.Backward.class)
                     .call(
-                            in.tensor,
+                            in.tensor(),
                             keep,
-                            y.tensor,
+                            y.tensor(),
                             lse,
-                            dy.tensor,
-                            dqkv.tensor,
+                            dy.tensor(),
+                            dqkv.tensor(),
                             e.b,
                             e.t,
                             heads.queries(),
@@ -381,40 +371,5 @@ class AttentionMmaTest {
         return IntStream.range(0, x.e.b * x.e.t)
                 .map(i -> x.kept(i / x.e.t, i % x.e.t) ? 1 : 0)
                 .toArray();
-    }
-
-    /** A tensor between bands that no kernel may write, and that are not a number for those who read them. */
-    private static final class Guarded {
-        private final Backend backend;
-        private final Tensor all;
-        private final int before;
-        private final Tensor tensor;
-
-        Guarded(Backend backend, Scope scope, String name, double[] values, int shift) {
-            this.backend = backend;
-            before = BAND + shift;
-            all = scope.tensor(name + " and bands", new Shape(values.length + 2 * BAND + shift), DType.BF16);
-            tensor = scope.slice(all, before, name, new Shape(values.length), false);
-            var halves = new short[values.length + 2 * BAND + shift];
-            Arrays.fill(halves, GUARD);
-            for (int i = 0; i < values.length; i++) {
-                halves[before + i] = halfOf(values[i]);
-            }
-            backend.upload(MemorySegment.ofArray(halves), all);
-        }
-
-        double[] values() {
-            var halves = new short[Math.toIntExact(all.shape().size())];
-            backend.download(all, MemorySegment.ofArray(halves));
-            int n = Math.toIntExact(tensor.shape().size());
-            for (int i = 0; i < halves.length; i++) {
-                assertThat(halves[i] == GUARD || (i >= before && i < before + n))
-                        .as("element %d of %s is written", i - before, tensor.name())
-                        .isTrue();
-            }
-            return IntStream.range(before, before + n)
-                    .mapToDouble(i -> Float.intBitsToFloat(halves[i] << 16))
-                    .toArray();
-        }
     }
 }

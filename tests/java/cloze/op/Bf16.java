@@ -16,7 +16,8 @@ final class Bf16 {
         return Float.intBitsToFloat(bits(x) << 16);
     }
 
-    private static short bits(float x) {
+    /** Likewise, as they are stored. */
+    static short bits(float x) {
         int bits = Float.floatToRawIntBits(x);
         return (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16);
     }
