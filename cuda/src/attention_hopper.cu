@@ -28,6 +28,7 @@ struct ForwardShared {
 
     CLOZE_DEVICE void start() const {
         if (threadIdx.x == 0) {
+            check_tiles(memory);
             queries_there().start(1);
             for (int i = 0; i < hopper_stages; i++) {
                 keys_there(i).start(1), values_there(i).start(1);
@@ -136,7 +137,7 @@ CLOZE_DEVICE void forward(const int32_t* keep, real* y, float* lse, int t, int h
         commit_products();
     };
     auto probabilities = [&](int key) {
-        if (mask.keep || !sight.whole(key, keys)) {
+        if (mask.keep || any_lane(!sight.whole(key, keys))) {
             uint32_t kept[keys / 32];
             kept_keys(mask, key, kept);
             sight.hide(s, key, kept);

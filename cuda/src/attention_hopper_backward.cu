@@ -5,18 +5,16 @@
 
 using namespace cloze;
 
-// scratch [b, heads, t] = the rows of y . dy; a warp a row
+// scratch [b, heads, t] = the rows of y . dy
 CLOZE_KERNEL(attention_hopper_backward_delta, const real*, const int32_t*, const real* y, const float*, const real* dy,
              real* dqkv, int64_t b, int64_t t, int64_t heads, int64_t, int64_t width, int64_t, int64_t, float, float,
              int64_t, int64_t, int64_t, float* scratch, const __grid_constant__ Maps) {
-    int64_t row = row_of_warp();
-    if (row >= b * heads * t || !dqkv) return;
-    int64_t at = ((row / (heads * t) * t + row % t) * heads + row / t % heads) * width;
-    float sum = 0;
-    for (int64_t i = 2 * lane_of_warp(); i < width; i += 64)
-        sum += widen(y[at + i]) * widen(dy[at + i]) + widen(y[at + i + 1]) * widen(dy[at + i + 1]);
-    sum = warp_sum(sum);
-    if (lane_of_warp() == 0) scratch[row] = sum;
+    if (!dqkv) return;
+    auto put = [=](int64_t at, float sum) { scratch[at] = sum; };
+    if (width == 64)
+        deltas<64>(y, dy, b, t, heads, put);
+    else
+        deltas<128>(y, dy, b, t, heads, put);
 }
 
 namespace {
@@ -27,17 +25,18 @@ struct BackwardShared {
     using Lines = Tile<hopper_lines, width>;
     using Columns = Tile<columns, width>;
     static constexpr int tiles = 2 * Lines::bytes + 2 * hopper_stages * Columns::bytes;
-    static constexpr int barriers = tiles + hopper_stages * columns * int(sizeof(float2));
+    static constexpr int barriers = tiles + hopper_stages * columns * 2 * int(sizeof(float));
     unsigned char* memory;
 
     CLOZE_DEVICE Lines line(int which) const { return {memory + which * Lines::bytes}; }
     CLOZE_DEVICE Columns column(int stage, int which) const {
         return {memory + 2 * Lines::bytes + (2 * stage + which) * Columns::bytes};
     }
-    // lse log2(e) and delta of the queries of a stage
-    CLOZE_DEVICE float2* queries(int stage) const {
-        return reinterpret_cast<float2*>(memory + tiles) + stage * columns;
+    // lse log2(e) of the queries of a stage, and delta
+    CLOZE_DEVICE float* bases(int stage) const {
+        return reinterpret_cast<float*>(memory + tiles) + 2 * stage * columns;
     }
+    CLOZE_DEVICE float* slopes(int stage) const { return bases(stage) + columns; }
     CLOZE_DEVICE Barrier& lines_there() const { return reinterpret_cast<Barrier*>(memory + barriers)[0]; }
     CLOZE_DEVICE Barrier& there(int stage) const {
         return reinterpret_cast<Barrier*>(memory + barriers)[1 + 2 * stage];
@@ -47,6 +46,7 @@ struct BackwardShared {
     // bringers: threads that say of a stage that it is there
     CLOZE_DEVICE void start(int bringers) const {
         if (threadIdx.x == 0) {
+            check_tiles(memory);
             lines_there().start(1);
             for (int i = 0; i < hopper_stages; i++) there(i).start(bringers), free(i).start(owner_warps);
             publish_barriers();
@@ -136,7 +136,7 @@ CLOZE_DEVICE void backward_queries(const int32_t* keep, const float* lse, real* 
         uint32_t dropped[2] = {all_lanes, all_lanes};
         if (drop.threshold > 0) kept_of_queries<keys / 8>(drop, query, key, dropped);
         wait_products<1>(s);
-        if (mask.keep || !sight.whole(key, keys)) {
+        if (mask.keep || any_lane(!sight.whole(key, keys))) {
             uint32_t kept[keys / 32];
             kept_keys(mask, key, kept);
             sight.hide(s, key, kept);
@@ -159,6 +159,17 @@ CLOZE_DEVICE void backward_queries(const int32_t* keep, const float* lse, real* 
     }
     float factor[2] = {scale, scale};
     store_lines(dq, factor, dqkv + at.in_qkv(at.query()), at.step(), query, t, add);
+}
+
+// f(j, number) for each score j of a thread: what its query has, read two at a time.
+template <int queries, class F>
+CLOZE_DEVICE void each_score(const float* numbers, F&& f) {
+#pragma unroll
+    for (int i = 0; i < queries / 8; i++) {
+        float2 pair = *reinterpret_cast<const float2*>(numbers + i * 8 + column_of_thread());
+#pragma unroll
+        for (int j = 0; j < 4; j++) f(i * 4 + j, j % 2 ? pair.y : pair.x);
+    }
 }
 
 // dk and dv: lines are keys, k and v; a stage has queries of one head of the group, q and dy.
@@ -196,7 +207,8 @@ CLOZE_DEVICE void backward_keys(const int32_t* keep, const float* lse, real* dqk
                     bool there = query + j < t;
                     float logarithm = there ? lse[at.row() + query + j] : -INFINITY;
                     float slope = there ? delta[at.row() + query + j] : 0.f;
-                    shared.queries(turn.stage)[j] = {logarithm == -INFINITY ? INFINITY : logarithm * log2_e, slope};
+                    shared.bases(turn.stage)[j] = logarithm == -INFINITY ? INFINITY : logarithm * log2_e;
+                    shared.slopes(turn.stage)[j] = slope;
                 }
                 shared.there(turn.stage).arrive();
             }
@@ -222,16 +234,14 @@ CLOZE_DEVICE void backward_keys(const int32_t* keep, const float* lse, real* dqk
             shared.product_of_lines(turn.stage, 0, s);
             shared.product_of_lines(turn.stage, 1, ds);
             wait_products<1>(s);
-            if (!sight.whole(query, queries)) {
+            if (any_lane(!sight.whole(query, queries))) {
                 uint32_t all[queries / 32];
 #pragma unroll
                 for (auto& word : all) word = all_lanes;
                 sight.hide(s, query, all);
             }
-            auto stored = shared.queries(turn.stage) + column_of_thread();
-#pragma unroll
-            for (int j = 0; j < queries / 2; j++)
-                s[j] = power_of_two(s[j] * (scale * log2_e) - stored[j / 4 * 8 + j % 2].x);
+            each_score<queries>(shared.bases(turn.stage),
+                                [&](int j, float base) { s[j] = power_of_two(s[j] * (scale * log2_e) - base); });
             // What dropout leaves goes to dv, times 1 / (1 - rate) at the end.
             bool drops = drop.threshold > 0;
             auto kept = [&](int j) { return !drops || (dropped[j % 4] >> j / 4 * 4 & 1); };
@@ -239,9 +249,8 @@ CLOZE_DEVICE void backward_keys(const int32_t* keep, const float* lse, real* dqk
             begin_products(dv, left);
             shared.add_product(left, turn.stage, 1, dv);
             wait_products<1>(ds);
-#pragma unroll
-            for (int j = 0; j < queries / 2; j++)
-                ds[j] = s[j] * ((kept(j) ? ds[j] * factor : 0.f) - stored[j / 4 * 8 + j % 2].y);
+            each_score<queries>(shared.slopes(turn.stage),
+                                [&](int j, float slope) { ds[j] = s[j] * ((kept(j) ? ds[j] * factor : 0.f) - slope); });
             uint32_t slopes[queries / 16][4];
             pack_sums(ds, slopes);
             begin_products(dk, slopes);

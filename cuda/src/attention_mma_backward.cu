@@ -11,24 +11,13 @@ using namespace cloze::mma;
 
 namespace {
 
-// W / 8 lanes a row, in the order of memory
 template <int W>
 CLOZE_DEVICE void prepare(const bf16* y, const float* lse, const bf16* dy, int64_t b, int64_t t, int64_t heads,
                           float* scratch) {
-    constexpr int lanes = W / 8;
-    int64_t rows = b * t * heads, row = thread_of_grid() / lanes;
-    int part = int(threadIdx.x) % lanes;
-    float sum = 0;
-    if (row < rows) {
-        Step<8> step;
-        sum = (step.load(y + row * W + part * 8) * step.load(dy + row * W + part * 8)).sum();
-    }
-#pragma unroll
-    for (int i = 1; i < lanes; i *= 2) sum += __shfl_xor_sync(all_lanes, sum, i);
-    if (row >= rows || part > 0) return;
-    int64_t to = (row / (t * heads) * heads + row % heads) * t + row / heads % t;
-    scratch[to] = sum;
-    scratch[rows + to] = lse[to] * log2_e;
+    deltas<W>(y, dy, b, t, heads, [=](int64_t at, float sum) {
+        scratch[at] = sum;
+        scratch[b * heads * t + at] = lse[at] * log2_e;
+    });
 }
 
 // A block of four warps has 128 queries, each warp 32. Keys and values come 32 at a time: sums, scores and their

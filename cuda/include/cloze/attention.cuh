@@ -31,6 +31,23 @@ struct Layout {
     CLOZE_DEVICE int64_t row(int64_t sample, int64_t head) const { return (sample * heads + head) * t; }
 };
 
+// put(at, sum) for each row of y . dy in the order of memory, [b, t, heads], W / 8 lanes a row; `at` is its place in
+// [b, heads, t].
+template <int W, class F>
+CLOZE_DEVICE void deltas(const real* y, const real* dy, int64_t b, int64_t t, int64_t heads, F&& put) {
+    constexpr int lanes = W / 8;
+    int64_t rows = b * t * heads, row = thread_of_grid() / lanes;
+    int part = int(threadIdx.x) % lanes;
+    float sum = 0;
+    if (row < rows) {
+        Step<8> step;
+        sum = (step.load(y + row * W + part * 8) * step.load(dy + row * W + part * 8)).sum();
+    }
+#pragma unroll
+    for (int i = 1; i < lanes; i *= 2) sum += __shfl_xor_sync(all_lanes, sum, i);
+    if (row < rows && part == 0) put((row / (t * heads) * heads + row % heads) * t + row / heads % t, sum);
+}
+
 // Query 0 stands at position `first`.
 struct Mask {
     int64_t keys, first;

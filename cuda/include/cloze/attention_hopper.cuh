@@ -71,6 +71,7 @@ struct Turn {
 
 // By all lanes of a warp of an owner: this warp has read a stage.
 CLOZE_DEVICE void release(Barrier& free) {
+    __syncwarp();  // what others have read by themselves, too
     if (lane_of_warp() == 0) free.arrive();
 }
 constexpr int owner_warps = 8;
@@ -78,6 +79,10 @@ constexpr int owner_warps = 8;
 // 0 or 1, or -1 for the warpgroup that brings; the shuffle tells the compiler that a warp is of one mind.
 CLOZE_DEVICE int owner() {
     return __shfl_sync(all_lanes, int(threadIdx.x) / 128, 0) - 1;
+}
+// By a whole warp, which goes one way: collective instructions follow.
+CLOZE_DEVICE bool any_lane(bool here) {
+    return __ballot_sync(all_lanes, here) != 0;
 }
 // The first of the thread's two lines among those of its block.
 CLOZE_DEVICE int line_of_thread() {

@@ -37,6 +37,17 @@ CLOZE_DEVICE uint32_t shared_address(const void* p) {
 #endif
 }
 
+// Tiles are swizzled by their addresses, so they have to begin where the pattern does; else results are wrong and
+// nothing says so.
+CLOZE_DEVICE void check_tiles(const unsigned char* memory) {
+    if (shared_address(memory) % 1024 == 0) return;
+#if defined(__CUDACC__)
+    __trap();
+#else
+    host::Block::current().fail("tiles do not begin at a multiple of 1024 bytes");
+#endif
+}
+
 // ---- barriers
 
 // In shared memory. A phase ends when so many threads have arrived and as many bytes as they expect; then the next one

@@ -86,7 +86,7 @@ final class AttentionHopper implements Attention.Forward, Attention.Backward {
     private static Launches.Plan backward(long width) {
         return new Launches.Plan(
                 List.of(
-                        new Stage("_delta", Stage.rows("b", "heads", "t")),
+                        new Stage("_delta", s -> Stage.lanes(s.product("b", "heads", "t"), width / 8)),
                         new Stage(
                                 "_queries_" + width, sizes -> backward(sizes, "heads", width, width == 64 ? 128 : 64)),
                         new Stage("_keys_" + width, sizes -> backward(sizes, "kvHeads", width, 64))),

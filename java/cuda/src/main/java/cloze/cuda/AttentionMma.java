@@ -65,7 +65,7 @@ final class AttentionMma implements Attention.Forward, Attention.Backward {
         long queriesAndMore = keysAndValues + 2 * 32 * F32;
         return new Launches.Plan(
                 List.of(
-                        new Stage("_" + width, s -> lanes(s.product("b", "heads", "t"), width / 8)),
+                        new Stage("_" + width, s -> Stage.lanes(s.product("b", "heads", "t"), width / 8)),
                         new Stage("_queries_" + width, tiles("heads", 128, own + slots * keysAndValues)),
                         new Stage(
                                 "_keys_" + width,
@@ -77,10 +77,6 @@ final class AttentionMma implements Attention.Forward, Attention.Backward {
     private static Function<Sizes, Extent> tiles(String heads, int threads, long shared) {
         return s -> Extent.blocks(s.product("b", heads) * Math.ceilDiv(s.of("t"), ROWS), threads)
                 .shared(shared);
-    }
-
-    private static Extent lanes(long rows, long ofRow) {
-        return Extent.blocks(Math.ceilDiv(rows * ofRow, 256), 256);
     }
 
     @Override

@@ -46,6 +46,11 @@ record Stage(
         return Extent.blocks(Math.ceilDiv(count, THREADS / 32), THREADS);
     }
 
+    /** So many neighbouring lanes a row. */
+    static Extent lanes(long rows, long ofRow) {
+        return Extent.blocks(Math.ceilDiv(rows * ofRow, THREADS), THREADS);
+    }
+
     /** A block a row. */
     static Function<Sizes, Extent> blocks(String... factors) {
         return sizes -> blocks(sizes.product(factors));
