@@ -40,6 +40,16 @@ final class Check {
         dtype(op, argument, tensor, like.dtype());
     }
 
+    /** What a loss over patches compares: {@code x} and {@code target} [B, N, D], {@code mask} [B, N]. */
+    static void patches(String op, Tensor x, Tensor target, Tensor mask) {
+        rank(op, "x", x, 3, "[B, N, D]");
+        real(op, "x", x);
+        shape(op, "target", target, x, x.shape().extents());
+        same(op, "target", target, x);
+        shape(op, "mask", mask, x, x.shape().extent(0), x.shape().extent(1));
+        dtype(op, "mask", mask, DType.I32);
+    }
+
     static void that(boolean holds, String op, String argument, String expected, Object actual) {
         if (!holds) {
             throw new ShapeException(op, argument, expected, String.valueOf(actual));

@@ -36,12 +36,7 @@ public record MaskedL1(Tensor x, Tensor target, Tensor mask) implements Op {
     }
 
     public MaskedL1 {
-        Check.rank("MaskedL1", "x", x, 3, "[B, N, D]");
-        Check.real("MaskedL1", "x", x);
-        Check.shape("MaskedL1", "target", target, x, x.shape().extents());
-        Check.same("MaskedL1", "target", target, x);
-        Check.shape("MaskedL1", "mask", mask, x, x.shape().extent(0), x.shape().extent(1));
-        Check.dtype("MaskedL1", "mask", mask, DType.I32);
+        Check.patches("MaskedL1", x, target, mask);
     }
 
     @Override

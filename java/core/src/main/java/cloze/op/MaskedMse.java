@@ -38,12 +38,7 @@ public record MaskedMse(Tensor x, Tensor target, Tensor mask, boolean normalize)
     }
 
     public MaskedMse {
-        Check.rank("MaskedMse", "x", x, 3, "[B, N, D]");
-        Check.real("MaskedMse", "x", x);
-        Check.shape("MaskedMse", "target", target, x, x.shape().extents());
-        Check.same("MaskedMse", "target", target, x);
-        Check.shape("MaskedMse", "mask", mask, x, x.shape().extent(0), x.shape().extent(1));
-        Check.dtype("MaskedMse", "mask", mask, DType.I32);
+        Check.patches("MaskedMse", x, target, mask);
     }
 
     @Override

@@ -107,8 +107,16 @@ final class CublasLt implements AutoCloseable {
                 .isPresent();
     }
 
-    /** Runs in the stream what the library {@link #has}. */
-    void run(Call call, long stream) {
+    /** @return false if the library has no algorithm for it */
+    boolean run(CudaQueue queue, Call call) {
+        if (!has(call)) {
+            return false;
+        }
+        queue.library(call, stream -> run(call, stream.address()));
+        return true;
+    }
+
+    private void run(Call call, long stream) {
         Plan plan = plans.getOrDefault(call.product, Optional.empty()).orElseThrow();
         point(call.product, plan.operation, call.bias, call.aux);
         call(

@@ -76,7 +76,7 @@ final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
                 bias == null ? Epilogue.DEFAULT : Epilogue.BIAS,
                 LtProduct.alignment(at(x), at(weight), at(gates), added));
         long workspace = queue.scratch(CublasLt.WORKSPACE);
-        return run(new CublasLt.Call(product, at(weight), at(x), at(gates), false, added, 0, workspace));
+        return library.run(queue, new CublasLt.Call(product, at(weight), at(x), at(gates), false, added, 0, workspace));
     }
 
     @Override
@@ -139,10 +139,10 @@ final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
                     hidden,
                     accumulate);
             if (toX != null && !all) {
-                run(toX);
+                library.run(queue, toX);
             }
             if (toWeight != null && !all) {
-                run(toWeight);
+                library.run(queue, toWeight);
             }
         }
     }
@@ -185,15 +185,6 @@ final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
 
     private boolean lacks(CublasLt.@Nullable Call call) {
         return call != null && !library.has(call);
-    }
-
-    /** @return false if the library has no algorithm for it */
-    private boolean run(CublasLt.Call call) {
-        if (!library.has(call)) {
-            return false;
-        }
-        queue.library(call, stream -> library.run(call, stream.address()));
-        return true;
     }
 
     private static long at(Tensor tensor) {

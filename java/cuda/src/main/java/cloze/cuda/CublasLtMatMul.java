@@ -89,16 +89,7 @@ final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
         int alignment = LtProduct.alignment(at(x), at(weight), at(y), bias, aux);
         var product =
                 new LtProduct("mat_mul_forward", true, false, m, n, k, x.dtype(), y.dtype(), tf32, epilogue, alignment);
-        return run(new CublasLt.Call(product, at(weight), at(x), at(y), false, bias, aux, workspace));
-    }
-
-    /** @return false if the library has no algorithm for it */
-    private boolean run(CublasLt.Call call) {
-        if (!library.has(call)) {
-            return false;
-        }
-        queue.library(call, stream -> library.run(call, stream.address()));
-        return true;
+        return library.run(queue, new CublasLt.Call(product, at(weight), at(x), at(y), false, bias, aux, workspace));
     }
 
     /** Epilogues add a bias of the result's type. */
@@ -174,7 +165,7 @@ final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 alignment);
         long workspace = queue.scratch(CublasLt.WORKSPACE);
         require(
-                run(new CublasLt.Call(product, at(weight), at(dy), at(dx), add, 0, 0, workspace)),
+                library.run(queue, new CublasLt.Call(product, at(weight), at(dy), at(dx), add, 0, 0, workspace)),
                 product.op(),
                 dy,
                 weight);
@@ -203,15 +194,19 @@ final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 Epilogue.BGRADB,
                 LtProduct.alignment(at(x), at(dy), at(dweight), sums));
         boolean add = (accumulate & 2) != 0;
-        if (dbias != null && run(new CublasLt.Call(product, at(x), at(dy), at(dweight), add, sums, 0, workspace))) {
+        if (dbias != null
+                && library.run(
+                        queue, new CublasLt.Call(product, at(x), at(dy), at(dweight), add, sums, 0, workspace))) {
             if (addBias) {
                 own.add.call(sums, dbias, m);
             }
             return true;
         }
         require(
-                run(new CublasLt.Call(
-                        product.with(Epilogue.DEFAULT), at(x), at(dy), at(dweight), add, 0, 0, workspace)),
+                library.run(
+                        queue,
+                        new CublasLt.Call(
+                                product.with(Epilogue.DEFAULT), at(x), at(dy), at(dweight), add, 0, 0, workspace)),
                 product.op(),
                 x,
                 dy);
