@@ -11,8 +11,9 @@ CLOZE_KERNEL(rms_norm_forward, const real* x, const real* residual, const float*
     norm_forward<false>({x, residual, weight, nullptr, y, sum, nullptr, rstd, n, d, epsilon});
 }
 
-CLOZE_BOUNDED_KERNEL(rms_norm_backward, 256, norm_blocks, const real* s, const float* weight, const float* rstd, const real* dy,
-                     const real* dsum, real* dx, float*, int64_t n, int64_t d, int64_t accumulate, float* scratch) {
+CLOZE_BOUNDED_KERNEL(rms_norm_backward, 256, norm_blocks, const real* s, const float* weight, const float* rstd,
+                     const real* dy, const real* dsum, real* dx, float*, int64_t n, int64_t d, int64_t accumulate,
+                     float* scratch) {
     norm_backward<false>({s, weight, nullptr, rstd, dy, dsum, dx, n, d, (accumulate & 1) != 0, scratch});
 }
 
