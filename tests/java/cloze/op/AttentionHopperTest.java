@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -61,8 +62,8 @@ class AttentionHopperTest {
             var problem = new NaiveAttention.Problem(e.b, e.t, e.heads, mask, dropout, qkv, keep, dy);
             return new Case(
                     problem,
-                    new NaiveAttention(problem, false),
-                    new NaiveAttention(problem, true),
+                    new NaiveAttention(problem, DoubleUnaryOperator.identity()),
+                    new NaiveAttention(problem, Bf16::nearest),
                     new ConcurrentHashMap<>());
         }
 

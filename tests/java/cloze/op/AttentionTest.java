@@ -7,7 +7,9 @@ import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -50,7 +52,19 @@ class AttentionTest extends OpContract {
                         List.of(qkv, keep),
                         in -> new Attention(in.get(0), e.heads, mask(mask, in.get(1)), dropout),
                         in -> reference(in.get(0), keep, e.heads, mask, dropout))
-                .condition(scale * scale);
+                .condition(scale * scale)
+                .naive((c, stored) -> naive(e, mask, dropout, c, stored));
+    }
+
+    private static Values naive(Extents e, String mask, DropoutKey dropout, Case c, DoubleUnaryOperator stored) {
+        Array64 qkv = c.inputs().get(0);
+        Array64 dy = c.seeds().getFirst();
+        var problem = new NaiveAttention.Problem(
+                e.b, e.t, e.heads, mask, dropout, qkv, c.inputs().get(1), dy);
+        var naive = new NaiveAttention(problem, stored);
+        Array64 lse = Array64.of(c.expected().get(1).shape(), naive.lse);
+        return new Values(
+                List.of(Array64.of(dy.shape(), naive.y), lse), Map.of(0, Array64.of(qkv.shape(), naive.dqkv)));
     }
 
     private static AttentionMask mask(String name, Tensor keep) {

@@ -16,7 +16,17 @@ final class Bf16 {
         return Float.intBitsToFloat(bits(x) << 16);
     }
 
-    /** Likewise, as they are stored. */
+    /** The same of a float64. */
+    static double nearest(double x) {
+        return round((float) x);
+    }
+
+    /** Half of what lies between a number and the next: the most that rounding to it may be off. */
+    static double halfUnit(double x) {
+        return Math.scalb(1.0, Math.max(Math.getExponent(x), Float.MIN_EXPONENT) - 8);
+    }
+
+    /** The nearest, as it is stored. */
     static short bits(float x) {
         int bits = Float.floatToRawIntBits(x);
         return (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16);

@@ -3,8 +3,11 @@ package cloze.op;
 import cloze.tensor.DType;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.DoubleUnaryOperator;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +42,11 @@ final class Case {
         }
     }
 
+    /** An op and its gradients, where all that a naive computation stores on its way is what {@code stored} makes of it. */
+    interface Naive {
+        Values of(Case c, DoubleUnaryOperator stored);
+    }
+
     private final String label;
     private final List<Array64> inputs;
     private final Function<List<Tensor>, Op> op;
@@ -50,6 +58,8 @@ final class Case {
     private int values = 1;
     private int constant = -1;
     private int own;
+    private @Nullable Naive naive;
+    private @Nullable List<Array64> given;
     private @Nullable List<Array64> expected;
     private final List<List<Slope>> slopes = new ArrayList<>();
 
@@ -110,13 +120,30 @@ final class Case {
         return own;
     }
 
+    /** A naive computation that stores more than the results and gradients of {@link #values}, which are all that others do. */
+    Case naive(Naive computation) {
+        naive = computation;
+        return this;
+    }
+
     Case with(List<Array64> otherInputs) {
-        return new Case(label, reduction, otherInputs, op, reference)
+        Case other = new Case(label, reduction, otherInputs, op, reference)
                 .condition(condition)
                 .terms(terms)
+                .step(step)
                 .values(values)
                 .own(own)
                 .constant(constant);
+        other.naive = naive;
+        other.given = given;
+        return other;
+    }
+
+    /** The same with these gradients of the values. */
+    Case with(List<Array64> otherInputs, List<Array64> seeds) {
+        Case other = with(otherInputs);
+        other.given = seeds;
+        return other;
     }
 
     List<Array64> inputs() {
@@ -154,11 +181,40 @@ final class Case {
 
     /** The gradients of the values; the loss is the sum of their products with them. */
     List<Array64> seeds() {
+        List<Array64> seeds = given;
+        if (seeds != null) {
+            return seeds;
+        }
         var random = new SplittableRandom(2);
         return expected().stream()
                 .limit(values)
                 .map(value -> Array64.normal(random, value.shape().extents()))
                 .toList();
+    }
+
+    boolean hasNaive() {
+        return naive != null;
+    }
+
+    /** What a naive computation makes; float64's, if it stores all as it is. Results and gradients are not yet stored. */
+    Values naive(DoubleUnaryOperator stored) {
+        Naive computation = naive;
+        return computation == null ? values() : computation.of(this, stored);
+    }
+
+    /** Results, and gradients by the differences at each element: of a small case. */
+    Values values() {
+        Map<Integer, Array64> gradients = new HashMap<>();
+        for (int input : trainable()) {
+            gradients.put(
+                    input,
+                    Array64.of(
+                            inputs.get(input).shape(),
+                            slopes(input).stream()
+                                    .mapToDouble(slope -> Slope.sign(slope.from) * slope.value)
+                                    .toArray()));
+        }
+        return new Values(expected(), gradients);
     }
 
     /** Central differences of the reference with respect to one input. */

@@ -7,8 +7,11 @@ import cloze.op.Conv2d.Window;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -105,13 +108,14 @@ class Conv2dTest extends OpContract {
             boolean bias = kernel.extent(0) != 4; // of either kind
             Array64 added = Array64.normal(random, kernel.extent(0));
             return new Case(
-                    "%s%s %s %s".formatted(label, x.shape(), weight.shape(), window),
-                    Math.max(
-                            kernel.extent(0) * kernel.extent(1) * kernel.extent(2),
-                            Math.max(depth, image.extent(0) * image.extent(1) * image.extent(2))),
-                    bias ? List.of(x, weight, added) : List.of(x, weight),
-                    in -> new Conv2d(in.get(0), in.get(1), bias ? in.get(2) : null, window),
-                    in -> List.of(reference(in, window)));
+                            "%s%s %s %s".formatted(label, x.shape(), weight.shape(), window),
+                            Math.max(
+                                    kernel.extent(0) * kernel.extent(1) * kernel.extent(2),
+                                    Math.max(depth, image.extent(0) * image.extent(1) * image.extent(2))),
+                            bias ? List.of(x, weight, added) : List.of(x, weight),
+                            in -> new Conv2d(in.get(0), in.get(1), bias ? in.get(2) : null, window),
+                            in -> List.of(reference(in, window)))
+                    .naive((c, stored) -> naive(window, c, stored));
         }
     }
 
@@ -120,42 +124,83 @@ class Conv2dTest extends OpContract {
     }
 
     private static Array64 reference(List<Array64> in, Window v) {
-        Array64 x = in.get(0);
-        Array64 weight = in.get(1);
-        int outputs = weight.extent(0);
-        int down = (x.extent(1) + 2 * v.padding() - v.dilation() * (weight.extent(1) - 1) - 1) / v.stride() + 1;
-        int across = (x.extent(2) + 2 * v.padding() - v.dilation() * (weight.extent(2) - 1) - 1) / v.stride() + 1;
-        Array64 y = Array64.zeros(x.extent(0), down, across, outputs);
-        for (int at = 0; at < y.size(); at++) {
-            int m = at % outputs;
-            int j = at / outputs % across;
-            int i = at / outputs / across % down;
-            int image = at / outputs / across / down;
-            y.data()[at] = window(x, weight, v, image, i, j, m)
-                    + (in.size() > 2 ? in.get(2).at(m) : 0);
+        Array64 y = sums(in.get(0), in.get(1), v);
+        for (int i = 0; i < y.size() && in.size() > 2; i++) {
+            y.data()[i] += in.get(2).at(i % y.columns());
         }
         return y;
     }
 
-    private static double window(Array64 x, Array64 weight, Window v, int image, int i, int j, int m) {
+    private static Array64 sums(Array64 x, Array64 weight, Window v) {
+        int down = (x.extent(1) + 2 * v.padding() - v.dilation() * (weight.extent(1) - 1) - 1) / v.stride() + 1;
+        int across = (x.extent(2) + 2 * v.padding() - v.dilation() * (weight.extent(2) - 1) - 1) / v.stride() + 1;
+        Array64 y = Array64.zeros(x.extent(0), down, across, weight.extent(0));
         int channels = weight.extent(3);
+        double[] sums = y.data();
+        for (int i = 0; i < y.size(); i++) {
+            int at = i;
+            taps(x, weight, y, v, at, (pixel, tap) -> {
+                for (int c = 0; c < channels; c++) {
+                    sums[at] += x.at(pixel + c) * weight.at(tap + c);
+                }
+            });
+        }
+        return y;
+    }
+
+    /** The first channel of a pixel of x, and that of the weight that it is multiplied by. */
+    private interface Tap {
+        void see(int pixel, int tap);
+    }
+
+    /** All that an element of y is the sum of. */
+    private static void taps(Array64 x, Array64 weight, Array64 y, Window v, int at, Tap to) {
+        int channels = weight.extent(3);
+        int m = at % y.columns();
+        int j = at / y.columns() % y.extent(2);
+        int i = at / y.columns() / y.extent(2) % y.extent(1);
+        int image = at / y.columns() / y.extent(2) / y.extent(1);
         int group = m / (weight.extent(0) / v.groups());
-        double sum = 0;
         for (int r = 0; r < weight.extent(1); r++) {
             for (int s = 0; s < weight.extent(2); s++) {
                 int row = i * v.stride() - v.padding() + r * v.dilation();
                 int column = j * v.stride() - v.padding() + s * v.dilation();
-                if (row < 0 || row >= x.extent(1) || column < 0 || column >= x.extent(2)) {
-                    continue;
-                }
-                int pixel = ((image * x.extent(1) + row) * x.extent(2) + column) * x.extent(3) + group * channels;
-                int tap = ((m * weight.extent(1) + r) * weight.extent(2) + s) * channels;
-                for (int c = 0; c < channels; c++) {
-                    sum += x.at(pixel + c) * weight.at(tap + c);
+                if (row >= 0 && row < x.extent(1) && column >= 0 && column < x.extent(2)) {
+                    to.see(
+                            ((image * x.extent(1) + row) * x.extent(2) + column) * x.extent(3) + group * channels,
+                            ((m * weight.extent(1) + r) * weight.extent(2) + s) * channels);
                 }
             }
         }
-        return sum;
+    }
+
+    /** Adds the bias to sums that are stored. */
+    private static Values naive(Window v, Case c, DoubleUnaryOperator stored) {
+        Array64 x = c.inputs().get(0);
+        Array64 weight = c.inputs().get(1);
+        Array64 dy = c.seeds().getFirst();
+        Array64 y = sums(x, weight, v);
+        Map<Integer, Array64> gradients = new HashMap<>();
+        for (int input = 0; input < c.inputs().size(); input++) {
+            gradients.put(input, Array64.zeros(c.inputs().get(input).shape().extents()));
+        }
+        double[] dx = gradients.get(0).data();
+        double[] dweight = gradients.get(1).data();
+        for (int i = 0; i < dy.size(); i++) {
+            double back = dy.at(i);
+            taps(x, weight, dy, v, i, (pixel, tap) -> {
+                for (int channel = 0; channel < weight.extent(3); channel++) {
+                    dx[pixel + channel] += back * weight.at(tap + channel);
+                    dweight[tap + channel] += back * x.at(pixel + channel);
+                }
+            });
+            if (c.inputs().size() > 2) {
+                int m = i % dy.columns();
+                y.data()[i] = stored.applyAsDouble(y.at(i)) + c.inputs().get(2).at(m);
+                gradients.get(2).data()[m] += back;
+            }
+        }
+        return new Values(List.of(y), gradients);
     }
 
     @Test

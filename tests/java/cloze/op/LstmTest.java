@@ -65,7 +65,8 @@ class LstmTest extends OpContract {
                         to -> new Lstm(to.get(0), to.get(1), to.get(2), to.get(3), to.get(4), bias ? to.get(5) : null),
                         LstmTest::reference)
                 .values(3)
-                .own(1);
+                .own(1)
+                .naive(NaiveLstm::of);
     }
 
     private static List<Array64> reference(List<Array64> in) {

@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.within;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.DoubleUnaryOperator;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -42,11 +44,31 @@ class MaskedSoftmaxTest extends OpContract {
 
     private static Case softmax(String label, Array64 scores, IntUnaryOperator mask) {
         return new Case(
-                label + " " + scores.shape(),
-                scores.columns(),
-                List.of(scores, Array64.ints(mask, scores.shape().extents())),
-                in -> new MaskedSoftmax(in.get(0), in.get(1)),
-                in -> reference(in.get(0), in.get(1)));
+                        label + " " + scores.shape(),
+                        scores.columns(),
+                        List.of(scores, Array64.ints(mask, scores.shape().extents())),
+                        in -> new MaskedSoftmax(in.get(0), in.get(1)),
+                        in -> reference(in.get(0), in.get(1)))
+                .naive(MaskedSoftmaxTest::naive);
+    }
+
+    /** dscores = p (dp - sum(p dp)), of p as it is stored. */
+    private static Values naive(Case c, DoubleUnaryOperator stored) {
+        List<Array64> results = c.expected();
+        double[] p = Scalars.each(results.getFirst().data(), stored);
+        Array64 dp = c.seeds().getFirst();
+        int k = dp.columns();
+        Array64 dscores = Array64.zeros(dp.shape().extents());
+        for (int r = 0; r < dp.rows(); r++) {
+            double sum = 0;
+            for (int i = r * k; i < (r + 1) * k; i++) {
+                sum += p[i] * dp.at(i);
+            }
+            for (int i = r * k; i < (r + 1) * k; i++) {
+                dscores.data()[i] = p[i] * (dp.at(i) - sum);
+            }
+        }
+        return new Values(results, Map.of(0, dscores));
     }
 
     private static List<Array64> reference(Array64 scores, Array64 mask) {

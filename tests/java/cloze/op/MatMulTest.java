@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -71,28 +74,85 @@ class MatMulTest extends OpContract {
                         in -> new MatMul(in.get(0), in.get(1), form.bias ? in.get(2) : null, form.activation),
                         in -> reference(form, in))
                 .own(1) // what is saved of the activation
-                .step(form.activation == Activation.RELU ? 1e-8 : Case.STEP)
+                .naive((c, stored) -> naive(form, c, stored))
+                .step(step(form.activation, scale))
                 .terms(form.activation == Activation.TANH ? 2 * scale : Tolerance.SMALLEST);
     }
 
+    /** Small beside where the slope changes. */
+    private static double step(Activation activation, double scale) {
+        return switch (activation) {
+            case RELU -> 1e-8;
+            case TANH -> Case.STEP / scale;
+            default -> Case.STEP;
+        };
+    }
+
     private static List<Array64> reference(Form form, List<Array64> in) {
-        double[] x = in.get(0).data();
-        double[] weight = in.get(1).data();
-        int n = in.get(0).extent(0);
-        int k = in.get(0).extent(1);
-        int m = in.get(1).extent(0);
-        Array64 pre = Array64.zeros(n, m);
-        for (int r = 0; r < n; r++) {
-            for (int c = 0; c < m; c++) {
-                double sum = form.bias ? in.get(2).at(c) : 0;
-                for (int i = 0; i < k; i++) {
-                    sum += x[r * k + i] * weight[c * k + i];
-                }
-                pre.data()[r * m + c] = sum;
-            }
+        Array64 pre = products(in.get(0), in.get(1));
+        for (int i = 0; i < pre.size() && form.bias; i++) {
+            pre.data()[i] += in.get(2).at(i % pre.columns());
         }
         double[] y = Scalars.each(pre.data(), v -> Scalars.activation(form.activation, v));
         return List.of(Array64.of(pre.shape(), y));
+    }
+
+    /** Of each row of x [n, k] with each of y [m, k]. */
+    private static Array64 products(Array64 x, Array64 y) {
+        int k = x.columns();
+        Array64 products = Array64.zeros(x.extent(0), y.extent(0));
+        for (int i = 0; i < products.size(); i++) {
+            int row = i / products.columns() * k;
+            int column = i % products.columns() * k;
+            double sum = 0;
+            for (int j = 0; j < k; j++) {
+                sum += x.at(row + j) * y.at(column + j);
+            }
+            products.data()[i] = sum;
+        }
+        return products;
+    }
+
+    private static Array64 transposed(Array64 x) {
+        Array64 y = Array64.zeros(x.columns(), x.extent(0));
+        for (int i = 0; i < x.size(); i++) {
+            y.data()[i % x.columns() * x.extent(0) + i / x.columns()] = x.at(i);
+        }
+        return y;
+    }
+
+    /** Stores the bias, what the activation reads, and its gradient. */
+    private static Values naive(Form form, Case c, DoubleUnaryOperator stored) {
+        Array64 x = c.inputs().get(0);
+        Array64 weight = c.inputs().get(1);
+        Array64 dpre = c.seeds().getFirst();
+        Array64 pre = products(x, weight);
+        for (int i = 0; i < pre.size(); i++) {
+            double bias = form.bias ? stored.applyAsDouble(c.inputs().get(2).at(i % pre.columns())) : 0;
+            pre.data()[i] += bias;
+        }
+        double[] y = pre.data();
+        if (form.activation != Activation.NONE) {
+            double[] read = Scalars.each(pre.data(), stored);
+            double[] back = dpre.data().clone();
+            for (int i = 0; i < back.length; i++) {
+                back[i] = stored.applyAsDouble(back[i] * Scalars.slope(form.activation, read[i]));
+            }
+            dpre = Array64.of(pre.shape(), back);
+            y = Scalars.each(read, v -> Scalars.activation(form.activation, v));
+        }
+        Map<Integer, Array64> gradients = new HashMap<>();
+        gradients.put(0, products(dpre, transposed(weight)));
+        gradients.put(1, products(transposed(dpre), transposed(x)));
+        if (form.bias) {
+            Array64 ones = Array64.zeros(1, dpre.extent(0)).map(_ -> 1);
+            gradients.put(
+                    2,
+                    Array64.of(
+                            c.inputs().get(2).shape(),
+                            products(ones, transposed(dpre)).data()));
+        }
+        return new Values(List.of(Array64.of(pre.shape(), y)), gradients);
     }
 
     @Test

@@ -1,8 +1,10 @@
 package cloze.op;
 
+import java.util.function.DoubleUnaryOperator;
+
 /**
- * Attention and its gradient in three loops, in float64; or as a naive computation in bf16 makes them, which stores
- * probabilities, results and slopes in bf16 between exact sums.
+ * Attention and its gradient in three loops, where all that a naive computation stores is what {@code storing} makes of
+ * it: probabilities, results and slopes, between exact sums. In float64, if that is nothing.
  */
 final class NaiveAttention {
     /** @param keep [B, T], 1 keeps; read if the mask is one of padding */
@@ -37,14 +39,14 @@ final class NaiveAttention {
     }
 
     private final Problem problem;
-    private final boolean rounds;
+    private final DoubleUnaryOperator storing;
     final double[] y;
     final double[] lse;
     final double[] dqkv;
 
-    NaiveAttention(Problem problem, boolean rounds) {
+    NaiveAttention(Problem problem, DoubleUnaryOperator storing) {
         this.problem = problem;
-        this.rounds = rounds;
+        this.storing = storing;
         Heads heads = problem.heads;
         y = new double[problem.b * problem.t * heads.inner()];
         lse = new double[problem.b * heads.queries() * problem.t];
@@ -58,7 +60,7 @@ final class NaiveAttention {
     }
 
     private double stored(double x) {
-        return rounds ? Bf16.round((float) x) : x;
+        return storing.applyAsDouble(x);
     }
 
     /** One query of one head. */

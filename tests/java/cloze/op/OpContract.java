@@ -162,7 +162,7 @@ public abstract class OpContract {
     }
 
     /** @param added magnitude of what the gradient was added to */
-    private static void checkSlopes(Case c, int input, float[] gradient, double added) {
+    static void checkSlopes(Case c, int input, float[] gradient, double added) {
         double scale = added;
         for (Case.Slope slope : c.slopes(input)) {
             scale = Math.max(scale, Math.abs(slope.value()) / slope.root());

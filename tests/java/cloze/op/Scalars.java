@@ -21,6 +21,13 @@ final class Scalars {
         };
     }
 
+    /** By central differences, but where there is a kink. */
+    static double slope(Activation activation, double x) {
+        return activation == Activation.RELU
+                ? x > 0 ? 1 : 0
+                : (activation(activation, x + Case.STEP) - activation(activation, x - Case.STEP)) / (2 * Case.STEP);
+    }
+
     static double sigmoid(double x) {
         return 1 / (1 + Math.exp(-x));
     }

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.DoubleUnaryOperator;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -73,11 +75,23 @@ class SoftmaxCrossEntropyTest extends OpContract {
 
     private static Case loss(String label, Array64 logits, int classes, float smoothing, IntUnaryOperator targets) {
         return new Case(
-                "%s smoothed by %s".formatted(label, smoothing),
-                Math.max(logits.columns(), logits.rows()),
-                List.of(logits, Array64.ints(targets, logits.shape().dropLast().extents())),
-                in -> new SoftmaxCrossEntropy(in.get(0), in.get(1), classes, IGNORE, smoothing),
-                in -> reference(in.get(0), in.get(1), classes, smoothing));
+                        "%s smoothed by %s".formatted(label, smoothing),
+                        Math.max(logits.columns(), logits.rows()),
+                        List.of(
+                                logits,
+                                Array64.ints(targets, logits.shape().dropLast().extents())),
+                        in -> new SoftmaxCrossEntropy(in.get(0), in.get(1), classes, IGNORE, smoothing),
+                        in -> reference(in.get(0), in.get(1), classes, smoothing))
+                .naive(SoftmaxCrossEntropyTest::naive);
+    }
+
+    /** The gradient of the loss itself is stored in place of the logits, before the loss has a gradient. */
+    private static Values naive(Case c, DoubleUnaryOperator stored) {
+        Values exact = c.values();
+        double dloss = c.seeds().getFirst().at(0);
+        Array64 dlogits = exact.gradients().get(0);
+        double[] scaled = Scalars.each(dlogits.data(), d -> stored.applyAsDouble(d / dloss) * dloss);
+        return new Values(exact.results(), Map.of(0, Array64.of(dlogits.shape(), scaled)));
     }
 
     private static List<Array64> reference(Array64 logits, Array64 targets, int v, double smoothing) {
