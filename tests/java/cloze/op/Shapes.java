@@ -21,9 +21,10 @@ final class Shapes {
                 new int[] {67, 768});
     }
 
-    /** Around what a warp holds of a row, and more rows than there are chunks of them. */
+    /** More than a step of a warp, around what it holds of a row, and more rows than there are chunks of them. */
     static Stream<int[]> longRows() {
-        return Stream.of(new int[] {3, 1024}, new int[] {3, 1025}, new int[] {2, 1536}, new int[] {4300, 8});
+        return Stream.of(
+                new int[] {1, 264}, new int[] {3, 1024}, new int[] {3, 1025}, new int[] {2, 1536}, new int[] {4300, 8});
     }
 
     static String label(int... extents) {
