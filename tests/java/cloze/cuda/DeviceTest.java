@@ -22,6 +22,7 @@ import cloze.tensor.Tensor;
 import cloze.train.MemoryEstimate;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 
 /** Which GPU, what its errors say, what is done when its memory is full, and that copies do not mind what comes after. */
@@ -213,6 +214,27 @@ class DeviceTest {
         }
         assertThatThrownBy(broken::close).hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
         broken.close();
+    }
+
+    /** Where between two calls a kernel fails is drawn. */
+    @RepeatedTest(10)
+    void uploads_into_a_broken_context_leave_nothing_behind() {
+        int before = HostCuda.held();
+        Backend backend = open("cuda");
+        try (Scope scope = backend.memory().scope("test")) {
+            Tensor x = scope.tensor("x", new Shape(300), DType.F32);
+            backend.set(x, new float[300]);
+            HostCuda.fail(1);
+            backend.kernel(Gradients.Add.class).call(x, x, 300);
+            assertThatThrownBy(() -> {
+                        for (int i = 0; i < 20; i++) {
+                            backend.set(x, new float[300]);
+                        }
+                    })
+                    .hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
+        }
+        assertThatThrownBy(backend::close).hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
+        assertThat(HostCuda.held()).isEqualTo(before);
     }
 
     @Test

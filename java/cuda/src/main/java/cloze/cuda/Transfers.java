@@ -36,7 +36,12 @@ final class Transfers implements AutoCloseable {
         private final CUevent done = event();
 
         Pinned() {
-            JCudaDriver.cuMemAllocHost(pointer, BYTES);
+            try {
+                JCudaDriver.cuMemAllocHost(pointer, BYTES);
+            } catch (RuntimeException e) {
+                new Teardown(e).free(() -> JCudaDriver.cuEventDestroy(done));
+                throw e;
+            }
             memory = MemorySegment.ofBuffer(pointer.getByteBuffer(0, BYTES).order(ByteOrder.nativeOrder()));
         }
 
@@ -71,13 +76,13 @@ final class Transfers implements AutoCloseable {
         for (long at = 0; at < bytes; at += BYTES) {
             long count = Math.min(BYTES, bytes - at);
             Buffer buffer = free();
+            buffers.addLast(buffer); // now: what follows may fail
             MemorySegment.copy(from, at, buffer.host.memory, 0, count);
             JCudaDriver.cuMemcpyHtoDAsync(CudaMemory.at(buffer.device), buffer.host.pointer, count, uploads);
             JCudaDriver.cuEventRecord(buffer.copied, uploads);
             JCudaDriver.cuStreamWaitEvent(queue.stream(), buffer.copied, 0);
             JCudaDriver.cuMemcpyDtoDAsync(CudaMemory.at(to + at), CudaMemory.at(buffer.device), count, queue.stream());
             JCudaDriver.cuEventRecord(buffer.host.done, queue.stream());
-            buffers.addLast(buffer);
         }
     }
 
@@ -107,8 +112,19 @@ final class Transfers implements AutoCloseable {
     }
 
     /** Null if the device has no memory left. */
-    private static @Nullable Buffer buffer(long device) {
-        return device == 0 ? null : new Buffer(new Pinned(), device, event());
+    private @Nullable Buffer buffer(long device) {
+        if (device == 0) {
+            return null;
+        }
+        var parts = new Parts();
+        try {
+            parts.add(device, address -> memory.unmap(address, BYTES));
+            Pinned host = parts.add(new Pinned(), Pinned::close);
+            return new Buffer(host, device, event());
+        } catch (RuntimeException e) {
+            parts.free(new Teardown(e));
+            throw e;
+        }
     }
 
     private Buffer require(@Nullable Buffer buffer) {
