@@ -25,6 +25,10 @@
 #endif
 #define CLOZE_EXPORT_NAME(name) CLOZE_EXPORT(name)
 
+// A namespace for functions that are other ones for each storage type though their parameters are not: on the host all
+// are linked into one library.
+#define CLOZE_STORAGE inline namespace CLOZE_NAME(storage)
+
 // A kernel under the name that Java calls it by, with the parameters of the Java interface.
 #define CLOZE_KERNEL(name, ...)                               \
     extern "C" __global__ void CLOZE_NAME(name)(__VA_ARGS__); \
@@ -90,12 +94,6 @@ CLOZE_DEVICE void narrow(float x, bf16& to) {
     uint32_t bits = bits_of(x);
     to.bits = x != x ? uint16_t(0x7fff) : uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 #endif
-}
-// x as `real` keeps it
-CLOZE_DEVICE float stored(float x) {
-    real kept;
-    narrow(x, kept);
-    return widen(kept);
 }
 
 // ---- neighbouring elements

@@ -6,21 +6,21 @@
 // work.
 
 namespace cloze {
-
-CLOZE_DEVICE float exponential(float x) {
+CLOZE_STORAGE {
+    CLOZE_DEVICE float exponential(float x) {
 #if defined(CLOZE_BF16)
-    return power_of_two(x * 1.44269504f);
+        return power_of_two(x * 1.44269504f);
 #else
-    return expf(x);
+        return expf(x);
 #endif
-}
+    }
 
-CLOZE_DEVICE float quotient(float x, float y) {
+    CLOZE_DEVICE float quotient(float x, float y) {
 #if defined(CLOZE_BF16)
-    return x * reciprocal(y);
+        return x * reciprocal(y);
 #else
-    return x / y;
+        return x / y;
 #endif
+    }
 }
-
 }  // namespace cloze
