@@ -27,7 +27,7 @@
 
 // A namespace for functions that are other ones for each storage type though their parameters are not: on the host all
 // are linked into one library.
-#define CLOZE_STORAGE inline namespace CLOZE_NAME(storage)
+#define CLOZE_STORAGE CLOZE_NAME(storage)
 
 // A kernel under the name that Java calls it by, with the parameters of the Java interface.
 #define CLOZE_KERNEL(name, ...)                               \

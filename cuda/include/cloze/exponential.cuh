@@ -6,21 +6,21 @@
 // work.
 
 namespace cloze {
-CLOZE_STORAGE {
-    CLOZE_DEVICE float exponential(float x) {
+inline namespace CLOZE_STORAGE {
+CLOZE_DEVICE float exponential(float x) {
 #if defined(CLOZE_BF16)
-        return power_of_two(x * 1.44269504f);
+    return power_of_two(x * 1.44269504f);
 #else
-        return expf(x);
+    return expf(x);
 #endif
-    }
-
-    CLOZE_DEVICE float quotient(float x, float y) {
-#if defined(CLOZE_BF16)
-        return x * reciprocal(y);
-#else
-        return x / y;
-#endif
-    }
 }
+
+CLOZE_DEVICE float quotient(float x, float y) {
+#if defined(CLOZE_BF16)
+    return x * reciprocal(y);
+#else
+    return x / y;
+#endif
+}
+}  // namespace CLOZE_STORAGE
 }  // namespace cloze
