@@ -3,6 +3,7 @@ package cloze.checkpoint;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cloze.foreign.GptTwoConfig;
 import cloze.tensor.Shape;
 import com.sun.management.ThreadMXBean;
 import java.io.IOException;

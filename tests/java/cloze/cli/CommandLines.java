@@ -4,13 +4,13 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 
 /** Runs the command in this process. */
-final class CommandLines {
+public final class CommandLines {
     /** What a run of the command did. */
-    record Ran(int exitCode, String out, String err) {}
+    public record Ran(int exitCode, String out, String err) {}
 
     private CommandLines() {}
 
-    static Ran run(String... args) {
+    public static Ran run(String... args) {
         var out = new StringWriter();
         var err = new StringWriter();
         int code = Cloze.run(new PrintWriter(out), new PrintWriter(err), args);

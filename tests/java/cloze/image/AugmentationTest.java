@@ -83,7 +83,7 @@ class AugmentationTest {
         double most = 0;
         for (int key = 0; key < 2000; key++) {
             var found = new float[64];
-            how.apply(ramp, cloze.data.Permutation.mix(key), found, 0);
+            how.apply(ramp, cloze.stat.Permutation.mix(key), found, 0);
             double width = (found[7] - found[0]) / 7 * 8 / side;
             mirrored += width < 0 ? 1 : 0;
             least = Math.min(least, Math.abs(width));

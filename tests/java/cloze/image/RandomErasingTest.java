@@ -72,8 +72,8 @@ class RandomErasingTest {
             float[] one = blank(2);
             float[] again = blank(2);
             int second = SIDE * SIDE * CHANNELS;
-            new RandomErasing(0.25).apply(one, second, SIDE, CHANNELS, cloze.data.Permutation.mix(key));
-            new RandomErasing(0.25).apply(again, second, SIDE, CHANNELS, cloze.data.Permutation.mix(key));
+            new RandomErasing(0.25).apply(one, second, SIDE, CHANNELS, cloze.stat.Permutation.mix(key));
+            new RandomErasing(0.25).apply(again, second, SIDE, CHANNELS, cloze.stat.Permutation.mix(key));
             assertThat(one).isEqualTo(again);
             boolean changed = false;
             for (int i = 0; i < one.length; i++) {

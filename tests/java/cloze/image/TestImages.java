@@ -1,6 +1,6 @@
 package cloze.image;
 
-import cloze.data.DataException;
+import cloze.io.DataException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Set;

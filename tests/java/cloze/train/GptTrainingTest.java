@@ -16,6 +16,8 @@ import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
+import cloze.train.log.TrainingEvent;
+import cloze.train.log.TrainingListener;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

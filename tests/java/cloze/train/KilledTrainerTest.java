@@ -6,6 +6,7 @@ import cloze.backend.Backend;
 import cloze.checkpoint.CheckpointFolder;
 import cloze.checkpoint.Safetensors;
 import cloze.tensor.Scope;
+import cloze.train.log.TrainingEvent;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

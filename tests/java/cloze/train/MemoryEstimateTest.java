@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.autograd.Tape;
 import cloze.backend.Backend;
 import cloze.backend.Precision;
+import cloze.backend.ShapeBackend;
 import cloze.image.ImageBatch;
 import cloze.model.Mae;
 import cloze.model.MaeConfig;

@@ -11,6 +11,8 @@ import cloze.optim.Muon;
 import cloze.optim.Schedule;
 import cloze.tensor.Scope;
 import cloze.train.Guards.EarlyStopping;
+import cloze.train.log.TrainingEvent;
+import cloze.train.log.TrainingListener;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;

@@ -14,4 +14,12 @@ module cloze.cli {
 
     opens cloze.cli to
             info.picocli;
+    opens cloze.cli.bench to
+            info.picocli;
+    opens cloze.cli.image to
+            info.picocli;
+    opens cloze.cli.text to
+            info.picocli;
+    opens cloze.cli.train to
+            info.picocli;
 }

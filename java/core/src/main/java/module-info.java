@@ -9,21 +9,29 @@ module cloze.core {
     exports cloze.autograd;
     exports cloze.backend;
     exports cloze.checkpoint;
-    exports cloze.data;
     exports cloze.eval;
+    exports cloze.foreign;
+    exports cloze.generate;
     exports cloze.image;
+    exports cloze.io;
     exports cloze.measure;
     exports cloze.model;
     exports cloze.nn;
     exports cloze.op;
     exports cloze.optim;
+    exports cloze.recipe;
     exports cloze.serve;
+    exports cloze.stat;
     exports cloze.task;
     exports cloze.tensor;
+    exports cloze.text;
+    exports cloze.text.bpe;
+    exports cloze.text.token;
     exports cloze.train;
+    exports cloze.train.log;
 
     uses cloze.backend.BackendProvider;
-    uses cloze.data.TextFormat;
+    uses cloze.text.TextFormat;
     uses cloze.image.ImageArchive;
     uses cloze.image.ImageCodec;
 }

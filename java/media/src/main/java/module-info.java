@@ -3,7 +3,7 @@ import cloze.media.ParquetFormat;
 import cloze.media.ParquetImages;
 import cloze.media.TarImages;
 
-/** Readers with heavy dependencies, as service providers of cloze.data and cloze.image. */
+/** Readers with heavy dependencies, as service providers of cloze.text and cloze.image. */
 @org.jspecify.annotations.NullMarked
 module cloze.media {
     requires cloze.core;
@@ -13,7 +13,7 @@ module cloze.media {
     requires org.apache.commons.compress;
     requires static org.jspecify;
 
-    provides cloze.data.TextFormat with
+    provides cloze.text.TextFormat with
             ParquetFormat;
     provides cloze.image.ImageArchive with
             ParquetImages,

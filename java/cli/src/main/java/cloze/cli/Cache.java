@@ -3,11 +3,11 @@ package cloze.cli;
 import java.nio.file.Path;
 
 /** Where installed and encoded texts and unpacked libraries are kept. */
-final class Cache {
+public final class Cache {
     private Cache() {}
 
     /** The environment's CLOZE_CACHE, or else {@code ~/.cache/cloze}. */
-    static Path folder() {
+    public static Path folder() {
         String asked = System.getenv("CLOZE_CACHE");
         return asked == null ? Path.of(System.getProperty("user.home"), ".cache", "cloze") : Path.of(asked);
     }

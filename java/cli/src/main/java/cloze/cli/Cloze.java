@@ -1,5 +1,17 @@
 package cloze.cli;
 
+import cloze.cli.bench.Bench;
+import cloze.cli.image.Attention;
+import cloze.cli.image.Classify;
+import cloze.cli.image.NearestImages;
+import cloze.cli.image.Probe;
+import cloze.cli.image.Project;
+import cloze.cli.image.Reconstruct;
+import cloze.cli.text.Generate;
+import cloze.cli.text.ScoreText;
+import cloze.cli.text.Tokenize;
+import cloze.cli.train.Finetune;
+import cloze.cli.train.Pretrain;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;

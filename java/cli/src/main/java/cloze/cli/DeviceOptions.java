@@ -11,7 +11,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Where and how to compute. */
-final class DeviceOptions {
+public final class DeviceOptions {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command = CommandSpec.create(); // picocli sets it
 
@@ -48,7 +48,7 @@ final class DeviceOptions {
                     + " all.")
     private String precision = "fp32";
 
-    Backend open() {
+    public Backend open() {
         if (threads < 0) {
             throw wrong("--threads must be 0 (one a core) or more, but it is " + threads);
         }
@@ -62,7 +62,7 @@ final class DeviceOptions {
         return Backends.open(device, new BackendOptions(threads, memory, type));
     }
 
-    String name() {
+    public String name() {
         return device;
     }
 

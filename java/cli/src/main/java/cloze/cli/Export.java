@@ -1,11 +1,11 @@
 package cloze.cli;
 
 import cloze.backend.Backend;
-import cloze.model.GptFolder;
+import cloze.foreign.GptFolder;
+import cloze.foreign.MaeExport;
+import cloze.foreign.MaeFolder;
+import cloze.foreign.VitFolder;
 import cloze.model.Mae;
-import cloze.model.MaeExport;
-import cloze.model.MaeFolder;
-import cloze.model.VitFolder;
 import cloze.nn.Parameters;
 import cloze.serve.LanguageModel;
 import cloze.tensor.Scope;

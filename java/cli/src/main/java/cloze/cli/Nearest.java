@@ -5,11 +5,11 @@ import java.util.Comparator;
 import org.jspecify.annotations.Nullable;
 
 /** The known word that a wrong one was probably meant to be. */
-final class Nearest {
+public final class Nearest {
     private Nearest() {}
 
     /** The nearest by edits, or null if none is near. */
-    static @Nullable String to(String word, Collection<String> known) {
+    public static @Nullable String to(String word, Collection<String> known) {
         int near = Math.max(2, word.length() / 3);
         return known.stream()
                 .filter(name -> name.length() > 2) // not -h, which is near everything short

@@ -1,5 +1,6 @@
 package cloze.cli;
 
+import cloze.cli.train.PresetNames;
 import cloze.model.GptConfig;
 import cloze.model.GptPlan;
 import java.io.PrintWriter;

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** Which trained model. */
-final class RunOption {
+public final class RunOption {
     @Option(
             names = "--run",
             paramLabel = "DIR",
@@ -12,7 +12,7 @@ final class RunOption {
             description = "Folder of a run, or of a model in the layout of Hugging Face.")
     private Path folder = Path.of(".");
 
-    Path folder() {
+    public Path folder() {
         return folder;
     }
 }

@@ -9,7 +9,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /** Numbers with units, to and from text. */
-final class Sizes {
+public final class Sizes {
     private static final Pattern NUMBER =
             Pattern.compile("([0-9][0-9_]*(?:\\.[0-9]+)?(?:[eE][+]?[0-9]{1,2})?) ?([a-zA-Z]*)");
     private static final Map<String, Long> BYTES = Map.ofEntries(
@@ -37,7 +37,7 @@ final class Sizes {
     }
 
     /** {@code 300e9}, {@code 1.5M}, {@code 10k}, {@code 1_000}. */
-    static final class Count implements ITypeConverter<Long> {
+    public static final class Count implements ITypeConverter<Long> {
         @Override
         public Long convert(String text) {
             return parse(text, THOUSANDS, "a whole number such as 1000, 10k, 1.5M or 300e9");
@@ -63,7 +63,7 @@ final class Sizes {
     }
 
     /** {@code 1.50 GiB}. */
-    static String bytes(double bytes) {
+    public static String bytes(double bytes) {
         String[] units = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
         int unit = 0;
         while (bytes >= 1024 && unit < units.length - 1) {
@@ -74,7 +74,7 @@ final class Sizes {
     }
 
     /** {@code 12.3k}, {@code 1.50M}: three digits. */
-    static String count(double n) {
+    public static String count(double n) {
         if (Double.isNaN(n) || n >= 1e15) {
             return String.format(Locale.ROOT, "%.3g", n);
         }
@@ -92,7 +92,7 @@ final class Sizes {
     }
 
     /** {@code 1 h 02 min}, {@code 3 min 05 s}, {@code 4.2 s}. */
-    static String duration(double seconds) {
+    public static String duration(double seconds) {
         if (!(seconds >= 0) || seconds > 1e9) {
             return "?";
         }

@@ -12,7 +12,7 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /** What every command has. */
-abstract class Subcommand implements Callable<Integer> {
+public abstract class Subcommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create(); // picocli sets it
 
@@ -27,32 +27,32 @@ abstract class Subcommand implements Callable<Integer> {
     @Option(names = Errors.STACKTRACE, description = "If it fails, show where.")
     private boolean stacktrace;
 
-    final PrintWriter out() {
+    public final PrintWriter out() {
         return spec.commandLine().getOut();
     }
 
-    final PrintWriter err() {
+    public final PrintWriter err() {
         return spec.commandLine().getErr();
     }
 
     /** The names of the options that were given. */
-    final Stream<String> given() {
+    public final Stream<String> given() {
         return spec.commandLine().getParseResult().matchedOptions().stream().map(OptionSpec::longestName);
     }
 
-    final void printJson(Object value) {
+    public final void printJson(Object value) {
         JsonMapper mapper =
                 JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
         out().println(mapper.writeValueAsString(value));
     }
 
     /** To be thrown: a message and exit code 2. */
-    final ParameterException wrongUsage(String message) {
+    public final ParameterException wrongUsage(String message) {
         return new ParameterException(spec.commandLine(), message);
     }
 
     /** To be thrown where a library refuses a value that came from an option. */
-    final ParameterException wrongUsage(String option, RuntimeException e) {
+    public final ParameterException wrongUsage(String option, RuntimeException e) {
         return new ParameterException(spec.commandLine(), "%s: %s".formatted(option, e.getMessage()), e);
     }
 }

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Columns of text. */
-final class Tables {
+public final class Tables {
     private static final String GAP = "  ";
 
     private Tables() {}
@@ -15,7 +15,7 @@ final class Tables {
      *
      * @param names columns from the left that are words; the others are numbers, set to the right
      */
-    static void print(PrintWriter out, List<List<String>> rows, int names) {
+    public static void print(PrintWriter out, List<List<String>> rows, int names) {
         int columns = rows.getFirst().size();
         List<Integer> widths = new ArrayList<>();
         for (int c = 0; c < columns; c++) {

@@ -3,12 +3,12 @@ package cloze.cli;
 import java.io.Console;
 
 /** Whether somebody is watching. */
-final class Terminal {
+public final class Terminal {
     private Terminal() {}
 
     /** Both standard input and output are a terminal. */
     @SuppressWarnings("SystemConsoleNull") // null again since JDK 25 where a stream is redirected
-    static boolean isTerminal() {
+    public static boolean isTerminal() {
         Console console = System.console();
         return console != null && console.isTerminal();
     }

@@ -1,11 +1,11 @@
 package cloze.cli;
 
 /** Text for a terminal. */
-final class Texts {
+public final class Texts {
     private Texts() {}
 
     /** On one line, with what can not be seen written out. */
-    static String visible(String text) {
+    public static String visible(String text) {
         var out = new StringBuilder();
         text.codePoints().forEach(c -> {
             switch (c) {

@@ -18,7 +18,7 @@ public final class CheckpointException extends IOException {
     }
 
     /** Text of a foreign file, fit for one line of a terminal: no control characters, not endless. */
-    static String quote(String text) {
+    public static String quote(String text) {
         var quoted = new StringBuilder();
         for (int i = 0; i < text.length() && quoted.length() < LONGEST_QUOTE; i++) {
             char c = text.charAt(i);

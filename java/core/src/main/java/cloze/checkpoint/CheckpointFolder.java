@@ -1,5 +1,6 @@
 package cloze.checkpoint;
 
+import cloze.io.DurableFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

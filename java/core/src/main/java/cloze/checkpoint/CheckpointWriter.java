@@ -1,5 +1,7 @@
 package cloze.checkpoint;
 
+import cloze.foreign.Layout;
+
 /** Takes what one checkpoint shall hold: the weights, and beside them the state of the training. */
 public final class CheckpointWriter {
     private final SafetensorsWriter model = new SafetensorsWriter();

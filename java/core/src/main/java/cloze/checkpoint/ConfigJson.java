@@ -1,5 +1,6 @@
 package cloze.checkpoint;
 
+import cloze.io.DurableFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -19,7 +20,7 @@ import tools.jackson.databind.node.NullNode;
 /** A {@code config.json}, read key by key; what is wrong is said with its key. */
 public final class ConfigJson {
     static final String NAME = "config.json";
-    static final JsonNode NONE = NullNode.getInstance();
+    public static final JsonNode NONE = NullNode.getInstance();
     private static final long LONGEST = 1 << 20;
     private static final ObjectMapper JSON = JsonMapper.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)

@@ -12,7 +12,7 @@ import java.nio.ByteOrder;
  * f32 from the floating-point types of a file. Goes through small arrays: their loops become vector instructions whatever
  * the alignment of the file's data.
  */
-final class FloatConversion {
+public final class FloatConversion {
     private static final int BLOCK = 8192;
     private static final ValueLayout.OfShort SHORT = JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -24,7 +24,7 @@ final class FloatConversion {
     private final double[] doubles;
 
     /** @param from elements of a type that converts to float */
-    FloatConversion(MemorySegment from, StoredType type) {
+    public FloatConversion(MemorySegment from, StoredType type) {
         this.from = from;
         this.type = type;
         this.shorts = new short[type == StoredType.F16 || type == StoredType.BF16 ? BLOCK : 0];
@@ -47,7 +47,7 @@ final class FloatConversion {
     }
 
     /** The matrix [rows, columns] as [columns, rows]. */
-    void copyTransposedTo(MemorySegment floats, int rows, int columns) {
+    public void copyTransposedTo(MemorySegment floats, int rows, int columns) {
         int strip = Math.min(16, rows); // a cache line of the destination
         float[] lines = new float[Math.multiplyExact(strip, columns)];
         float[] line = new float[strip];

@@ -205,7 +205,7 @@ public final class Safetensors implements AutoCloseable {
     }
 
     /** Those of a tensor in host memory, whose block may be larger. */
-    static MemorySegment elements(Tensor tensor) {
+    public static MemorySegment elements(Tensor tensor) {
         return tensor.memory().asSlice(0, tensor.shape().size() * tensor.dtype().bytes());
     }
 

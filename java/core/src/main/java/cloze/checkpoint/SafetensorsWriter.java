@@ -1,5 +1,6 @@
 package cloze.checkpoint;
 
+import cloze.io.DurableFiles;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.io.IOException;

@@ -68,7 +68,7 @@ public final class Features {
     }
 
     /** [N], to read only. */
-    int[] labels() {
+    public int[] labels() {
         return labels;
     }
 

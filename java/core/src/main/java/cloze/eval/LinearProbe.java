@@ -1,7 +1,9 @@
 package cloze.eval;
 
 import cloze.backend.Backend;
-import cloze.data.Permutation;
+import cloze.stat.Lbfgs;
+import cloze.stat.Permutation;
+import cloze.stat.SoftmaxRegression;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -6,7 +6,7 @@ package cloze.eval;
  *
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, appendix A.1, linear probing</a>
  */
-final class Standardization {
+public final class Standardization {
     private static final double EPSILON = 1e-6;
 
     private final double[] mean;
@@ -43,7 +43,7 @@ final class Standardization {
     }
 
     /** Rows {@code from} up to {@code to}, [to - from, D]. */
-    float[] apply(Features features, int from, int to) {
+    public float[] apply(Features features, int from, int to) {
         int width = features.width();
         float[] values = features.values();
         float[] rows = new float[(to - from) * width];

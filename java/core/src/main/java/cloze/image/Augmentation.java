@@ -1,6 +1,6 @@
 package cloze.image;
 
-import cloze.data.Permutation;
+import cloze.stat.Permutation;
 
 /**
  * How a picture becomes what a model sees, [side, side, C]: a part of it, resized, perhaps mirrored, normalised.

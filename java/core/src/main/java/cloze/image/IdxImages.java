@@ -1,6 +1,6 @@
 package cloze.image;
 
-import cloze.data.DataException;
+import cloze.io.DataException;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;

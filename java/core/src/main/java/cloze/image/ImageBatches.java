@@ -1,7 +1,7 @@
 package cloze.image;
 
-import cloze.data.DataException;
-import cloze.data.Permutation;
+import cloze.io.DataException;
+import cloze.stat.Permutation;
 import java.io.IOException;
 import java.util.Map;
 import java.util.TreeMap;

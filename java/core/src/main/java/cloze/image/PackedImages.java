@@ -1,6 +1,6 @@
 package cloze.image;
 
-import cloze.data.DataException;
+import cloze.io.DataException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,6 @@
 package cloze.measure;
 
 import cloze.backend.Backend;
-import cloze.data.Tokens;
 import cloze.image.ImageBatch;
 import cloze.model.Gpt;
 import cloze.model.GptConfig;
@@ -13,6 +12,7 @@ import cloze.op.Heads;
 import cloze.task.MaskedPatches;
 import cloze.task.NextToken;
 import cloze.tensor.Scope;
+import cloze.text.Tokens;
 import cloze.train.Objective;
 import java.util.SplittableRandom;
 

@@ -1,7 +1,7 @@
 package cloze.model;
 
 import cloze.autograd.Tape;
-import cloze.checkpoint.VitLayout;
+import cloze.foreign.VitLayout;
 import cloze.nn.Init;
 import cloze.nn.Linear;
 import cloze.nn.ParameterSource;

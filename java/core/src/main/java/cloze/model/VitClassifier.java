@@ -54,7 +54,7 @@ public final class VitClassifier {
         }
         boolean embedding = parameter.startsWith("patch_embed.")
                 || parameter.equals("cls_token")
-                || parameter.equals(cloze.checkpoint.VitLayout.POSITIONS);
+                || parameter.equals(cloze.foreign.VitLayout.POSITIONS);
         return embedding ? 0 : depths(config) - 1;
     }
 

@@ -1,7 +1,7 @@
 package cloze.nn;
 
 import cloze.autograd.Tape;
-import cloze.data.Permutation;
+import cloze.stat.Permutation;
 import java.util.SplittableRandom;
 
 /**

@@ -1,12 +1,12 @@
 package cloze.task;
 
 import cloze.autograd.Tape;
-import cloze.data.Permutation;
 import cloze.image.ImageBatch;
 import cloze.image.Mixing;
 import cloze.image.RandomErasing;
 import cloze.model.VitClassifier;
 import cloze.nn.Parameters;
+import cloze.stat.Permutation;
 import cloze.tensor.Tensor;
 import cloze.train.Objective;
 import java.io.IOException;

@@ -2,14 +2,14 @@ package cloze.task;
 
 import cloze.autograd.Tape;
 import cloze.backend.Backend;
-import cloze.data.TokenBatches;
-import cloze.data.Tokens;
 import cloze.model.Gpt;
 import cloze.nn.Parameters;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
+import cloze.text.TokenBatches;
+import cloze.text.Tokens;
 import cloze.train.Objective;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -2,6 +2,7 @@ package cloze.train;
 
 import cloze.backend.Backend;
 import cloze.backend.Precision;
+import cloze.backend.ShapeBackend;
 import cloze.optim.Ema;
 import cloze.tensor.OutOfMemoryException;
 import cloze.tensor.Scope;

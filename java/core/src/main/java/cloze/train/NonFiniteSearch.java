@@ -1,6 +1,7 @@
 package cloze.train;
 
 import cloze.backend.Backend;
+import cloze.backend.WatchedBackend;
 import cloze.nn.Parameters;
 import cloze.optim.GradientNorm;
 import cloze.tensor.DType;

@@ -2,6 +2,8 @@ package cloze.train;
 
 import cloze.backend.Backend;
 import cloze.tensor.Scope;
+import cloze.train.log.RunLog;
+import cloze.train.log.TrainingEvent;
 import java.io.IOException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;

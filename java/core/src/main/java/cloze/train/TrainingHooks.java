@@ -1,5 +1,6 @@
 package cloze.train;
 
+import cloze.train.log.TrainingListener;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

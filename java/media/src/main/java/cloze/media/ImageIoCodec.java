@@ -1,8 +1,8 @@
 package cloze.media;
 
-import cloze.data.DataException;
 import cloze.image.ImageCodec;
 import cloze.image.Picture;
+import cloze.io.DataException;
 import com.drew.imaging.ImageMetadataReader;
 import com.drew.imaging.ImageProcessingException;
 import com.drew.metadata.Directory;

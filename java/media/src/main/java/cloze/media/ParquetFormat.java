@@ -1,9 +1,9 @@
 package cloze.media;
 
-import cloze.data.DataException;
-import cloze.data.TextChunk;
-import cloze.data.TextFormat;
-import cloze.data.TextReader;
+import cloze.io.DataException;
+import cloze.text.TextChunk;
+import cloze.text.TextFormat;
+import cloze.text.TextReader;
 import dev.hardwood.InputFile;
 import dev.hardwood.metadata.LogicalType;
 import dev.hardwood.metadata.PhysicalType;

@@ -1,10 +1,10 @@
 package cloze.media;
 
-import cloze.data.DataException;
 import cloze.image.ImageArchive;
 import cloze.image.ImageCodec;
 import cloze.image.ImageSet;
 import cloze.image.Picture;
+import cloze.io.DataException;
 import dev.hardwood.InputFile;
 import dev.hardwood.metadata.LogicalType;
 import dev.hardwood.metadata.PhysicalType;

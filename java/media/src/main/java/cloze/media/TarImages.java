@@ -1,10 +1,10 @@
 package cloze.media;
 
-import cloze.data.DataException;
 import cloze.image.ImageArchive;
 import cloze.image.ImageCodec;
 import cloze.image.ImageSet;
 import cloze.image.Picture;
+import cloze.io.DataException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

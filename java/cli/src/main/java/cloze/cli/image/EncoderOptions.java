@@ -1,0 +1,49 @@
+package cloze.cli.image;
+
+import cloze.cli.Cache;
+import cloze.cli.Subcommand;
+import cloze.image.ImageData;
+import cloze.recipe.MaePretraining;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Which encoder, and which images. */
+final class EncoderOptions {
+    @Option(
+            names = "--checkpoint",
+            paramLabel = "DIR",
+            required = true,
+            description = "Run folder of a masked autoencoder, or a vision transformer of Hugging Face or timm.")
+    private Path checkpoint = Path.of("");
+
+    @Option(
+            names = "--data",
+            paramLabel = "PATH",
+            description =
+                    "Labelled images: a folder whose sub-folders are classes, a list of files, .tar, .parquet, or the"
+                            + " name of an installed set (default: those of the run).")
+    private @Nullable String data;
+
+    @Option(
+            names = "--held-out",
+            paramLabel = "SHARE",
+            description = "Share of the images kept to judge by, where the data do not say which (default: 0.1).")
+    private @Nullable Double heldOut;
+
+    Path checkpoint() {
+        return checkpoint;
+    }
+
+    /** The images that were named, or those of the run. */
+    ImageData data(Subcommand command) throws IOException {
+        var run = MaePretraining.images(checkpoint);
+        if (data == null && run.isEmpty()) {
+            throw command.wrongUsage("which images? %s is no run of ours: give --data".formatted(checkpoint));
+        }
+        String named = data != null ? data : run.get().data();
+        double share = heldOut != null ? heldOut : run.isPresent() ? run.get().heldOut() : 0.1;
+        return ImageData.open(named, Cache.folder(), share);
+    }
+}

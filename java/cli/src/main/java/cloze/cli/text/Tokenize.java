@@ -1,0 +1,194 @@
+package cloze.cli.text;
+
+import cloze.cli.Sizes;
+import cloze.cli.Subcommand;
+import cloze.cli.Texts;
+import cloze.text.bpe.BpeTrainer;
+import cloze.text.token.ByteTokenizer;
+import cloze.text.token.CharTokenizer;
+import cloze.text.token.Tokenizer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code cloze tokenize}. */
+@Command(
+        name = "tokenize",
+        description = "Trains tokenizers, and turns text into tokens and back.",
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {Tokenize.Train.class, Tokenize.Encode.class, Tokenize.Decode.class},
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  cloze tokenize train --data book.txt --vocabulary 8000 --out tokenizer.json",
+            "  cloze tokenize encode --tokenizer tokenizer.json \"Call me Ishmael.\"",
+            "  cloze tokenize decode --tokenizer tokenizer.json 318 257"
+        })
+public final class Tokenize extends Subcommand {
+    @Override
+    public Integer call() {
+        throw wrongUsage("tokenize needs a command: train, encode or decode");
+    }
+
+    /** {@code cloze tokenize train}. */
+    @Command(
+            name = "train",
+            description = "Learns a tokenizer from text and writes it as a tokenizer.json.",
+            footerHeading = "%nExample:%n",
+            footer = "  cloze tokenize train --data book.txt --kind bpe --vocabulary 8000 --out tokenizer.json")
+    static final class Train extends Subcommand {
+        enum Kind {
+            BPE,
+            CHAR,
+            BYTE
+        }
+
+        @Option(
+                names = "--data",
+                paramLabel = "PATH",
+                arity = "1..*",
+                required = true,
+                description = "Text files to learn from.")
+        private List<Path> data = List.of();
+
+        @Option(
+                names = "--kind",
+                paramLabel = "KIND",
+                defaultValue = "bpe",
+                description = "One of ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+        private Kind kind = Kind.BPE;
+
+        @Option(
+                names = "--vocabulary",
+                paramLabel = "N",
+                defaultValue = "8000",
+                converter = Sizes.Count.class,
+                description = "Tokens of a BPE vocabulary, the 256 bytes included (default: ${DEFAULT-VALUE}).")
+        private long vocabulary;
+
+        @Option(names = "--out", paramLabel = "FILE", required = true, description = "The tokenizer.json to write.")
+        private Path out = Path.of("tokenizer.json");
+
+        @Override
+        public Integer call() throws IOException {
+            Tokenizer tokenizer = switch (kind) {
+                case BPE -> bpe();
+                case CHAR -> CharTokenizer.of(text());
+                case BYTE -> new ByteTokenizer();
+            };
+            tokenizer.save(out);
+            out().printf("%s: %d tokens%n", out, tokenizer.vocabularySize());
+            return 0;
+        }
+
+        private Tokenizer bpe() throws IOException {
+            BpeTrainer trainer;
+            try {
+                trainer = new BpeTrainer(BpeTrainer.Config.gpt2(Math.toIntExact(vocabulary)));
+            } catch (IllegalArgumentException | ArithmeticException e) {
+                throw wrongUsage("--vocabulary", e);
+            }
+            for (Path file : data) {
+                byte[] utf8 = Files.readAllBytes(file);
+                trainer.add(utf8, 0, utf8.length);
+            }
+            return trainer.train((done, total, unit) -> {});
+        }
+
+        private String text() throws IOException {
+            var text = new StringBuilder();
+            for (Path file : data) {
+                text.append(new String(Files.readAllBytes(file), StandardCharsets.UTF_8));
+            }
+            return text.toString();
+        }
+    }
+
+    /** {@code cloze tokenize encode}. */
+    @Command(
+            name = "encode",
+            description = "Prints the tokens of a text.",
+            footerHeading = "%nExamples:%n",
+            footer = {
+                "  cloze tokenize encode --tokenizer runs/book \"Call me Ishmael.\"",
+                "  cloze tokenize encode --tokenizer tokenizer.json --pieces < book.txt"
+            })
+    static final class Encode extends Subcommand {
+        @Mixin
+        private final TokenizerOption tokenizer = new TokenizerOption();
+
+        @Option(names = "--pieces", description = "Print a line a token: its number and its text.")
+        private boolean pieces;
+
+        @Parameters(paramLabel = "TEXT", arity = "0..1", description = "The text; without it, standard input.")
+        private @Nullable String text;
+
+        @Override
+        public Integer call() throws IOException {
+            Tokenizer loaded = tokenizer.load();
+            int[] ids =
+                    loaded.encode(text != null ? text : new String(System.in.readAllBytes(), StandardCharsets.UTF_8));
+            PrintWriter out = out();
+            if (pieces) {
+                Arrays.stream(ids).forEach(id -> out.printf("%d\t%s%n", id, Texts.visible(loaded.decode(id))));
+            } else {
+                out.println(IntStream.of(ids).mapToObj(String::valueOf).collect(Collectors.joining(" ")));
+            }
+            out.flush();
+            return 0;
+        }
+    }
+
+    /** {@code cloze tokenize decode}. */
+    @Command(
+            name = "decode",
+            description = "Prints the text of tokens.",
+            footerHeading = "%nExample:%n",
+            footer = "  cloze tokenize decode --tokenizer tokenizer.json 318 257")
+    static final class Decode extends Subcommand {
+        @Mixin
+        private final TokenizerOption tokenizer = new TokenizerOption();
+
+        @Parameters(paramLabel = "ID", arity = "1..*", description = "Numbers of tokens.")
+        private List<Integer> ids = List.of();
+
+        @Override
+        public Integer call() throws IOException {
+            Tokenizer loaded = tokenizer.load();
+            int v = loaded.vocabularySize();
+            for (int id : ids) {
+                if (id < 0 || id >= v) {
+                    throw wrongUsage("ID must be 0 to %d, but it is %d".formatted(v - 1, id));
+                }
+            }
+            PrintWriter out = out();
+            out.println(loaded.decode(ids.stream().mapToInt(Integer::intValue).toArray()));
+            out.flush();
+            return 0;
+        }
+    }
+
+    /** Which tokenizer. */
+    static final class TokenizerOption {
+        @Option(
+                names = "--tokenizer",
+                paramLabel = "PATH",
+                required = true,
+                description = "A tokenizer.json, or a run or model folder with one.")
+        private Path path = Path.of("tokenizer.json");
+
+        Tokenizer load() throws IOException {
+            return Tokenizer.load(path);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+package cloze.cli.train;
+
+import cloze.cli.plot.LossPlot;
+import cloze.recipe.FewLabelResults;
+import cloze.train.log.TrainingEvent;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** What {@code cloze finetune} says at the end. */
+final class FinetuneReport {
+    private FinetuneReport() {}
+
+    static void draw(PrintWriter err, Path folder, List<TrainingEvent> events) throws IOException {
+        LossPlot.tryToWrite(err, folder, "cross-entropy, nats", events, Map.of());
+    }
+
+    private static TrainingEvent.Evaluated evaluation(List<TrainingEvent> events) {
+        return events.stream()
+                .filter(TrainingEvent.Evaluated.class::isInstance)
+                .map(TrainingEvent.Evaluated.class::cast)
+                .reduce((_, next) -> next)
+                .orElseThrow(() -> new IllegalStateException("the run was not evaluated"));
+    }
+
+    static Map<String, Object> facts(List<TrainingEvent> events, int unreadable) {
+        TrainingEvent.Evaluated last = evaluation(events);
+        var facts = new LinkedHashMap<String, Object>();
+        facts.put("steps", last.step());
+        facts.put("seconds", last.seconds());
+        facts.putAll(last.metrics());
+        facts.put("unreadable_images", unreadable);
+        return facts;
+    }
+
+    static String last(List<TrainingEvent> events) {
+        TrainingEvent.Evaluated last = evaluation(events);
+        return String.format(
+                Locale.ROOT,
+                "held-out images: %.2f %% right, loss %.4f",
+                100 * last.metrics().getOrDefault(TrainingView.ACCURACY, Double.NaN),
+                last.metrics().getOrDefault(TrainingView.VALIDATION, Double.NaN));
+    }
+
+    /** The rows of the table; accuracies from 0 to 1. */
+    static List<Map<String, Object>> facts(FewLabelResults results) {
+        List<Map<String, Object>> rows = new ArrayList<>();
+        for (FewLabelResults.Row row : results.rows()) {
+            var facts = new LinkedHashMap<String, Object>();
+            facts.put("init", row.scratch() ? "random" : "pretrained");
+            facts.put("labels_per_class", row.perClass() == 0 ? "all" : row.perClass());
+            facts.put("seeds", row.seeds());
+            facts.put("accuracy", row.accuracy());
+            facts.put("accuracy_sd", row.deviation());
+            if (!Double.isNaN(row.gain())) {
+                facts.put("gain", row.gain());
+                facts.put("gain_sd", row.gainDeviation());
+            }
+            rows.add(facts);
+        }
+        return rows;
+    }
+
+    /** Lines of the table, in percent. */
+    static List<String> table(FewLabelResults results) {
+        List<String> lines = new ArrayList<>();
+        lines.add("begins with    labels a class   seeds   accuracy, %      gain over random weights");
+        for (FewLabelResults.Row row : results.rows()) {
+            String gain = Double.isNaN(row.gain())
+                    ? ""
+                    : String.format(Locale.ROOT, "%+.2f +- %.2f", 100 * row.gain(), 100 * row.gainDeviation());
+            lines.add(String.format(
+                            Locale.ROOT,
+                            "%-14s %14s   %5d   %5.2f +- %-5.2f   %s",
+                            row.scratch() ? "random weights" : "pre-training",
+                            row.perClass() == 0 ? "all" : "" + row.perClass(),
+                            row.seeds(),
+                            100 * row.accuracy(),
+                            100 * row.deviation(),
+                            gain)
+                    .stripTrailing());
+        }
+        return lines;
+    }
+}

@@ -1,0 +1,101 @@
+package cloze.backend;
+
+import cloze.tensor.DeviceMemory;
+import cloze.tensor.Pool;
+import cloze.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.reflect.Proxy;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** A backend without memory whose kernels do nothing: what runs on it only shows how much memory it would take. */
+public final class ShapeBackend implements Backend {
+    /** Addresses without memory behind them. */
+    private static final class Addresses implements DeviceMemory {
+        private static final long ALIGNMENT = 2L << 20;
+
+        private long next = ALIGNMENT;
+
+        @Override
+        public synchronized long map(long bytes) {
+            long address = next;
+            next += Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
+            return address;
+        }
+
+        @Override
+        public void unmap(long address, long bytes) {
+            // there is enough of nothing
+        }
+
+        @Override
+        public MemorySegment view(long address, long bytes) {
+            return MemorySegment.ofAddress(address);
+        }
+    }
+
+    private final Pool memory = new Pool(new Addresses(), Long.MAX_VALUE);
+    private final Map<Class<?>, Object> kernels = new ConcurrentHashMap<>();
+    private final Precision precision;
+
+    public ShapeBackend(Precision precision) {
+        this.precision = precision;
+    }
+
+    @Override
+    public Precision precision() {
+        return precision;
+    }
+
+    @Override
+    public String name() {
+        return "shapes";
+    }
+
+    @Override
+    public String description() {
+        return "shapes: runs nothing";
+    }
+
+    @Override
+    public Pool memory() {
+        return memory;
+    }
+
+    @Override
+    public <K> K kernel(Class<K> type) {
+        return type.cast(kernels.computeIfAbsent(
+                type,
+                k -> Proxy.newProxyInstance(k.getClassLoader(), new Class<?>[] {k}, (self, method, args) -> null)));
+    }
+
+    @Override
+    public void upload(MemorySegment host, Tensor tensor) {
+        // nowhere to
+    }
+
+    @Override
+    public void download(Tensor tensor, MemorySegment host) {
+        host.asSlice(0, tensor.bytes()).fill((byte) 0);
+    }
+
+    @Override
+    public void copy(Tensor from, Tensor to) {
+        // nothing to copy
+    }
+
+    @Override
+    public void zero(Tensor tensor) {
+        // nothing to zero
+    }
+
+    @Override
+    public void synchronize() {
+        // nothing runs
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+}

@@ -1,0 +1,102 @@
+package cloze.foreign;
+
+import cloze.checkpoint.CheckpointException;
+import cloze.checkpoint.ConfigJson;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/**
+ * {@code config.json} of a GPT-2: pre-norm blocks, learned positions, GELU by tanh, MLP of width 4 D, a tied head.
+ *
+ * @param layers number of blocks
+ * @param heads heads of attention, a divisor of the width
+ * @param width D
+ * @param positions longest context in tokens
+ * @param vocabulary V
+ * @param epsilon of the layer norms
+ * @param dropout of embeddings, attention and residuals alike, in [0, 1)
+ */
+public record GptTwoConfig(
+        int layers, int heads, int width, int positions, int vocabulary, double epsilon, double dropout) {
+    private static final int LARGEST = 1 << 24;
+
+    public GptTwoConfig {
+        require(layers > 0 && layers <= 1000, "layers", "1 to 1000", layers);
+        require(width > 0 && width <= LARGEST, "width", "1 to 2^24", width);
+        require(heads > 0 && width % heads == 0, "heads", "a divisor of the width " + width, heads);
+        require(positions > 0 && positions <= LARGEST, "positions", "1 to 2^24", positions);
+        require(vocabulary > 0 && vocabulary <= LARGEST, "vocabulary", "1 to 2^24", vocabulary);
+        require(epsilon > 0 && epsilon < 1, "epsilon", "in (0, 1)", epsilon);
+        require(dropout >= 0 && dropout < 1, "dropout", "in [0, 1)", dropout);
+    }
+
+    private static void require(boolean ok, String name, String expected, Number actual) {
+        if (!ok) {
+            throw new IllegalArgumentException(
+                    "GptTwoConfig: %s must be %s, but is %s".formatted(name, expected, actual));
+        }
+    }
+
+    /**
+     * Reads a {@code config.json}, or that of a folder; an absent key has the value that Hugging Face gives it.
+     *
+     * @throws CheckpointException where the model is not one this record can describe
+     */
+    public static GptTwoConfig read(Path path) throws IOException {
+        var json = ConfigJson.read(path);
+        json.requireText("model_type", "", List.of("gpt2"));
+        json.requireText("activation_function", "gelu_new", List.of("gelu_new", "gelu_pytorch_tanh"));
+        json.requireFlag("tie_word_embeddings", true, true);
+        json.requireFlag("scale_attn_weights", true, true);
+        json.requireFlag("scale_attn_by_inverse_layer_idx", false, false);
+        json.requireFlag("add_cross_attention", false, false);
+        int width = json.whole("n_embd", 768);
+        json.requireNumber("n_inner", 4.0 * width, 4.0 * width, "4 n_embd");
+        double dropout = json.number("resid_pdrop", 0.1);
+        json.requireNumber("embd_pdrop", 0.1, dropout, "resid_pdrop");
+        json.requireNumber("attn_pdrop", 0.1, dropout, "resid_pdrop");
+        int layers = json.whole("n_layer", 12);
+        int heads = json.whole("n_head", 12);
+        int positions = json.whole("n_positions", 1024);
+        int vocabulary = json.whole("vocab_size", 50257);
+        double epsilon = json.number("layer_norm_epsilon", 1e-5);
+        try {
+            return new GptTwoConfig(layers, heads, width, positions, vocabulary, epsilon, dropout);
+        } catch (IllegalArgumentException e) {
+            throw new CheckpointException(json.file(), "" + e.getMessage());
+        }
+    }
+
+    /**
+     * Writes {@code config.json}.
+     *
+     * @param endOfText id of the token that ends a text, if the vocabulary has one
+     */
+    public void write(Path folder, OptionalInt endOfText) throws IOException {
+        Map<String, Object> json = new LinkedHashMap<>();
+        json.put("architectures", List.of("GPT2LMHeadModel"));
+        json.put("model_type", "gpt2");
+        json.put("activation_function", "gelu_new");
+        json.put("n_layer", layers);
+        json.put("n_head", heads);
+        json.put("n_embd", width);
+        json.put("n_positions", positions);
+        json.put("n_ctx", positions);
+        json.put("vocab_size", vocabulary);
+        json.put("layer_norm_epsilon", epsilon);
+        for (String rate : List.of("resid_pdrop", "embd_pdrop", "attn_pdrop")) {
+            json.put(rate, dropout);
+        }
+        // absent, they would mean 50256
+        Object end = endOfText.isPresent() ? endOfText.getAsInt() : ConfigJson.NONE;
+        json.put("bos_token_id", end);
+        json.put("eos_token_id", end);
+        json.put("tie_word_embeddings", true);
+        json.put("torch_dtype", "float32");
+        ConfigJson.write(folder, json);
+    }
+}

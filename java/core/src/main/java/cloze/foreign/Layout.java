@@ -1,0 +1,170 @@
+package cloze.foreign;
+
+import cloze.checkpoint.CheckpointException;
+import cloze.checkpoint.Safetensors;
+import cloze.checkpoint.SafetensorsWriter;
+import cloze.checkpoint.StoredTensor;
+import cloze.checkpoint.StoredType;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/**
+ * How a model's parameters are named and turned in somebody's files, in both directions.
+ *
+ * @param mappings every parameter of the model, once or in parts
+ * @param prefix what may stand in front of all names in a file, and does in ours; may be empty
+ * @param ties names in a file, without prefix, whose tensor repeats another: left out when writing, compared when reading
+ * @param ignored names in a file, without prefix, that are no parameters
+ */
+public record Layout(List<Mapping> mappings, String prefix, Map<String, String> ties, Predicate<String> ignored) {
+    /**
+     * One parameter.
+     *
+     * @param file its name in a file, without prefix
+     * @param model its name in the model
+     * @param form how the file holds it; several mappings may each hold a part of one parameter
+     */
+    public record Mapping(String file, String model, TensorForm form) {}
+
+    /** A parameter's place in host memory: dense f32. */
+    public record Values(Shape shape, MemorySegment floats) {
+        public Values {
+            if (floats.byteSize() != shape.size() * Float.BYTES) {
+                throw new IllegalArgumentException(
+                        "Values: floats must be %s f32, but is %d bytes".formatted(shape, floats.byteSize()));
+            }
+        }
+
+        /** Those of an f32 tensor in host memory. */
+        public static Values of(Tensor tensor) {
+            return new Values(tensor.shape(), Safetensors.elements(tensor));
+        }
+    }
+
+    /**
+     * Parameters under their own names and in their own shapes.
+     *
+     * @param ignored names of other tensors that may be in the file
+     */
+    public static Layout own(Collection<String> names, Collection<String> ignored) {
+        List<Mapping> mappings = names.stream()
+                .map(name -> new Mapping(name, name, new TensorForm.Same()))
+                .toList();
+        return new Layout(mappings, "", Map.of(), Set.copyOf(ignored)::contains);
+    }
+
+    public Layout {
+        mappings = List.copyOf(mappings);
+        ties = Map.copyOf(ties);
+    }
+
+    /**
+     * Fills a model's parameters from a file; nothing is written before everything was found to fit.
+     *
+     * @param parameters by the model's names: exactly those of the mappings
+     * @throws CheckpointException naming every tensor that is missing, unexpected or of another shape
+     */
+    public void read(Safetensors file, Map<String, Values> parameters) throws CheckpointException {
+        requireMapped(parameters);
+        SequencedMap<String, String> stored = storedNames(file);
+        List<String> problems = new ArrayList<>();
+        Set<String> unexpected = new LinkedHashSet<>(stored.keySet());
+        for (Mapping mapping : mappings) {
+            unexpected.remove(mapping.file());
+            String name = stored.get(mapping.file());
+            if (name == null) {
+                problems.add("missing " + mapping.file());
+            } else {
+                checkFits(file.tensor(name), mapping, values(parameters, mapping), problems);
+            }
+        }
+        unexpected.removeIf(name -> ignored.test(name) || ties.containsKey(name));
+        unexpected.forEach(name -> problems.add("unexpected " + CheckpointException.quote(name)));
+        requireTied(file, stored, problems);
+        if (!problems.isEmpty()) {
+            throw new CheckpointException(file.path(), String.join("; ", problems));
+        }
+        for (Mapping mapping : mappings) {
+            String name = stored.getOrDefault(mapping.file(), mapping.file());
+            mapping.form().read(file, name, values(parameters, mapping));
+        }
+    }
+
+    /** Names without prefix, each to the name in the file. */
+    private SequencedMap<String, String> storedNames(Safetensors file) throws CheckpointException {
+        SequencedMap<String, String> stored = new LinkedHashMap<>();
+        for (String name : file.tensors().keySet()) {
+            String plain = name.startsWith(prefix) ? name.substring(prefix.length()) : name;
+            if (stored.putIfAbsent(plain, name) != null) {
+                throw new CheckpointException(file.path(), plain, "given once", "given with and without " + prefix);
+            }
+        }
+        return stored;
+    }
+
+    private static void checkFits(StoredTensor stored, Mapping mapping, Values values, List<String> problems) {
+        Shape expected = mapping.form().inFile(values.shape());
+        if (!stored.shape().equals(expected)) {
+            problems.add("shape of %s must be %s, but is %s".formatted(mapping.file(), expected, stored.shape()));
+        } else if (!stored.type().convertsToFloat()) {
+            problems.add(
+                    "dtype of %s must be F32, F16, BF16 or F64, but is %s".formatted(mapping.file(), stored.type()));
+        }
+    }
+
+    private void requireTied(Safetensors file, Map<String, String> stored, List<String> problems)
+            throws CheckpointException {
+        for (var tie : ties.entrySet()) {
+            String copy = stored.get(tie.getKey());
+            String original = stored.get(tie.getValue());
+            if (copy == null || original == null) {
+                continue;
+            }
+            boolean sameType = file.tensor(copy).type() == file.tensor(original).type();
+            if (!sameType || file.segment(copy).mismatch(file.segment(original)) >= 0) {
+                problems.add(
+                        "%s must equal %s, to which it is tied, but differs".formatted(tie.getKey(), tie.getValue()));
+            }
+        }
+    }
+
+    /** Adds a model's parameters to a file under the names and in the orientation of this layout. */
+    public void write(Map<String, Values> parameters, SafetensorsWriter to) {
+        requireMapped(parameters);
+        for (Mapping mapping : mappings) {
+            Values values = values(parameters, mapping);
+            to.add(
+                    prefix + mapping.file(),
+                    StoredType.F32,
+                    mapping.form().inFile(values.shape()),
+                    memory -> mapping.form().elements(values, memory));
+        }
+    }
+
+    private static Values values(Map<String, Values> parameters, Mapping mapping) {
+        Values values = parameters.get(mapping.model());
+        if (values == null) {
+            throw new IllegalArgumentException(
+                    "Layout: parameter %s must be given, but is missing".formatted(mapping.model()));
+        }
+        return values;
+    }
+
+    private void requireMapped(Map<String, Values> parameters) {
+        Set<String> unknown = new LinkedHashSet<>(parameters.keySet());
+        mappings.forEach(mapping -> unknown.remove(mapping.model()));
+        if (!unknown.isEmpty()) {
+            throw new IllegalArgumentException("Layout: no place in the file for " + String.join(", ", unknown));
+        }
+    }
+}

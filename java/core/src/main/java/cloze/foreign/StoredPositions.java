@@ -1,0 +1,111 @@
+package cloze.foreign;
+
+import cloze.checkpoint.CheckpointException;
+import cloze.checkpoint.Safetensors;
+import cloze.checkpoint.StoredTensor;
+import cloze.checkpoint.StoredType;
+import cloze.model.MaeConfig;
+import cloze.nn.PositionGrid;
+import cloze.nn.SinCosPositions;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/** Positions as files of others hold them: a row for the class token, then a square grid of patches. */
+final class StoredPositions {
+    private final float[] classToken; // [D]
+    private final float[] grid; // [side side, D]
+    private final int side;
+    private final boolean fixed;
+
+    private StoredPositions(float[] classToken, float[] grid, int side, boolean fixed) {
+        this.classToken = classToken;
+        this.grid = grid;
+        this.side = side;
+        this.fixed = fixed;
+    }
+
+    /**
+     * Reads [1, 1 + N, D].
+     *
+     * @param prefix that the name may have in the file
+     * @throws CheckpointException if they are missing, have another shape or type
+     */
+    static StoredPositions read(Safetensors file, String prefix, String plain, int width) throws CheckpointException {
+        String name = file.tensors().containsKey(prefix + plain) ? prefix + plain : plain;
+        StoredTensor stored = file.tensors().get(name);
+        if (stored == null) {
+            throw new CheckpointException(file.path(), "missing " + plain);
+        }
+        int[] shape = stored.shape().extents();
+        int side = shape.length == 3 ? (int) Math.round(Math.sqrt(shape[1] - 1.0)) : 0;
+        if (side < 1 || shape[0] != 1 || shape[1] != 1 + side * side || shape[2] != width) {
+            throw new CheckpointException(
+                    file.path(), "shape of " + name, "[1, 1 + a square, %d]".formatted(width), "" + stored.shape());
+        }
+        var rows = new float[Math.toIntExact(stored.shape().size())];
+        file.copyTo(name, MemorySegment.ofArray(rows));
+        float[] classToken = Arrays.copyOf(rows, width);
+        float[] grid = Arrays.copyOfRange(rows, width, rows.length);
+        return new StoredPositions(classToken, grid, side, isSinCos(classToken, grid, side, rounding(stored.type())));
+    }
+
+    /** Those of a model of ours at its own size. */
+    static StoredPositions of(float[] grid, int side, int width, boolean fixed) {
+        return new StoredPositions(new float[width], grid, side, fixed);
+    }
+
+    /** How far a sine can be off: the rounding of the type, and of whoever computed it in f32. */
+    private static float rounding(StoredType type) {
+        return switch (type) {
+            case BF16 -> 0x1p-8f;
+            case F16 -> 0x1p-11f;
+            default -> 1e-5f;
+        };
+    }
+
+    private static boolean isSinCos(float[] classToken, float[] grid, int side, float tolerance) {
+        if (classToken.length % 4 != 0) {
+            return false;
+        }
+        float[] expected = SinCosPositions.grid(side, side, classToken.length);
+        return Arrays.mismatch(classToken, new float[classToken.length]) < 0 && near(expected, grid, tolerance);
+    }
+
+    private static boolean near(float[] expected, float[] actual, float tolerance) {
+        for (int i = 0; i < expected.length; i++) {
+            if (!(Math.abs(expected[i] - actual[i]) <= tolerance)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** For a grid of another size: interpolated, and so no longer those of the formula. */
+    StoredPositions resized(int other) {
+        if (other == side) {
+            return this;
+        }
+        return new StoredPositions(classToken, PositionGrid.resize(grid, side, other, classToken.length), other, false);
+    }
+
+    MaeConfig.Positions kind() {
+        return fixed ? MaeConfig.Positions.SIN_COS : MaeConfig.Positions.LEARNED;
+    }
+
+    /** The class token's, [D]. */
+    float[] classToken() {
+        return classToken;
+    }
+
+    /** The patches', [N, D]. */
+    float[] grid() {
+        return grid;
+    }
+
+    /** Both, [1 + N, D]. */
+    float[] all() {
+        float[] all = Arrays.copyOf(classToken, classToken.length + grid.length);
+        System.arraycopy(grid, 0, all, classToken.length, grid.length);
+        return all;
+    }
+}

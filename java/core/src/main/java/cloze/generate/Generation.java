@@ -1,0 +1,147 @@
+package cloze.generate;
+
+import cloze.autograd.Tape;
+import cloze.backend.Backend;
+import cloze.model.Gpt;
+import cloze.nn.KeyValueCache;
+import cloze.tensor.DType;
+import cloze.tensor.Scope;
+import cloze.tensor.Shape;
+import cloze.tensor.Tensor;
+import cloze.text.token.Tokenizer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * Continues a batch of prompts with a cache of keys and values. When a row has filled the model's context, all rows go
+ * on from the last half of it.
+ */
+public final class Generation {
+    /** Takes text as it is made. */
+    @FunctionalInterface
+    public interface Sink {
+        void accept(int row, String text);
+    }
+
+    private final Backend backend;
+    private final Gpt gpt;
+    private final Tokenizer tokenizer;
+    private final Sampling sampling;
+    private final List<Row> rows = new ArrayList<>();
+
+    public Generation(
+            Backend backend, Gpt gpt, Tokenizer tokenizer, Sampling sampling, List<int[]> prompts, Sink sink) {
+        this.backend = backend;
+        this.gpt = gpt;
+        this.tokenizer = tokenizer;
+        this.sampling = sampling;
+        for (int[] prompt : prompts) {
+            int row = rows.size();
+            rows.add(new Row(
+                    prompt, new Sampler(sampling, row), new TextStream(sampling.stop(), t -> sink.accept(row, t))));
+        }
+    }
+
+    /** One sequence: what the model has still to read, and what has been written. */
+    private static final class Row {
+        private final Sampler sampler;
+        private final TextStream text;
+        private int[] ids;
+        private int length;
+        private boolean done;
+
+        Row(int[] prompt, Sampler sampler, TextStream text) {
+            this.ids = prompt.clone();
+            this.length = prompt.length;
+            this.sampler = sampler;
+            this.text = text;
+        }
+
+        void add(int id) {
+            if (length == ids.length) {
+                ids = Arrays.copyOf(ids, 2 * length + 16);
+            }
+            ids[length++] = id;
+        }
+    }
+
+    public void run() {
+        if (rows.isEmpty() || sampling.tokens() == 0) {
+            return;
+        }
+        int context = gpt.config().context();
+        try (Scope scope = backend.memory().scope("generation")) {
+            KeyValueCache cache = gpt.cache(backend, scope, rows.size(), context);
+            float[] logits = fill(scope, cache, context);
+            for (int made = 0; ; made++) {
+                draw(logits);
+                if (made + 1 == sampling.tokens() || rows.stream().allMatch(row -> row.done)) {
+                    break;
+                }
+                logits = full(cache) ? fill(scope, cache, Math.max(1, context / 2)) : step(scope, cache, lastIds(), 1);
+            }
+        }
+        rows.forEach(row -> row.text.end());
+    }
+
+    private boolean full(KeyValueCache cache) {
+        for (int row = 0; row < cache.batch(); row++) {
+            if (cache.length(row) == cache.capacity()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void draw(float[] logits) {
+        int v = gpt.config().vocabulary();
+        int endOfText = tokenizer.endOfText().orElse(-1);
+        for (int i = 0; i < rows.size(); i++) {
+            Row row = rows.get(i);
+            int id = row.sampler.draw(logits, i * v, v);
+            row.add(id);
+            if (!row.done) {
+                row.done = id == endOfText || row.text.add(tokenizer.bytes(id));
+            }
+        }
+    }
+
+    private int[] lastIds() {
+        return rows.stream().mapToInt(row -> row.ids[row.length - 1]).toArray();
+    }
+
+    /** Reads at most the last {@code most} tokens of every row into an empty cache. */
+    private float[] fill(Scope scope, KeyValueCache cache, int most) {
+        int[] lengths =
+                rows.stream().mapToInt(row -> Math.min(row.length, most)).toArray();
+        int t = Arrays.stream(lengths).max().orElseThrow();
+        int[] ids = new int[rows.size() * t];
+        for (int i = 0; i < lengths.length; i++) {
+            Row row = rows.get(i);
+            System.arraycopy(row.ids, row.length - lengths[i], ids, i * t, lengths[i]);
+        }
+        cache.clear();
+        return step(scope, cache, ids, lengths);
+    }
+
+    private float[] step(Scope scope, KeyValueCache cache, int[] ids, int each) {
+        int[] counts = new int[rows.size()];
+        Arrays.fill(counts, each);
+        return step(scope, cache, ids, counts);
+    }
+
+    /** Runs the next tokens of every row, padded to the same number; gives the logits after the last of each. */
+    private float[] step(Scope scope, KeyValueCache cache, int[] ids, int[] counts) {
+        int b = rows.size();
+        try (Scope inner = scope.child("token")) {
+            Tensor batch = backend.set(inner.tensor("ids", new Shape(b, ids.length / b), DType.I32), ids);
+            int[] ends = Arrays.stream(counts).map(count -> count - 1).toArray();
+            Tensor last = backend.set(inner.tensor("ends", new Shape(b, 1), DType.I32), ends);
+            Tensor logits = gpt.next(Tape.inference(backend, inner), batch, last, cache);
+            cache.advance(counts);
+            return Objects.requireNonNull(backend.floats(logits));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+package cloze.generate;
+
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** Turns the bytes of tokens into text as they come, and ends it where a stop string begins. */
+final class TextStream {
+    private final List<String> stop;
+    private final Consumer<String> sink;
+    private final int longestStop;
+    private final CharsetDecoder decoder = StandardCharsets.UTF_8
+            .newDecoder()
+            .onMalformedInput(CodingErrorAction.REPLACE)
+            .onUnmappableCharacter(CodingErrorAction.REPLACE);
+    private ByteBuffer bytes = ByteBuffer.allocate(64);
+    private final StringBuilder held = new StringBuilder();
+    private boolean stopped;
+
+    TextStream(List<String> stop, Consumer<String> sink) {
+        this.stop = stop;
+        this.sink = sink;
+        longestStop = stop.stream().mapToInt(String::length).max().orElse(0);
+    }
+
+    /**
+     * Adds the bytes of one token; a character that spans tokens comes with its last.
+     *
+     * @return whether the text is at its end
+     */
+    boolean add(byte[] token) {
+        decode(token, false);
+        for (String s : stop) {
+            int at = held.indexOf(s);
+            if (at >= 0) {
+                held.setLength(at);
+                flush(at);
+                stopped = true;
+                return true;
+            }
+        }
+        flush(Math.max(0, held.length() - Math.max(0, longestStop - 1)));
+        return false;
+    }
+
+    /** Gives out what was held back in case a stop string had begun. */
+    void end() {
+        if (!stopped) {
+            decode(new byte[0], true);
+            flush(held.length());
+            stopped = true;
+        }
+    }
+
+    private void decode(byte[] token, boolean last) {
+        if (bytes.remaining() < token.length) {
+            ByteBuffer larger = ByteBuffer.allocate(2 * (bytes.position() + token.length));
+            larger.put(bytes.flip());
+            bytes = larger;
+        }
+        bytes.put(token).flip();
+        CharBuffer chars = CharBuffer.allocate(bytes.remaining() + 2);
+        decoder.decode(bytes, chars, last);
+        bytes.compact();
+        held.append(chars.flip());
+    }
+
+    private void flush(int count) {
+        if (count > 0) {
+            sink.accept(held.substring(0, count));
+            held.delete(0, count);
+        }
+    }
+}

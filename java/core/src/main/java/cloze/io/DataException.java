@@ -1,0 +1,23 @@
+package cloze.io;
+
+import java.io.IOException;
+import java.io.Serial;
+
+/** Data that cannot be used: which file, where in it, what was expected and what was there. */
+public class DataException extends IOException {
+    @Serial
+    private static final long serialVersionUID = 1;
+
+    public DataException(String message) {
+        super(message);
+    }
+
+    public DataException(String message, Throwable cause) {
+        super(message, cause);
+    }
+
+    /** {@code <file>, <place>: expected <expected>, found <found>}. */
+    public DataException(Object file, String place, String expected, String found) {
+        super("%s, %s: expected %s, found %s".formatted(file, place, expected, found));
+    }
+}

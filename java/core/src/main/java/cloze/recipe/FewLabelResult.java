@@ -1,0 +1,25 @@
+package cloze.recipe;
+
+/**
+ * How well one classifier that learnt from few labels does.
+ *
+ * @param accuracy on held-out images, from 0 to 1
+ * @param loss on them, in nats
+ * @param seconds of training and evaluation
+ */
+public record FewLabelResult(Cell cell, double accuracy, double loss, long steps, double seconds) {
+    /**
+     * One run.
+     *
+     * @param scratch whether the network began with random weights
+     * @param perClass images of each class, 0 for all
+     * @param seed of which images, of the head and of all else that is random
+     */
+    public record Cell(boolean scratch, int perClass, long seed) {
+        /** The name of its folder, such as {@code pretrained-10-seed-1337}. */
+        public String name() {
+            return "%s-%s-seed-%d"
+                    .formatted(scratch ? "scratch" : "pretrained", perClass == 0 ? "all" : "" + perClass, seed);
+        }
+    }
+}

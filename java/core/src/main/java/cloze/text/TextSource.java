@@ -1,0 +1,200 @@
+package cloze.text;
+
+import cloze.io.DataException;
+import cloze.io.Fingerprint;
+import cloze.text.token.Utf8;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.ServiceLoader;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where text comes from: a file, a folder of files (recursively, by name, without hidden ones), a stream or a string.
+ * A plain or gzip file is one document; formats such as Parquet are found by {@link TextFormat}.
+ */
+public final class TextSource {
+    /** A place to go on from: the number of a file, and a place in it. */
+    public record Position(int file, long offset) {
+        public static final Position START = new Position(0, 0);
+    }
+
+    /** One file of the source. */
+    private interface Item {
+        String name();
+
+        TextReader open(long from) throws IOException;
+    }
+
+    private final String name;
+    private final List<Item> items;
+    private final long bytes;
+    private final @Nullable String fingerprint;
+
+    private TextSource(String name, List<Item> items, long bytes, @Nullable String fingerprint) {
+        this.name = name;
+        this.items = List.copyOf(items);
+        this.bytes = bytes;
+        this.fingerprint = fingerprint;
+    }
+
+    /** A file or a folder; "-" is the standard input. */
+    public static TextSource of(Path path) throws IOException {
+        return of(path, null);
+    }
+
+    /** A file or folder of tables, whose text is in this column. */
+    public static TextSource of(Path path, @Nullable String column) throws IOException {
+        if (path.toString().equals("-")) {
+            return of("standard input", System.in);
+        }
+        if (!Files.exists(path)) {
+            throw new NoSuchFileException(path.toString(), null, "expected a text file or a folder of them");
+        }
+        List<Path> files = files(path);
+        List<Item> items = new ArrayList<>();
+        StringBuilder stamp = new StringBuilder("column=" + column);
+        long bytes = 0;
+        for (Path file : files) {
+            BasicFileAttributes is = Files.readAttributes(file, BasicFileAttributes.class);
+            bytes += is.size();
+            stamp.append('\n').append(file.toAbsolutePath().normalize());
+            stamp.append('\t').append(is.size()).append('\t').append(is.lastModifiedTime());
+            items.add(item(file, column));
+        }
+        return new TextSource(path.toString(), items, bytes, Fingerprint.of(stamp.toString()));
+    }
+
+    private static List<Path> files(Path path) throws IOException {
+        if (!Files.isDirectory(path)) {
+            return List.of(path);
+        }
+        List<Path> files;
+        try (Stream<Path> tree = Files.walk(path)) {
+            files = tree.filter(file -> Files.isRegularFile(file) && !hidden(path.relativize(file)))
+                    .sorted()
+                    .toList();
+        }
+        if (files.isEmpty()) {
+            throw new DataException(path, "folder", "files of text", "none");
+        }
+        return files;
+    }
+
+    private static boolean hidden(Path file) {
+        for (Path part : file) {
+            if (part.toString().startsWith(".")) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static Item item(Path file, @Nullable String column) throws DataException {
+        Optional<TextFormat> format = ServiceLoader.load(TextFormat.class).stream()
+                .map(ServiceLoader.Provider::get)
+                .filter(candidate -> candidate.reads(file))
+                .findFirst();
+        if (format.isEmpty() && file.toString().endsWith(".parquet")) {
+            throw new DataException(file, "name", "a format that can be read", "Parquet, which needs cloze-media");
+        }
+        return new Item() {
+            @Override
+            public String name() {
+                return file.toString();
+            }
+
+            @Override
+            public TextReader open(long from) throws IOException {
+                return format.isPresent() ? format.get().open(file, column, from) : PlainText.open(file, from);
+            }
+        };
+    }
+
+    /** A stream that can be read once; it has no fingerprint. */
+    public static TextSource of(String name, InputStream stream) {
+        return new TextSource(name, List.of(stream(name, stream)), -1, null);
+    }
+
+    private static Item stream(String name, InputStream stream) {
+        return new Item() {
+            @Override
+            public String name() {
+                return name;
+            }
+
+            @Override
+            public TextReader open(long from) throws IOException {
+                return PlainText.of(name, stream, from);
+            }
+        };
+    }
+
+    /** A text in memory, as one document. */
+    public static TextSource of(String name, String text) {
+        byte[] utf8 = Utf8.bytes(text);
+        Item item = new Item() {
+            @Override
+            public String name() {
+                return name;
+            }
+
+            @Override
+            public TextReader open(long from) throws IOException {
+                return PlainText.of(name, new ByteArrayInputStream(utf8), from);
+            }
+        };
+        return new TextSource(name, List.of(item), utf8.length, Fingerprint.of(utf8));
+    }
+
+    public String name() {
+        return name;
+    }
+
+    /** Bytes on disk, -1 where that is not known. */
+    public long bytes() {
+        return bytes;
+    }
+
+    /**
+     * Changes when the content does: names, sizes and times of files, the bytes of a string. Empty for a stream, which
+     * cannot be read again.
+     */
+    public Optional<String> fingerprint() {
+        return Optional.ofNullable(fingerprint);
+    }
+
+    int files() {
+        return items.size();
+    }
+
+    String file(int index) {
+        return items.get(index).name();
+    }
+
+    TextReader open(Position at) throws IOException {
+        return items.get(at.file()).open(at.offset());
+    }
+
+    /** The whole text; documents are joined as they are. Broken UTF-8 becomes U+FFFD. */
+    public String readAll() throws IOException {
+        java.io.ByteArrayOutputStream all = new java.io.ByteArrayOutputStream();
+        for (int i = 0; i < files(); i++) {
+            try (TextReader reader = open(new Position(i, 0))) {
+                for (TextChunk chunk = reader.next(); chunk != null; chunk = reader.next()) {
+                    all.writeBytes(chunk.bytes());
+                }
+            }
+        }
+        byte[] utf8 = all.toByteArray();
+        return Utf8.string(utf8, 0, utf8.length);
+    }
+}

@@ -1,0 +1,22 @@
+package cloze.text;
+
+import java.util.Objects;
+
+/** A text cut in two behind a line: first what is trained on, then what is held out. */
+public record TextSplit(String train, String validation) {
+    /**
+     * Cuts at the end of the line in which the fraction of the characters is reached.
+     *
+     * @param fraction of the characters for validation, in [0, 1]
+     */
+    public static TextSplit of(String text, double fraction) {
+        if (!(fraction >= 0 && fraction <= 1)) {
+            throw new IllegalArgumentException("TextSplit: fraction must be in [0, 1], but is " + fraction);
+        }
+        Objects.requireNonNull(text, "text");
+        int wanted = (int) Math.round(text.length() * (1 - fraction));
+        int line = wanted == 0 ? -1 : text.indexOf('\n', wanted - 1);
+        int cut = wanted == 0 ? 0 : line < 0 ? text.length() : line + 1;
+        return new TextSplit(text.substring(0, cut), text.substring(cut));
+    }
+}

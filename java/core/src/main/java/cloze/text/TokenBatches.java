@@ -1,0 +1,88 @@
+package cloze.text;
+
+import cloze.stat.Permutation;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+
+/**
+ * Training batches of a language model: windows of T tokens and the same shifted by one. An epoch visits every window
+ * once, in an order that the seed and the epoch give; the windows of each epoch start at an offset of their own, so
+ * that the cuts move. What a batch holds depends on (seed, step) alone, which makes resuming exact. Not thread-safe.
+ */
+public final class TokenBatches {
+    private final Tokens tokens;
+    private final int batch;
+    private final int time;
+    private final long seed;
+    private final long windows;
+    private long step;
+
+    /**
+     * Starts at step 0.
+     *
+     * @param tokens at least T + 1
+     * @param batch B
+     * @param time T
+     */
+    public TokenBatches(Tokens tokens, int batch, int time, long seed) {
+        if (batch < 1 || time < 1 || tokens.count() <= time) {
+            throw new IllegalArgumentException(("TokenBatches: batch and time must be at least 1 and tokens more than"
+                            + " time, but are %d, %d and %d")
+                    .formatted(batch, time, tokens.count()));
+        }
+        this.tokens = tokens;
+        this.batch = batch;
+        this.time = time;
+        this.seed = seed;
+        windows = Math.max(1, (tokens.count() - time) / time);
+    }
+
+    /** Windows in an epoch; up to 2 T tokens at the two ends are left out, others in each epoch. */
+    public long windows() {
+        return windows;
+    }
+
+    public long stepsPerEpoch() {
+        return (windows + batch - 1) / batch;
+    }
+
+    /** The step that {@link #next} gives next: with the seed, all the state there is. */
+    public long step() {
+        return step;
+    }
+
+    /** Goes on from a step. */
+    public void seek(long nextStep) {
+        if (nextStep < 0) {
+            throw new IllegalArgumentException("TokenBatches: step must be at least 0, but is " + nextStep);
+        }
+        step = nextStep;
+    }
+
+    /**
+     * Fills the next batch.
+     *
+     * @param inputs [B, T] i32
+     * @param targets [B, T] i32, the token behind each input
+     */
+    public void next(MemorySegment inputs, MemorySegment targets) {
+        long row = (long) Integer.BYTES * time;
+        Objects.checkFromIndexSize(0, row * batch, inputs.byteSize());
+        Objects.checkFromIndexSize(0, row * batch, targets.byteSize());
+        for (int b = 0; b < batch; b++) {
+            long from = start(step * batch + b);
+            tokens.read(from, inputs.asSlice(row * b, row), time);
+            tokens.read(from + 1, targets.asSlice(row * b, row), time);
+        }
+        step++;
+    }
+
+    /** Where the window of a sample starts, counted over all epochs. */
+    long start(long sample) {
+        long epoch = sample / windows;
+        long key = Permutation.mix(seed ^ Permutation.mix(epoch));
+        long slack = tokens.count() - 1 - windows * time;
+        long offset = Math.floorMod(Permutation.mix(key), Math.min(slack, (long) time - 1) + 1);
+        return offset + time * new Permutation(windows, key).at(sample % windows);
+    }
+}

@@ -1,0 +1,12 @@
+package cloze.text.token;
+
+/** Cuts a text into the pieces that merges do not cross. The bytes are valid UTF-8. */
+@FunctionalInterface
+public interface PreTokenizer {
+    @FunctionalInterface
+    interface Pieces {
+        void piece(byte[] utf8, int from, int to);
+    }
+
+    void split(byte[] utf8, int from, int to, Pieces out);
+}
