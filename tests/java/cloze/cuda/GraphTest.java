@@ -182,7 +182,7 @@ class GraphTest {
     /** Its batch is larger than that of training: the scratch that kernels share moves. */
     @Test
     void evaluation_may_come_in_between() throws IOException {
-        Case run = Case.plain().with(Case.plain().training.withCadence(new Cadence(5, 0, 0, 0)));
+        Case run = Case.plain().with(Case.plain().training.withCadence(Cadence.of(5, 0, 0)));
         assertSame(
                 run,
                 NONE,
@@ -253,7 +253,7 @@ class GraphTest {
     @Test
     void a_run_that_resumes_has_the_bits_of_one_that_does_not(@TempDir Path temporary) throws IOException {
         Ran whole = train(Case.plain(), "on", NONE, (b, g) -> TrainingHooks.NONE, null);
-        Case saving = Case.plain().with(Case.plain().training.withCadence(new Cadence(0, 0, 5, 0)));
+        Case saving = Case.plain().with(Case.plain().training.withCadence(Cadence.of(0, 0, 5)));
         try (RunFolder folder = RunFolder.create(temporary.resolve("run"))) {
             var stopped = new IOException("stopped after a checkpoint");
             TrainingListener stopping = event -> {

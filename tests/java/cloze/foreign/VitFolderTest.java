@@ -10,13 +10,19 @@ import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.SafetensorsWriter;
 import cloze.checkpoint.StoredTensor;
 import cloze.checkpoint.StoredType;
+import cloze.image.ImageSettings;
 import cloze.image.Normalization;
 import cloze.model.Mae;
 import cloze.model.MaeConfig;
 import cloze.model.Vit;
 import cloze.model.VitConfig;
 import cloze.nn.Parameters;
+import cloze.nn.Stack;
 import cloze.op.Device;
+import cloze.recipe.Encoders;
+import cloze.recipe.Preset;
+import cloze.recipe.Recipes;
+import cloze.recipe.SavedModels;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import java.io.IOException;
@@ -33,15 +39,17 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class VitFolderTest {
+    private static final Companions IMAGENET = Companions.of(Normalization.IMAGENET, List.of());
+
     @TempDir
     Path folder;
 
-    private record Encoded(MaeConfig.Positions positions, List<Float> features) {}
+    private record Encoded(Stack.Positions positions, List<Float> features) {}
 
     private static Encoded encode(Path path, int side, String images) throws IOException {
         try (Backend backend = Device.all().getFirst().open(2);
                 Scope scope = backend.memory().scope("test")) {
-            Vit vit = VitFolder.load(path, side, backend, scope).model();
+            Vit vit = Encoders.load(path, side, backend, scope).model();
             Tape tape = Tape.inference(backend, scope);
             float[] features = backend.floats(vit.features(tape, vit.patches(tape, GoldenMae.floats(images))));
             return new Encoded(vit.config().stack().positions(), list(features));
@@ -60,22 +68,23 @@ class VitFolderTest {
         }
     }
 
+    private static void saveRun(Path to, Parameters.Built<Mae> built, Backend backend) throws IOException {
+        Preset<MaeConfig> preset = Recipes.MAE.preset().withModel(built.model().config());
+        SavedModels.save(to, Recipes.MAE, preset, built.parameters(), backend);
+    }
+
     /** The golden model as a folder of another kind. */
     private Path as(String kind) throws IOException {
         try (Backend backend = Device.all().getFirst().open(2);
                 Scope scope = backend.memory().scope("test")) {
             Path copy = GoldenMae.copy(folder.resolve("copy"), json -> json.replace("1e-12", "1e-06"));
-            Parameters.Built<Mae> built = MaeFolder.load(copy, backend, scope);
+            Parameters.Built<Mae> built = ForeignMae.HUGGING_FACE.load(copy, backend, scope);
             switch (kind) {
-                case "cloze-mae" -> MaeFolder.save(folder, built.model(), built.parameters(), backend);
-                case "timm" ->
-                    MaeExport.TIMM.write(folder, built.model(), built.parameters(), Normalization.IMAGENET, backend);
-                case "vit_mae" ->
-                    MaeExport.HUGGING_FACE.write(
-                            folder, built.model(), built.parameters(), Normalization.IMAGENET, backend);
+                case "mae" -> saveRun(folder, built, backend);
+                case "timm" -> ForeignMae.TIMM.save(folder, built, IMAGENET, backend);
+                case "vit_mae" -> ForeignMae.HUGGING_FACE.save(folder, built, IMAGENET, backend);
                 case "vit" -> {
-                    MaeExport.HUGGING_FACE.write(
-                            folder, built.model(), built.parameters(), Normalization.IMAGENET, backend);
+                    ForeignMae.HUGGING_FACE.save(folder, built, IMAGENET, backend);
                     asViTModel();
                 }
                 default -> throw new AssertionError(kind);
@@ -106,18 +115,18 @@ class VitFolderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cloze-mae", "timm", "vit_mae", "vit"})
+    @ValueSource(strings = {"mae", "timm", "vit_mae", "vit"})
     void features_are_those_of_the_independent_implementation_whatever_the_folder(String kind) throws IOException {
         Encoded encoded = encode(as(kind), 20, "images");
-        assertThat(encoded.positions()).isEqualTo(MaeConfig.Positions.SIN_COS);
+        assertThat(encoded.positions()).isEqualTo(Stack.Positions.SIN_COS);
         assertFeatures(encoded, "features");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cloze-mae", "timm", "vit_mae", "vit"})
+    @ValueSource(strings = {"mae", "timm", "vit_mae", "vit"})
     void positions_are_interpolated_for_images_of_another_size(String kind) throws IOException {
         Encoded encoded = encode(as(kind), 28, "larger_images");
-        assertThat(encoded.positions()).isEqualTo(MaeConfig.Positions.LEARNED);
+        assertThat(encoded.positions()).isEqualTo(Stack.Positions.LEARNED);
         assertFeatures(encoded, "larger_features");
     }
 
@@ -136,13 +145,12 @@ class VitFolderTest {
         }
         GoldenMae.changed(folder, change);
         Encoded encoded = encode(folder, 20, "images");
-        assertThat(encoded.positions()).isEqualTo(MaeConfig.Positions.LEARNED);
+        assertThat(encoded.positions()).isEqualTo(Stack.Positions.LEARNED);
         assertFeatures(encoded, "features");
         assertFeatures(encode(folder, 28, "larger_images"), "larger_features");
         try (Backend backend = Device.all().getFirst().open(2);
                 Scope scope = backend.memory().scope("test")) {
-            Parameters.Built<Mae> built = MaeFolder.load(folder, backend, scope);
-            MaeFolder.save(folder.resolve("own"), built.model(), built.parameters(), backend);
+            saveRun(folder.resolve("own"), ForeignMae.HUGGING_FACE.load(folder, backend, scope), backend);
         }
         assertFeatures(encode(folder.resolve("own"), 20, "images"), "features");
         assertFeatures(encode(folder.resolve("own"), 28, "larger_images"), "larger_features");
@@ -173,25 +181,24 @@ class VitFolderTest {
             }
         }
         writer.write(folder.resolve("model.safetensors"));
-        assertThat(encode(folder, 20, "images").positions()).isEqualTo(MaeConfig.Positions.SIN_COS);
+        assertThat(encode(folder, 20, "images").positions()).isEqualTo(Stack.Positions.SIN_COS);
     }
 
     @Test
     void timm_s_names_of_architectures_tell_the_sizes() throws IOException {
         Path config = folder.resolve("config.json");
         Files.writeString(config, "{\"architecture\": \"vit_base_patch16_224.mae\", \"num_features\": 768}");
-        assertThat(VitFolder.config(folder)).isEqualTo(new VitConfig(224, 3, 16, new MaeConfig.Stack(12, 768, 12)));
+        assertThat(VitFolder.config(folder)).isEqualTo(new VitConfig(224, 3, 16, new Stack(12, 768, 12)));
         Files.writeString(config, "{\"architecture\": \"vit_large_patch16_224\", \"model_args\": {\"img_size\": 384}}");
-        assertThat(VitFolder.config(folder)).isEqualTo(new VitConfig(384, 3, 16, new MaeConfig.Stack(24, 1024, 16)));
+        assertThat(VitFolder.config(folder)).isEqualTo(new VitConfig(384, 3, 16, new Stack(24, 1024, 16)));
         Files.writeString(config, "{\"architecture\": \"resnet50\"}");
         assertThatThrownBy(() -> VitFolder.config(folder))
                 .hasMessage(
                         config + ": architecture must be like vit_base_patch16_224, tiny to huge, but is 'resnet50'");
         Files.writeString(config, "{\"model_type\": \"swin\"}");
-        assertThatThrownBy(() -> VitFolder.config(folder))
-                .hasMessage(config
-                        + ": model_type must be cloze-mae, cloze-simmim, vit_mae or vit, or given"
-                        + " architecture, but is 'swin'");
+        assertThatThrownBy(() -> Encoders.config(folder))
+                .hasMessage(folder + " is a model of kind swin, but an image encoder: a run of mae or simmim, or a vision"
+                        + " transformer of Hugging Face or timm is needed");
     }
 
     @Test
@@ -204,7 +211,6 @@ class VitFolderTest {
     @CsvSource(
             delimiter = ';',
             value = {
-                "'\"normalization\": {\"mean\": [0.1, 0.2, 0.3], \"deviation\": [1, 2, 3]}'; ''; 0.2",
                 "'\"pretrained_cfg\": {\"mean\": [0.5, 0.4, 0.3], \"std\": [1, 2, 3]}'; ''; 0.4",
                 "'\"qkv_bias\": true'; '{\"image_mean\": [0.7, 0.6, 0.5], \"image_std\": [1, 2, 3]}'; 0.6",
                 "'\"qkv_bias\": true'; ''; 0.456"
@@ -214,20 +220,30 @@ class VitFolderTest {
         if (!preprocessor.isEmpty()) {
             Files.writeString(folder.resolve("preprocessor_config.json"), preprocessor);
         }
-        assertThat(VitFolder.normalization(folder).mean().get(1)).isEqualTo(second);
+        assertThat(Encoders.normalization(folder).mean().get(1)).isEqualTo(second);
+    }
+
+    @Test
+    void a_run_keeps_what_its_images_are_normalised_by() throws IOException {
+        var normalization = new Normalization(List.of(0.1, 0.2, 0.3), List.of(1.0, 2.0, 3.0));
+        Preset<MaeConfig> preset =
+                Recipes.MAE.preset().withData(ImageSettings.of("").withFound(normalization, List.of()));
+        try (Backend backend = Device.all().getFirst().open(2);
+                Scope scope = backend.memory().scope("test")) {
+            Parameters parameters = Recipes.MAE.build(preset, backend, scope).parameters();
+            SavedModels.save(folder, Recipes.MAE, preset, parameters, backend);
+        }
+        assertThat(Encoders.normalization(folder)).isEqualTo(normalization);
     }
 
     @Test
     void says_which_normalisation_does_not_fit() throws IOException {
-        Path config = folder.resolve("config.json");
-        Files.writeString(
-                config,
-                "{\"model_type\": \"vit\", \"num_channels\": 1, \"normalization\": {\"mean\": [0.1, 0.2],"
-                        + " \"deviation\": [1, 2]}}");
+        Path preprocessor = folder.resolve("preprocessor_config.json");
+        Files.writeString(folder.resolve("config.json"), "{\"model_type\": \"vit\", \"num_channels\": 1}");
+        Files.writeString(preprocessor, "{\"image_mean\": [0.1, 0.2], \"image_std\": [1, 2]}");
         assertThatThrownBy(() -> VitFolder.normalization(folder))
                 .hasMessageContaining("normalization must be means of 1 channels, but is [0.1, 0.2]");
-        Files.writeString(
-                config, "{\"model_type\": \"vit\", \"normalization\": {\"mean\": [\"a\"], \"deviation\": [1]}}");
+        Files.writeString(preprocessor, "{\"image_mean\": [\"a\"], \"image_std\": [1]}");
         assertThatThrownBy(() -> VitFolder.normalization(folder)).hasMessageContaining("a list of numbers");
     }
 }

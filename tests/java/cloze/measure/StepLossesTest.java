@@ -26,14 +26,14 @@ class StepLossesTest {
 
     private static final Ceilings ONE = new Ceilings(1, 1, 1, 1, 1);
 
-    static List<StepCase> steps() {
+    static List<StepCase<?, ?>> steps() {
         String shapes = System.getProperty("cloze.test.steps", "toy");
         return Shapes.valueOf(shapes.toUpperCase(Locale.ROOT)).steps();
     }
 
     @ParameterizedTest
     @MethodSource("steps")
-    void agree(StepCase step) throws IOException {
+    void agree(StepCase<?, ?> step) throws IOException {
         List<Double> expected = losses("cpu", Precision.FP32, step);
         check(expected, losses("cuda", Precision.FP32, step), SHARE);
         check(expected, losses("cuda", Precision.BF16, step), SHARE_OF_BF16);
@@ -48,7 +48,7 @@ class StepLossesTest {
         }
     }
 
-    private static List<Double> losses(String device, Precision precision, StepCase step) throws IOException {
+    private static List<Double> losses(String device, Precision precision, StepCase<?, ?> step) throws IOException {
         try (Backend backend = Backends.open(device, BackendOptions.DEFAULT.withPrecision(precision))) {
             StepBench.Result result = new StepBench(backend, ONE, 0).run(step);
             assertThat(result.line().failure()).isNull();

@@ -130,7 +130,7 @@ class GptTest {
         Tensor ids = ids(scope, config.vocabulary(), b, t, 5);
         float[] full = backend.floats(gpt.logits(Tape.inference(backend, scope), ids));
         int[] all = backend.ints(ids);
-        KeyValueCache cache = gpt.cache(backend, scope, b, t);
+        KeyValueCache cache = gpt.state(backend, scope, b, t);
         int v = config.vocabulary();
         for (int from = 0, count = 5; from < t; from += count, count = from % 3 + 1) {
             count = Math.min(count, t - from);
@@ -158,7 +158,7 @@ class GptTest {
         for (int row = 0; row < 3; row++) {
             System.arraycopy(prompts[row], 0, padded, row * 7, prompts[row].length);
         }
-        KeyValueCache cache = gpt.cache(backend, scope, 3, 12);
+        KeyValueCache cache = gpt.state(backend, scope, 3, 12);
         float[] first = backend.floats(gpt.next(
                 Tape.inference(backend, scope),
                 backend.set(scope.tensor("ids", new Shape(3, 7), DType.I32), padded),

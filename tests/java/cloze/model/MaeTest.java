@@ -11,6 +11,7 @@ import cloze.backend.Backends;
 import cloze.backend.Precision;
 import cloze.nn.Parameters;
 import cloze.nn.RandomMask;
+import cloze.nn.Stack;
 import cloze.op.MaskedMse;
 import cloze.optim.AdamW;
 import cloze.optim.Schedule;
@@ -34,8 +35,8 @@ class MaeTest {
 
     private static final MaeConfig SMALL = MaeConfig.preset("vit-tiny-32")
             .withImage(16, 3, 4)
-            .withEncoder(new MaeConfig.Stack(2, 32, 2))
-            .withDecoder(new MaeConfig.Stack(1, 16, 2));
+            .withEncoder(new Stack(2, 32, 2))
+            .withDecoder(new Stack(1, 16, 2));
 
     /** Made for this test: waves of a random direction and colour, so that a patch can be told from its neighbours. */
     private static float[] waves(MaeConfig config, int images, long seed) {

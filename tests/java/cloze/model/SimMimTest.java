@@ -9,13 +9,17 @@ import cloze.backend.Backend;
 import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
 import cloze.backend.Precision;
-import cloze.foreign.SimMimFolder;
-import cloze.foreign.VitFolder;
 import cloze.nn.Parameters;
 import cloze.nn.RandomMask;
+import cloze.nn.Stack;
 import cloze.op.Device;
 import cloze.optim.AdamW;
 import cloze.optim.Schedule;
+import cloze.recipe.Encoders;
+import cloze.recipe.Models;
+import cloze.recipe.Recipes;
+import cloze.recipe.SavedModels;
+import cloze.recipe.StoredRun;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
 import cloze.train.Objective;
@@ -35,7 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 class SimMimTest {
     private static final int BATCH = 4;
 
-    private static final SimMimConfig SMALL = SimMimConfig.of(new VitConfig(16, 3, 4, new MaeConfig.Stack(2, 32, 2)));
+    private static final SimMimConfig SMALL = SimMimConfig.of(new VitConfig(16, 3, 4, new Stack(2, 32, 2)));
 
     /** Made for this test: waves of a random direction and colour. */
     private static float[] waves(int images, long seed) {
@@ -74,8 +78,9 @@ class SimMimTest {
     @Test
     void the_paper_hides_squares_of_32_pixels() {
         SimMimConfig paper = SimMimConfig.of(MaeConfig.preset("vit-base").vit());
-        assertThat(paper.maskPatch()).isEqualTo(32);
+        assertThat(paper.square() * paper.encoder().patch()).isEqualTo(32);
         assertThat(paper.square()).isEqualTo(2);
+        assertThat(new SimMimConfig(paper.encoder(), 32, 0.6).square()).isEqualTo(2);
         assertThat(paper.ratio()).isEqualTo(0.6);
         assertThatThrownBy(() -> new SimMimConfig(paper.encoder(), 40, 0.6))
                 .hasMessage("SimMimConfig: maskPatch must be a multiple of the patch, 16, and divide the image, 224, "
@@ -142,21 +147,26 @@ class SimMimTest {
     @Test
     void a_run_folder_loads_back_and_gives_its_encoder(@TempDir Path folder) throws IOException {
         use((backend, tape, built) -> {
-            SimMimFolder.save(folder, built.model(), built.parameters(), backend);
-            Parameters.Built<SimMim> back = SimMimFolder.load(folder, backend, tape.scope());
-            assertThat(back.model().config()).isEqualTo(SMALL);
+            SavedModels.save(
+                    folder,
+                    Recipes.SIMMIM,
+                    Recipes.SIMMIM.preset().withModel(SMALL),
+                    built.parameters(),
+                    backend);
+            var back = Models.maskedImages(folder, backend, tape.scope());
+            assertThat(((SimMim) back.model()).config()).isEqualTo(SMALL);
             for (Tensor parameter : built.parameters().tensors()) {
-                assertThat(backend.floats(back.parameters().named(parameter.name())))
+                assertThat(backend.floats(back.built().parameters().named(parameter.name())))
                         .as(parameter.name())
                         .isEqualTo(backend.floats(parameter));
             }
-            Vit encoder = VitFolder.load(folder, backend, tape.scope()).model();
+            Vit encoder = Encoders.load(folder, 16, backend, tape.scope()).model();
             Tensor patches = encoder.patches(tape, waves(BATCH, 1));
             assertThat(backend.floats(encoder.features(tape, patches)))
                     .isEqualTo(backend.floats(built.model().encoder().features(tape, patches)));
             Path config = folder.resolve("config.json");
-            Files.writeString(config, Files.readString(config).replace("\"mask_patch\" : 8", "\"mask_patch\" : 6"));
-            assertThatThrownBy(() -> SimMimFolder.config(folder))
+            Files.writeString(config, Files.readString(config).replace("\"maskPatch\" : 0", "\"maskPatch\" : 6"));
+            assertThatThrownBy(() -> StoredRun.read(folder))
                     .hasMessage(config + ": SimMimConfig: maskPatch must be a multiple of the patch, 4, and divide the "
                             + "image, 16, but it is 6");
         });

@@ -12,6 +12,7 @@ import cloze.image.Augmentation;
 import cloze.image.ImageCodec;
 import cloze.image.Normalization;
 import cloze.image.Picture;
+import cloze.model.Pooling;
 import cloze.model.Vit;
 import cloze.op.Device;
 import cloze.tensor.DType;
@@ -167,14 +168,14 @@ class ImageEncoderTest {
     void the_class_token_may_stand_for_an_image() throws Exception {
         try (Backend backend = Device.all().getFirst().open(1);
                 Scope scope = backend.memory().scope("test")) {
-            Vit vit = VitFolder.load(golden(), backend, scope).model();
+            Vit vit = VitFolder.load(golden(), 20, backend, scope).model();
             float[] image = waves(1, 0.5);
             Tape tape = Tape.inference(backend, scope);
             int[] all = IntStream.range(0, 25).toArray();
             Tensor ids = backend.set(scope.tensor("ids", new Shape(1, 25), DType.I32), all);
             float[] tokens = backend.floats(vit.encode(tape, vit.patches(tape, image), ids)); // [1, 26, 16]
             try (ImageEncoder encoder = ImageEncoder.load(golden(), backend)) {
-                assertThat(encoder.encode(image, Vit.Pooling.CLASS_TOKEN).getFirst())
+                assertThat(encoder.encode(image, Pooling.CLASS_TOKEN).getFirst())
                         .containsExactly(Arrays.copyOf(tokens, 16), within(1e-5f));
                 float[] map = encoder.attention(image).getFirst(); // [2, 25]
                 assertThat(map).hasSize(50);
@@ -195,10 +196,11 @@ class ImageEncoderTest {
         try (ImageEncoder encoder = ImageEncoder.load(golden())) {
             assertThat(encoder.width()).isEqualTo(16);
             assertThatThrownBy(() -> encoder.encode(new float[PIXELS / 2]))
-                    .hasMessage("ImageEncoder: images must be whole ones of [20, 20, 3], but are 600 numbers");
+                    .hasMessage("images must be whole ones of [20, 20, 3], but are 600 numbers");
         }
         assertThatThrownBy(() -> ImageEncoder.load(empty))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("config.json: configuration must be a file of at most 1 MiB, but is missing");
+                .hasMessage(empty + " is a folder without a config.json, but an image encoder: a run of mae or simmim, or a"
+                        + " vision transformer of Hugging Face or timm is needed");
     }
 }

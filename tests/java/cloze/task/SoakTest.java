@@ -14,6 +14,7 @@ import cloze.optim.AdamW;
 import cloze.optim.Schedule;
 import cloze.serve.LanguageModel;
 import cloze.tensor.Scope;
+import cloze.text.TokenBatches;
 import cloze.text.Tokens;
 import cloze.text.token.CharTokenizer;
 import cloze.text.token.Tokenizer;
@@ -50,7 +51,7 @@ class SoakTest {
             Parameters.Built<Gpt> built = Parameters.build(backend, scope, 1, p -> new Gpt(config, p));
             int[] text =
                     new SplittableRandom(1).ints(5000, 0, config.vocabulary()).toArray();
-            var objective = new NextToken(built.model(), built.parameters(), Tokens.of(text), 2, 16, 1);
+            var objective = new NextToken(built, new TokenBatches(Tokens.of(text), 2, 16, 1), 2, 16);
             List<long[]> seen = new ArrayList<>();
             TrainingHooks hooks = TrainingHooks.NONE.withListener(event -> {
                 if (event instanceof TrainingEvent.Step step && (step.step() == 500 || step.step() == 10_000)) {

@@ -79,7 +79,7 @@ class GptTrainingTest {
         return TrainingConfig.of(steps, muon, new Schedule.WarmupStableDecay(Math.min(10, steps), steps, 0))
                 .withMicroBatches(2)
                 .withSeed(3)
-                .withCadence(new Cadence(0, 0, 20, 0));
+                .withCadence(Cadence.of(0, 0, 20));
     }
 
     private List<Double> train(Path path, int threads, long until) throws IOException {

@@ -38,7 +38,7 @@ class KilledTrainerTest {
                 Files.writeString(folder.config(), "{}");
                 var hooks = TrainingHooks.NONE.withListener(event -> said(event, pause));
                 var config = TinyModel.config(STEPS)
-                        .withCadence(new Cadence(0, 0, 40, 0))
+                        .withCadence(Cadence.of(0, 0, 40))
                         .withEma(0.99)
                         .withGuards(Guards.skippingOutliers());
                 var trainer = new Trainer(backend, TinyModel.on(backend, scope), config, hooks, folder);

@@ -46,7 +46,7 @@ class MemoryEstimateTest {
             assertThat(estimate.total()).isEqualTo(backend.memory().peakBytes());
         }
         assertThat(estimate.activations()).isGreaterThan(4096L * (16 * 4 + 32 * 2 + 17) * 4);
-        assertThat(estimate.average() > 0).isEqualTo(config.optimization().emaDecay() > 0);
+        assertThat(estimate.average() > 0).isEqualTo(config.update().emaDecay() > 0);
     }
 
     private static final int IMAGES = 64;
@@ -61,7 +61,7 @@ class MemoryEstimateTest {
         var blank = new ImageBatch(new float[IMAGES * 32 * 32 * 3], new int[IMAGES]);
         MemoryEstimate.Model model = (backend, scope) -> {
             Parameters.Built<Mae> built = mae(backend, scope, hidden);
-            return new MaskedPatches(built.model(), built.parameters(), _ -> blank, IMAGES, 1);
+            return new MaskedPatches(built, _ -> blank, IMAGES, 1);
         };
         return MemoryEstimate.of(model, TinyModel.config(1)).activations();
     }

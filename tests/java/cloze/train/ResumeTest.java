@@ -10,7 +10,6 @@ import cloze.optim.AdamW;
 import cloze.optim.Muon;
 import cloze.optim.Schedule;
 import cloze.tensor.Scope;
-import cloze.train.Guards.EarlyStopping;
 import cloze.train.log.TrainingEvent;
 import cloze.train.log.TrainingListener;
 import java.io.IOException;
@@ -66,8 +65,8 @@ class ResumeTest {
     }
 
     private static List<TrainingConfig> configs() {
-        var cadence = new Cadence(20, 0, 25, 0);
-        var guards = new Guards(0.1, new EarlyStopping("loss", true, 100)); // so low that some steps are skipped
+        var cadence = Cadence.of(20, 0, 25);
+        var guards = new Guards(0.1, 100, "loss", true); // so low that some steps are skipped
         var adamW = TinyModel.config(STEPS).withCadence(cadence).withGuards(guards);
         var muon = Muon.Config.of(AdamW.Config.gpt3(0.01));
         return List.of(
@@ -98,7 +97,7 @@ class ResumeTest {
             var hooks = TrainingHooks.NONE
                     .withListener(stop)
                     .withEvaluation(() -> model.evaluate(backend))
-                    .withSampling(step -> "sample");
+                    .withPreview(step -> "sample");
             trainer.set(new Trainer(backend, model, config, hooks, folder));
             trainer.get().run();
         } catch (IOException e) {
@@ -119,7 +118,7 @@ class ResumeTest {
         Left expected = Left.in(whole);
         assertThat(Left.in(pieces)).isEqualTo(expected);
         assertThat(expected.log()).hasSizeGreaterThanOrEqualTo((int) STEPS);
-        if (Double.isFinite(config.guards().outlierZ())) {
+        if (config.guards().outlierZ() > 0) {
             assertThat(expected.log().stream().filter(line -> line.contains("skipped")))
                     .isNotEmpty();
         }
@@ -217,7 +216,7 @@ class ResumeTest {
                     steps.add(checkpointed.step());
                 }
             });
-            var config = TinyModel.config(4).withCadence(new Cadence(0, 0, 0, 1e-9));
+            var config = TinyModel.config(4).withCadence(Cadence.END.withCheckpointSeconds(1e-9));
             new Trainer(backend, TinyModel.on(backend, scope), config, hooks, folder).run();
         }
         assertThat(steps).containsExactly(1L, 2L, 3L, 4L);
@@ -225,7 +224,7 @@ class ResumeTest {
 
     @Test
     void a_run_that_failed_keeps_its_last_checkpoint() throws IOException {
-        var config = TinyModel.config(20).withCadence(new Cadence(0, 0, 5, 0));
+        var config = TinyModel.config(20).withCadence(Cadence.of(0, 0, 5));
         try (Backend backend = TinyModel.cpu(1);
                 Scope scope = backend.memory().scope("model");
                 RunFolder folder = RunFolder.create(temporary)) {

@@ -9,7 +9,6 @@ import cloze.backend.Backend;
 import cloze.nn.Parameters;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
-import cloze.train.Guards.EarlyStopping;
 import cloze.train.log.TrainingEvent;
 import cloze.train.log.TrainingEvent.Reason;
 import cloze.train.log.TrainingListener;
@@ -88,18 +87,18 @@ class TrainerTest {
     void the_gradient_is_the_mean_over_different_micro_batches() {
         var model = TinyModel.on(backend, scope, 8, 0);
         var together =
-                new TrainingStep(backend, scope, model, TinyModel.config(9).withMicroBatches(3));
-        var alone = new TrainingStep(backend, scope, model, TinyModel.config(9));
+                new TapeStep(backend, scope, model, TinyModel.config(9).withMicroBatches(3));
+        var alone = new TapeStep(backend, scope, model, TinyModel.config(9));
         double[] sum = new double[weights(model).length];
         double loss = 0;
         for (int i = 3; i < 6; i++) {
-            loss += alone.accumulate(i).loss() / 3;
+            loss += alone.compute(i).loss() / 3;
             float[] gradients = backend.floats(model.parameters().gradients());
             for (int j = 0; j < sum.length; j++) {
                 sum[j] += gradients[j];
             }
         }
-        TrainingStep.Outcome outcome = together.accumulate(1);
+        Step.Outcome outcome = together.compute(1);
         assertThat(outcome.loss()).isEqualTo(loss, within(1e-7));
         float[] gradients = backend.floats(model.parameters().gradients());
         double squares = 0;
@@ -233,8 +232,8 @@ class TrainerTest {
     void stops_when_nothing_improves() throws IOException {
         var values = List.of(3.0, 2.0, 2.5, 1.0, 1.0, 1.5, Double.NaN, 0.5).iterator();
         var config = TinyModel.config(100)
-                .withCadence(new Cadence(2, 0, 0, 0))
-                .withGuards(Guards.NONE.withEarlyStopping(new EarlyStopping("loss", true, 3)));
+                .withCadence(Cadence.of(2, 0, 0))
+                .withGuards(Guards.NONE.withEarlyStopping("loss", true, 3));
         var model = TinyModel.on(backend, scope);
         var ended = train(model, config, hooks.withEvaluation(() -> Map.of("loss", values.next())));
         assertThat(ended.reason()).isEqualTo(Reason.NO_IMPROVEMENT);
@@ -246,8 +245,7 @@ class TrainerTest {
 
     @Test
     void early_stopping_on_an_unknown_metric_is_said() {
-        var config =
-                TinyModel.config(2).withGuards(Guards.NONE.withEarlyStopping(new EarlyStopping("accuracy", false, 3)));
+        var config = TinyModel.config(2).withGuards(Guards.NONE.withEarlyStopping("accuracy", false, 3));
         var model = TinyModel.on(backend, scope);
         assertThatThrownBy(() -> train(model, config, hooks.withEvaluation(() -> model.evaluate(backend))))
                 .hasMessage("EarlyStopping: metric must be one of [loss], but is 'accuracy'");
@@ -256,8 +254,8 @@ class TrainerTest {
     @Test
     void evaluates_and_samples_at_their_steps_and_at_the_end() throws IOException {
         var model = TinyModel.on(backend, scope);
-        var with = hooks.withEvaluation(() -> model.evaluate(backend)).withSampling(step -> "after " + step);
-        train(model, TinyModel.config(10).withCadence(new Cadence(4, 3, 0, 0)), with);
+        var with = hooks.withEvaluation(() -> model.evaluate(backend)).withPreview(step -> "after " + step);
+        train(model, TinyModel.config(10).withCadence(Cadence.of(4, 3, 0)), with);
         assertThat(events(TrainingEvent.Evaluated.class))
                 .extracting(TrainingEvent.Evaluated::step)
                 .containsExactly(4L, 8L, 10L);
@@ -310,10 +308,22 @@ class TrainerTest {
     }
 
     @Test
+    void a_clip_of_0_lets_gradients_be_of_any_length() throws IOException {
+        var any = TinyModel.on(backend, scope);
+        train(any, TinyModel.config(5).withClip(0), hooks);
+        var longest = TinyModel.on(backend, scope);
+        train(longest, TinyModel.config(5).withClip(Double.POSITIVE_INFINITY), hooks);
+        assertThat(weights(any)).isEqualTo(weights(longest));
+        var shortened = TinyModel.on(backend, scope);
+        train(shortened, TinyModel.config(5).withClip(1e-3), hooks);
+        assertThat(weights(shortened)).isNotEqualTo(weights(any));
+    }
+
+    @Test
     void rejects_a_config_that_can_not_be_run() {
         assertThatThrownBy(() -> TinyModel.config(9).withMicroBatches(0))
                 .hasMessage("TrainingConfig: microBatches must be at least 1, but is 0");
-        assertThatThrownBy(() -> TinyModel.config(9).withClip(0))
-                .hasMessage("TrainingConfig: clip must be more than 0, but is 0.0");
+        assertThatThrownBy(() -> TinyModel.config(9).withClip(-1))
+                .hasMessage("TrainingConfig: clip must be at least 0, but is -1.0");
     }
 }

@@ -21,6 +21,7 @@ module cloze.core {
     exports cloze.optim;
     exports cloze.recipe;
     exports cloze.serve;
+    exports cloze.setting;
     exports cloze.stat;
     exports cloze.task;
     exports cloze.tensor;

@@ -49,8 +49,8 @@ final class BenchTest {
         CommandLines.Ran ran = CommandLines.run("bench", "steps", "--shapes", "toy", "--seconds", "0");
         assertThat(ran.exitCode()).as(ran.err()).isZero();
         assertThat(ran.out())
-                .containsPattern("\\| gpt-toy \\| L1 D32 H2 V17 B2 T16 \\| .* tokens/s \\|")
-                .containsPattern("\\| mae-toy \\| I16 P4 L1 D32 H2 l1 d32 h2 B2 \\| .* images/s \\|");
+                .containsPattern("\\| gpt-tiny \\| L1 D32 H2 V17 B2 T16 \\| .* tokens/s \\|")
+                .containsPattern("\\| mae-tiny \\| I16 P4 L1 D32 H2 l1 d32 h2 B2 \\| .* images/s \\|");
     }
 
     @Test

@@ -2,7 +2,7 @@ package cloze.cli.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cloze.cli.Nearest;
+import cloze.setting.Nearest;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

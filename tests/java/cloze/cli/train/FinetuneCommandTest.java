@@ -56,7 +56,7 @@ class FinetuneCommandTest {
         assertThat(single.err()).contains("2,000 images to learn from, 400 held out, 10 classes");
         assertThat(single.out()).contains("held-out images: ", " % right, loss ");
         assertThat(folder.resolve("single/loss.png")).exists();
-        assertThat(Files.readString(folder.resolve("single/config.json"))).contains("cloze-vit-classifier", "Sneaker");
+        assertThat(Files.readString(folder.resolve("single/config.json"))).contains("\"recipe\" : \"classifier\"", "Sneaker");
         assertThat(cloze(finetune, "--run", path("single")).err()).contains("already holds a run");
         assertThat(cloze(List.of("finetune"), "--resume", "--run", path("single"))
                         .exitCode())
@@ -97,7 +97,7 @@ class FinetuneCommandTest {
                 .contains("compares with random weights anyway");
         CommandLines.Ran missing = cloze(finetune, "--run", path("run"));
         assertThat(missing.exitCode()).isEqualTo(1);
-        assertThat(missing.err()).contains("none: configuration must be a file", "missing");
+        assertThat(missing.err()).contains("none is missing, but an image encoder is needed");
         assertThat(cloze(List.of("finetune"), "--resume", "--run", path("run"), "--steps", "4")
                         .err())
                 .contains("leave out --steps");

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cloze.cli.Cloze;
 import cloze.foreign.VitFolder;
 import cloze.image.ImageCodec;
+import cloze.recipe.Encoders;
 import cloze.image.Picture;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -68,7 +69,7 @@ class MaeCommandTest {
             assertThat(code).as(err.toString()).isZero();
             assertThat(exported.resolve("model.safetensors")).exists();
             if (!format.equals("paper")) {
-                assertThat(VitFolder.normalization(exported)).isEqualTo(VitFolder.normalization(Path.of(run)));
+                assertThat(VitFolder.normalization(exported)).isEqualTo(Encoders.normalization(Path.of(run)));
                 assertThat(VitFolder.config(exported).patches()).isEqualTo(64);
             }
         }
@@ -94,8 +95,7 @@ class MaeCommandTest {
         String data = golden("fashion-mnist").toString();
         int code = cloze(
                 "pretrain",
-                "mae",
-                "--simmim",
+                "simmim",
                 "--preset",
                 "vit-nano-32",
                 "--data",
@@ -110,13 +110,13 @@ class MaeCommandTest {
         // 10 of 16 squares of 2 x 2 patches
         assertThat(err.toString()).contains("2,000 images to train on, 400 held out, 40 of 64 patches hidden");
         assertThat(folder.resolve("simmim/reconstruction-000002.png")).exists();
-        assertThat(cloze("pretrain", "mae", "--resume", "--run", run)).isZero();
+        assertThat(cloze("pretrain", "simmim", "--resume", "--run", run)).isZero();
         Path filled = folder.resolve("filled.png");
         String image = golden("images").resolve("grey.png").toString();
         code = cloze("reconstruct", "--checkpoint", run, "--out", filled.toString(), image);
         assertThat(code).as(err.toString()).isZero();
         assertThat(filled).exists();
-        assertThat(VitFolder.config(Path.of(run)).patches()).isEqualTo(64);
+        assertThat(Encoders.config(Path.of(run)).patches()).isEqualTo(64);
     }
 
     @Test
@@ -135,7 +135,7 @@ class MaeCommandTest {
                         "--run",
                         folder.resolve("r").toString()))
                 .isNotZero();
-        assertThat(err.toString()).contains("must be in [0, 0.95], but it is 1.0");
+        assertThat(err.toString()).contains("--mask-ratio must be 0 to 0.95, but it is 1");
         assertThat(cloze(
                         "pretrain",
                         "mae",

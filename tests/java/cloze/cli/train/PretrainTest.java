@@ -66,10 +66,59 @@ final class PretrainTest {
     }
 
     @Test
+    void a_run_goes_on_without_the_name_of_its_system() {
+        CommandLines.Ran again = CommandLines.run("pretrain", "--run", run.toString(), "--resume");
+        assertThat(again.exitCode()).as(again.err()).isZero();
+        assertThat(again.err()).contains("step 6: finished");
+        CommandLines.Ran neither = CommandLines.run("pretrain");
+        assertThat(neither.exitCode()).isEqualTo(2);
+        assertThat(neither.err()).contains("pretrain needs a system, one of gpt, mae, simmim");
+    }
+
+    @Test
+    void a_folder_of_another_kind_is_named() {
+        String other = " is a run of gpt (a GPT), but ";
+        for (String command : new String[] {"probe", "project"}) {
+            CommandLines.Ran ran = CommandLines.run(command, "--checkpoint", run.toString());
+            assertThat(ran.exitCode()).isEqualTo(1);
+            assertThat(ran.err()).contains(other + "an image encoder is needed").hasLineCount(1);
+        }
+        CommandLines.Ran mae = CommandLines.run("pretrain", "mae", "--resume", "--run", run.toString());
+        assertThat(mae.err()).contains(other + "a run of mae is needed").hasLineCount(1);
+        CommandLines.Ran finetune = CommandLines.run("finetune", "--resume", "--run", run.toString());
+        assertThat(finetune.err()).contains(other + "a run of classifier is needed").hasLineCount(1);
+        CommandLines.Ran classify = CommandLines.run("classify", "--run", run.toString(), "--top", "1", text.toString());
+        assertThat(classify.exitCode()).isEqualTo(1);
+        CommandLines.Ran export =
+                CommandLines.run("export", "--run", run.toString(), "--format", "timm", "--to", temporary + "/x");
+        assertThat(export.err()).contains("a run of gpt, which has the formats huggingface, not 'timm'");
+    }
+
+    @Test
+    void help_shows_the_defaults_of_the_preset_that_is_asked_for() {
+        assertThat(CommandLines.run("pretrain", "gpt", "--help").out()).contains("Examples in a batch (default: 12).");
+        assertThat(CommandLines.run("pretrain", "gpt", "--preset", "baby", "--help").out())
+                .contains("Examples in a batch (default: 64).");
+    }
+
+    @Test
+    void a_bound_is_checked_before_anything_is_read() {
+        Path nowhere = temporary.resolve("unread");
+        CommandLines.Ran ran = CommandLines.run(
+                "pretrain", "gpt", "--data", "no-such-text", "--clip", "-1", "--run", nowhere.toString());
+        assertThat(ran.exitCode()).isEqualTo(2);
+        assertThat(ran.err()).contains("--clip must be 0 or more, but it is -1");
+        assertThat(nowhere).doesNotExist();
+        assertThat(pretrain(temporary.resolve("free"), "--clip", "0").exitCode()).isZero();
+        assertThat(CommandLines.run("pretrain", "mae", "--channels", "5").err())
+                .contains("--channels must be one of 0, 1, 3, but it is 5");
+    }
+
+    @Test
     void the_options_of_a_run_that_goes_on_are_its_own() {
         CommandLines.Ran ran = CommandLines.run("pretrain", "gpt", "--run", run.toString(), "--resume", "--steps", "9");
         assertThat(ran.exitCode()).isEqualTo(2);
-        assertThat(ran.err()).contains("--resume goes on with the options of the run: leave out --steps");
+        assertThat(ran.err()).contains("--resume goes on with the settings of the run: leave out --steps");
     }
 
     @Test
@@ -132,10 +181,10 @@ final class PretrainTest {
     @Test
     void wrong_values_are_wrong_usage() {
         assertThat(pretrain(temporary.resolve("a"), "--optimizer", "sgd").err())
-                .contains("optimizer must be one of muon, adamw");
+                .contains("--optimizer must be one of adamw, muon, but it is sgd");
         assertThat(pretrain(temporary.resolve("b"), "--preset", "nanoo").err()).contains("did you mean nano?");
-        assertThat(pretrain(temporary.resolve("c"), "--tokens", "100").exitCode())
-                .isEqualTo(2);
+        assertThat(pretrain(temporary.resolve("c"), "--tokens", "100").err())
+                .contains("--steps and --tokens exclude each other");
         assertThat(pretrain(temporary.resolve("d"), "--precision", "fp8").exitCode())
                 .isEqualTo(2);
         CommandLines.Ran onCpu = pretrain(temporary.resolve("f"), "--precision", "bf16");

@@ -1,7 +1,7 @@
 package cloze.cli;
 
 import cloze.cli.bench.Bench;
-import cloze.cli.image.Attention;
+import cloze.cli.image.AttentionMaps;
 import cloze.cli.image.Classify;
 import cloze.cli.image.NearestImages;
 import cloze.cli.image.Probe;
@@ -17,10 +17,10 @@ import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.Properties;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine;
 
 /** The {@code cloze} command. Exits 0 if all went well, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C. */
 @Command(
@@ -38,12 +38,10 @@ import picocli.CommandLine.IVersionProvider;
             "'cloze COMMAND --help' shows the options of a command."
         },
         subcommands = {
-            Pretrain.class,
-            Finetune.class,
             Classify.class,
             Reconstruct.class,
             Probe.class,
-            Attention.class,
+            AttentionMaps.class,
             Project.class,
             NearestImages.class,
             Generate.class,
@@ -72,11 +70,15 @@ public final class Cloze {
 
     /** Runs the command. @return its exit code */
     public static int run(PrintWriter out, PrintWriter err, String... args) {
-        return commandLine().setOut(out).setErr(err).execute(args);
+        return commandLine(args).setOut(out).setErr(err).execute(args);
     }
 
-    static CommandLine commandLine() {
-        return new CommandLine(new Cloze())
+    /** The whole command. @param args of the line, which decide the defaults in the help */
+    static CommandLine commandLine(String... args) {
+        CommandLine all = new CommandLine(new Cloze());
+        all.addSubcommand("pretrain", Pretrain.commandLine(args));
+        all.addSubcommand("finetune", Finetune.commandLine());
+        return all
                 .setUsageHelpAutoWidth(true)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Errors::wrongUsage)

@@ -1,9 +1,11 @@
 package cloze.cli;
 
-import cloze.cli.train.PresetNames;
-import cloze.model.GptConfig;
-import cloze.model.GptPlan;
+import cloze.recipe.Preset;
+import cloze.recipe.Recipe;
+import cloze.recipe.Recipes;
+import cloze.setting.Nearest;
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -16,30 +18,41 @@ import picocli.CommandLine.Parameters;
 /** {@code cloze plan}. */
 @Command(
         name = "plan",
-        description = "Computes what it takes to train a GPT: parameters, memory, operations, time.",
+        description = "Computes what it takes to train a model: parameters, memory, operations, time.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  cloze plan gpt3-175b --tokens 300e9 --gpus 1024 --peak 312e12 --utilisation 0.4",
+            "  cloze plan vit-base --examples 1000M",
             "  cloze plan --tokens 300e9"
         })
-final class Plan extends Subcommand {
+public final class Plan extends Subcommand {
+    private static final int FLOAT = 4; // bytes
+    private static final int HALF = 2;
+
     @Parameters(
             arity = "0..1",
             paramLabel = "PRESET",
-            completionCandidates = PresetNames.class,
-            description = "One of ${COMPLETION-CANDIDATES}; without it, a table of all.")
+            description = "A preset of any system, such as nano or vit-base; without it, a table of all.")
     private @Nullable String preset;
 
-    @Option(names = "--preset", paramLabel = "NAME", description = "The same as an option.")
-    private @Nullable String presetOption;
+    @Option(names = "--system", paramLabel = "NAME", description = "System of the preset, if several have its name.")
+    private @Nullable String system;
 
     @Option(
             names = "--tokens",
             paramLabel = "N",
             defaultValue = "300e9",
             converter = Sizes.Count.class,
-            description = "Tokens to train on (default: ${DEFAULT-VALUE}, those of GPT-3).")
+            description = "Tokens to train a language model on (default: ${DEFAULT-VALUE}, those of GPT-3).")
     private long tokens;
+
+    @Option(
+            names = "--examples",
+            paramLabel = "N",
+            defaultValue = "1025M",
+            converter = Sizes.Count.class,
+            description = "Examples to train other models on (default: ${DEFAULT-VALUE}, 800 epochs of ImageNet).")
+    private long examples;
 
     @Option(
             names = "--gpus",
@@ -65,62 +78,94 @@ final class Plan extends Subcommand {
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
+    /** For picocli. */
+    public Plan() {}
+
     @Override
     public Integer call() {
-        PrintWriter out = out();
-        preset = preset == null ? presetOption : preset;
-        if (preset != null) {
-            PresetNames.check(GptConfig.presetNames(), preset, this);
+        if (!(devices > 0 && peak > 0 && utilisation > 0 && utilisation <= 1 && tokens > 0 && examples > 0)) {
+            throw wrongUsage("--gpus, --peak, --tokens and --examples must be above 0 and --utilisation in (0, 1]");
         }
-        try {
-            List<String> names = preset == null ? GptConfig.presetNames() : List.of(preset);
-            var facts = new LinkedHashMap<String, Map<String, Object>>();
-            for (String name : names) {
-                facts.put(name, facts(GptPlan.of(GptConfig.preset(name), (double) tokens)));
-            }
-            print(facts, out);
-        } catch (IllegalArgumentException e) {
-            throw wrongUsage("plan", e);
+        var plans = new LinkedHashMap<String, Map<String, Object>>();
+        for (Recipe<?, ?> recipe : recipes()) {
+            add(recipe, plans);
         }
-        out.flush();
+        if (plans.isEmpty()) {
+            throw wrongUsage(unknown("" + preset));
+        }
+        print(plans, out());
+        out().flush();
         return 0;
     }
 
-    private Map<String, Object> facts(GptPlan plan) {
-        GptPlan.Optimum best = plan.chinchilla();
+    private List<? extends Recipe<?, ?>> recipes() {
+        if (system == null) {
+            return Recipes.ALL;
+        }
+        return List.of(Recipes.named(system)
+                .orElseThrow(() -> wrongUsage("--system must be one of %s, but it is '%s'"
+                        .formatted(
+                                String.join(", ", Recipes.ALL.stream().map(Recipe::name).toList()), system))));
+    }
+
+    private <C extends Record, M> void add(Recipe<C, M> recipe, Map<String, Map<String, Object>> to) {
+        recipe.presets().forEach((name, candidate) -> {
+            boolean table = preset == null && (system != null || !recipe.startsFromCheckpoint());
+            if (table) {
+                to.put(recipe.name() + " " + name, facts(recipe, candidate));
+            } else if (name.equals(preset)) {
+                to.putIfAbsent(name, facts(recipe, candidate));
+            }
+        });
+    }
+
+    private static String unknown(String name) {
+        List<String> known = Recipes.ALL.stream()
+                .flatMap(recipe -> recipe.presets().keySet().stream())
+                .distinct()
+                .toList();
+        String nearest = Nearest.to(name, known);
+        return nearest == null
+                ? "PRESET must be one of %s, but it is '%s'".formatted(String.join(", ", known), name)
+                : "there is no preset '%s'; did you mean %s?".formatted(name, nearest);
+    }
+
+    private <C extends Record, M> Map<String, Object> facts(Recipe<C, M> recipe, Preset<C> of) {
+        C config = of.model();
+        long parameters = cloze.nn.Parameters.count(p -> recipe.build(config, p));
+        long perExample = Math.max(1, recipe.tokens(config));
+        double count = recipe.tokens(config) > 0 ? tokens : examples;
+        Map<String, Object> more = recipe.plan(config, count);
+        double flop = more.get("flop_with_attention") instanceof Double all
+                ? all
+                : recipe.operations(config) * count / perExample;
         var facts = new LinkedHashMap<String, Object>();
-        facts.put("layers", plan.config().layers());
-        facts.put("width", plan.config().width());
-        facts.put("heads", plan.config().heads().queries());
-        facts.put("head_width", plan.config().heads().width());
-        facts.put("context", plan.config().context());
-        facts.put("parameters", plan.parameters());
-        facts.put("tokens", tokens);
-        facts.put("flop_per_token", plan.flopPerToken());
-        facts.put("flop_6nd", plan.flop());
-        facts.put("petaflop_s_days_6nd", plan.flop() / 1e15 / 86_400);
-        facts.put("flop_with_attention", plan.flopWithAttention());
-        facts.put("days", plan.days(devices, peak, utilisation));
-        memory(facts, "f32", plan.singlePrecision(), plan.keyValueCache(Float.BYTES));
-        memory(facts, "bf16", plan.mixedPrecision(), plan.keyValueCache(Short.BYTES));
-        facts.put("chinchilla_parameters", best.parameters());
-        facts.put("chinchilla_tokens", best.tokens());
-        facts.put("chinchilla_loss", best.loss());
+        facts.put("system", recipe.name());
+        facts.put("shape", recipe.shape(config, of.settings().batch().size()));
+        facts.put("parameters", parameters);
+        facts.put(recipe.tokens(config) > 0 ? "tokens" : "examples", (long) count);
+        facts.put("flop_per_example", recipe.operations(config));
+        facts.put("flop", flop);
+        facts.put("petaflop_s_days", flop / 1e15 / 86_400);
+        facts.put("days", flop / (devices * peak * utilisation) / 86_400);
+        memory(facts, "f32", parameters, FLOAT, 0);
+        memory(facts, "bf16", parameters, HALF, FLOAT);
+        facts.putAll(more);
         return facts;
     }
 
-    private static void memory(Map<String, Object> facts, String type, GptPlan.Memory memory, long cache) {
-        facts.put("weights_" + type + "_bytes", memory.weights());
-        facts.put("gradients_" + type + "_bytes", memory.gradients());
-        facts.put("moments_" + type + "_bytes", memory.moments());
-        facts.put("master_" + type + "_bytes", memory.master());
-        facts.put("training_" + type + "_bytes", memory.total());
-        facts.put("key_value_cache_" + type + "_bytes", cache);
+    /** Bytes of weights, their gradients and both moments, and of f32 copies of weights that are held in a shorter type. */
+    private static void memory(Map<String, Object> facts, String type, long parameters, int weights, int master) {
+        facts.put("weights_" + type + "_bytes", weights * parameters);
+        facts.put("gradients_" + type + "_bytes", FLOAT * parameters);
+        facts.put("moments_" + type + "_bytes", 2 * FLOAT * parameters);
+        facts.put("master_" + type + "_bytes", master * parameters);
+        facts.put("training_" + type + "_bytes", (weights + 3L * FLOAT + master) * parameters);
     }
 
     private void print(Map<String, Map<String, Object>> plans, PrintWriter out) {
         if (json) {
-            printJson(preset == null ? plans : plans.getOrDefault(preset, Map.of()));
+            printJson(preset == null ? plans : plans.values().iterator().next());
         } else if (preset == null) {
             table(plans, out);
         } else {
@@ -130,21 +175,25 @@ final class Plan extends Subcommand {
     }
 
     private void table(Map<String, Map<String, Object>> plans, PrintWriter out) {
-        String row = "%-13s %4s %6s %18s %11s %11s %12s %11s%n";
-        out.printf(row, "preset", "L", "D", "parameters", "6ND flop", "PF-days", "f32 memory", "days");
-        plans.forEach((name, facts) -> out.printf(
-                row,
+        List<List<String>> rows = new ArrayList<>();
+        rows.add(List.of("system and preset", "shape", "parameters", "flop", "PF-days", "f32 memory", "days"));
+        plans.forEach((name, facts) -> rows.add(List.of(
                 name,
-                facts.get("layers"),
-                facts.get("width"),
+                text(facts, "shape"),
                 text(facts, "parameters"),
-                text(facts, "flop_6nd"),
-                text(facts, "petaflop_s_days_6nd"),
+                text(facts, "flop"),
+                text(facts, "petaflop_s_days"),
                 text(facts, "training_f32_bytes"),
-                text(facts, "days")));
+                text(facts, "days"))));
+        Tables.print(out, rows, 2);
         out.printf(
-                "for %s tokens on %d device(s) of %.3g operations a second at %.0f %%%n",
-                Sizes.count((double) tokens), devices, peak, 100 * utilisation);
+                Locale.ROOT,
+                "for %s tokens or %s examples on %d device(s) of %.3g operations a second at %.0f %%%n",
+                Sizes.count((double) tokens),
+                Sizes.count((double) examples),
+                devices,
+                peak,
+                100 * utilisation);
     }
 
     private static String text(Map<String, Object> facts, String key) {

@@ -40,8 +40,13 @@ public final class Sizes {
     public static final class Count implements ITypeConverter<Long> {
         @Override
         public Long convert(String text) {
-            return parse(text, THOUSANDS, "a whole number such as 1000, 10k, 1.5M or 300e9");
+            return whole(text);
         }
+    }
+
+    /** A whole number with a unit of thousands. @throws TypeConversionException with what it must be */
+    public static long whole(String text) {
+        return parse(text, THOUSANDS, "a whole number such as 1000, 10k, 1.5M or 300e9");
     }
 
     private static long parse(String text, Map<String, Long> units, String expected) {

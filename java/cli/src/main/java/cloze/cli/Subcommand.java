@@ -7,6 +7,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -33,6 +34,11 @@ public abstract class Subcommand implements Callable<Integer> {
 
     public final PrintWriter err() {
         return spec.commandLine().getErr();
+    }
+
+    /** What was given. */
+    protected final ParseResult parsed() {
+        return spec.commandLine().getParseResult();
     }
 
     /** The names of the options that were given. */

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import tools.jackson.core.JacksonException;
@@ -29,10 +30,12 @@ public final class ConfigJson {
             .build();
 
     private final Path file;
+    private final String prefix;
     private final JsonNode root;
 
-    private ConfigJson(Path file, JsonNode root) {
+    private ConfigJson(Path file, String prefix, JsonNode root) {
         this.file = file;
+        this.prefix = prefix;
         this.root = root;
     }
 
@@ -56,7 +59,7 @@ public final class ConfigJson {
                         "a JSON object",
                         root.getNodeType().name());
             }
-            return new ConfigJson(file, root);
+            return new ConfigJson(file, "", root);
         } catch (JacksonException e) {
             throw new CheckpointException(file, "configuration", "JSON", e.getOriginalMessage());
         }
@@ -80,12 +83,22 @@ public final class ConfigJson {
     public ConfigJson object(String key) throws CheckpointException {
         JsonNode value = root.path(key);
         if (missing(value)) {
-            return new ConfigJson(file, JSON.createObjectNode());
+            return new ConfigJson(file, place(key) + ".", JSON.createObjectNode());
         }
         if (!value.isObject()) {
-            throw new CheckpointException(file, key, "an object", value.toString());
+            throw new CheckpointException(file, place(key), "an object", value.toString());
         }
-        return new ConfigJson(file, value);
+        return new ConfigJson(file, place(key) + ".", value);
+    }
+
+    /** A key with those of the objects around it, such as {@code settings.batch.size}. */
+    public String place(String key) {
+        return prefix + key;
+    }
+
+    /** All keys of this object. */
+    public Collection<String> keys() {
+        return root.propertyNames();
     }
 
     public boolean has(String key) {
@@ -94,7 +107,7 @@ public final class ConfigJson {
 
     private void require(String key) throws CheckpointException {
         if (!has(key)) {
-            throw new CheckpointException(file, key, "given", "missing");
+            throw new CheckpointException(file, place(key), "given", "missing");
         }
     }
 
@@ -110,7 +123,7 @@ public final class ConfigJson {
             return absent;
         }
         if (!value.isString()) {
-            throw new CheckpointException(file, key, "a text", value.toString());
+            throw new CheckpointException(file, place(key), "a text", value.toString());
         }
         return value.stringValue();
     }
@@ -121,7 +134,7 @@ public final class ConfigJson {
             return absent;
         }
         if (!value.isBoolean()) {
-            throw new CheckpointException(file, key, "true or false", value.toString());
+            throw new CheckpointException(file, place(key), "true or false", value.toString());
         }
         return value.booleanValue();
     }
@@ -132,9 +145,36 @@ public final class ConfigJson {
             return absent;
         }
         if (!value.isIntegralNumber() || !value.canConvertToInt()) {
-            throw new CheckpointException(file, key, "a whole number", value.toString());
+            throw new CheckpointException(file, place(key), "a whole number", value.toString());
         }
         return value.intValue();
+    }
+
+    /** A number that must be there. */
+    public long wholeLong(String key) throws CheckpointException {
+        require(key);
+        JsonNode value = root.path(key);
+        if (!value.isIntegralNumber() || !value.canConvertToLong()) {
+            throw new CheckpointException(file, place(key), "a whole number", value.toString());
+        }
+        return value.longValue();
+    }
+
+    /** A list of texts that must be there. */
+    public List<String> texts(String key) throws CheckpointException {
+        require(key);
+        JsonNode value = root.path(key);
+        var texts = new ArrayList<String>();
+        for (JsonNode each : value) {
+            if (!value.isArray() || !each.isString()) {
+                throw new CheckpointException(file, place(key), "a list of texts", value.toString());
+            }
+            texts.add(each.stringValue());
+        }
+        if (!value.isArray()) {
+            throw new CheckpointException(file, place(key), "a list of texts", value.toString());
+        }
+        return texts;
     }
 
     public double number(String key, double absent) throws CheckpointException {
@@ -143,7 +183,7 @@ public final class ConfigJson {
             return absent;
         }
         if (!value.isNumber()) {
-            throw new CheckpointException(file, key, "a number", value.toString());
+            throw new CheckpointException(file, place(key), "a number", value.toString());
         }
         return value.doubleValue();
     }
@@ -155,12 +195,12 @@ public final class ConfigJson {
         var numbers = new ArrayList<Double>();
         for (JsonNode each : value) {
             if (!value.isArray() || !each.isNumber()) {
-                throw new CheckpointException(file, key, "a list of numbers", value.toString());
+                throw new CheckpointException(file, place(key), "a list of numbers", value.toString());
             }
             numbers.add(each.doubleValue());
         }
         if (numbers.isEmpty()) {
-            throw new CheckpointException(file, key, "a list of numbers", value.toString());
+            throw new CheckpointException(file, place(key), "a list of numbers", value.toString());
         }
         return numbers;
     }
@@ -168,7 +208,7 @@ public final class ConfigJson {
     public void requireNumber(String key, double absent, double expected, String because) throws CheckpointException {
         double actual = number(key, absent);
         if (actual != expected) {
-            throw new CheckpointException(file, key, expected + ", which is " + because, "" + actual);
+            throw new CheckpointException(file, place(key), expected + ", which is " + because, "" + actual);
         }
     }
 
@@ -176,7 +216,7 @@ public final class ConfigJson {
         JsonNode value = root.path(key);
         String actual = missing(value) ? absent : value.isString() ? value.stringValue() : value.toString();
         if (!known.contains(actual)) {
-            throw new CheckpointException(file, key, String.join(" or ", known), actual);
+            throw new CheckpointException(file, place(key), String.join(" or ", known), actual);
         }
     }
 
@@ -184,7 +224,7 @@ public final class ConfigJson {
         JsonNode value = root.path(key);
         boolean same = missing(value) ? absent == expected : value.isBoolean() && value.booleanValue() == expected;
         if (!same) {
-            throw new CheckpointException(file, key, "" + expected, value.toString());
+            throw new CheckpointException(file, place(key), "" + expected, value.toString());
         }
     }
 

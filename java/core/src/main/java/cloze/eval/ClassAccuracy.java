@@ -22,6 +22,12 @@ import java.util.Map;
  * to 1, and {@code val_top5} where there are more than five classes.
  */
 public final class ClassAccuracy implements Evaluation {
+    /** Name of the mean cross-entropy, in nats. */
+    public static final String LOSS = "val_loss";
+
+    /** Name of the share of images whose class is predicted right, from 0 to 1. */
+    public static final String ACCURACY = "val_accuracy";
+
     private static final int BATCH = 100;
     private static final int TOP = 5;
 
@@ -72,7 +78,8 @@ public final class ClassAccuracy implements Evaluation {
                     Tensor made = model.logits(tape, model.patches(tape, batch.pixels()));
                     float[] targets = Mixing.NONE.apply(batch, augmentation.side(), classes, 0);
                     logits = backend.floats(made);
-                    rowLoss = backend.floats(model.losses(tape, made, targets).get(1));
+                    rowLoss = backend.floats(model.losses(tape, made, model.targets(tape, targets))
+                            .get(1));
                 }
                 for (int i = 0; i < Math.min(b, n - from); i++) { // the last batch goes on from the start
                     int rank = rank(logits, i * classes, classes, batch.labels()[i]);
@@ -85,8 +92,8 @@ public final class ClassAccuracy implements Evaluation {
             throw new UncheckedIOException(e.getMessage(), e);
         }
         var metrics = new LinkedHashMap<String, Double>();
-        metrics.put("val_loss", loss / n);
-        metrics.put("val_accuracy", (double) first / n);
+        metrics.put(LOSS, loss / n);
+        metrics.put(ACCURACY, (double) first / n);
         if (classes > TOP) {
             metrics.put("val_top5", (double) near / n);
         }

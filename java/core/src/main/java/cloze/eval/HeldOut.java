@@ -2,7 +2,7 @@ package cloze.eval;
 
 import cloze.autograd.Tape;
 import cloze.backend.Backend;
-import cloze.model.Gpt;
+import cloze.model.CausalModel;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
@@ -20,8 +20,14 @@ import java.util.Map;
  * token, {@code val_bits_per_byte} of text, {@code val_perplexity}.
  */
 public final class HeldOut implements Evaluation {
+    /** Name of the mean of {@code -log p} over tokens, in nats. */
+    public static final String LOSS = "val_loss";
+
+    /** Name of the same in bits per byte of text. */
+    public static final String BITS_PER_BYTE = "val_bits_per_byte";
+
     private final Backend backend;
-    private final Gpt gpt;
+    private final CausalModel model;
     private final Tokens tokens;
     private final double bytesPerToken;
     private final int batch;
@@ -34,9 +40,9 @@ public final class HeldOut implements Evaluation {
      * @param batch B
      * @param time T, the window
      */
-    public HeldOut(Backend backend, Gpt gpt, Tokens tokens, double bytesPerToken, int batch, int time) {
+    public HeldOut(Backend backend, CausalModel model, Tokens tokens, double bytesPerToken, int batch, int time) {
         this.backend = backend;
-        this.gpt = gpt;
+        this.model = model;
         this.tokens = tokens;
         this.bytesPerToken = bytesPerToken;
         this.batch = batch;
@@ -47,8 +53,8 @@ public final class HeldOut implements Evaluation {
     public Map<String, Double> evaluate() {
         double nats = nats();
         var metrics = new LinkedHashMap<String, Double>();
-        metrics.put("val_loss", nats);
-        metrics.put("val_bits_per_byte", nats / Math.log(2) / bytesPerToken);
+        metrics.put(LOSS, nats);
+        metrics.put(BITS_PER_BYTE, nats / Math.log(2) / bytesPerToken);
         metrics.put("val_perplexity", Math.exp(nats));
         return metrics;
     }
@@ -76,7 +82,7 @@ public final class HeldOut implements Evaluation {
             backend.upload(targets, y);
             double sum = 0;
             for (float loss : backend.floats(
-                    gpt.losses(Tape.inference(backend, scope), x, y).get(1))) {
+                    model.losses(Tape.inference(backend, scope), x, y).get(1))) {
                 sum += loss; // 0 where the target is ignored
             }
             return sum;

@@ -21,6 +21,9 @@ import java.util.Map;
  * are, also {@code val_psnr} over the hidden ones, in dB.
  */
 public final class HeldOutImages implements Evaluation {
+    /** Name of the mean loss over hidden patches. */
+    public static final String LOSS = "val_loss";
+
     /** How well hidden pixels are filled in, in dB: by the model and by the simplest means. */
     public record Marks(double model, double meanColour, double inverseDistance) {}
 
@@ -60,7 +63,7 @@ public final class HeldOutImages implements Evaluation {
     @Override
     public Map<String, Double> evaluate() {
         var metrics = new LinkedHashMap<String, Double>();
-        metrics.put("val_loss", loss());
+        metrics.put(LOSS, loss());
         if (!model.normalizes()) {
             metrics.put("val_psnr", marks(false).model());
         }

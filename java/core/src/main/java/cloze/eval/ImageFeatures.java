@@ -1,13 +1,12 @@
 package cloze.eval;
 
+import cloze.model.Pooling;
 import cloze.image.Augmentation;
 import cloze.image.ImageBatch;
 import cloze.image.ImagePass;
 import cloze.image.ImageSet;
 import cloze.image.Unreadable;
 import cloze.io.DataException;
-import cloze.model.Vit;
-import cloze.serve.ImageEncoder;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -26,7 +25,7 @@ public final class ImageFeatures {
     private ImageFeatures() {}
 
     /** What an encoder makes of each image as it is: its middle square, not mirrored. */
-    public static Features of(ImageEncoder encoder, Vit.Pooling pooling, ImageSet images, Unreadable unreadable)
+    public static Features of(FrozenEncoder encoder, Pooling pooling, ImageSet images, Unreadable unreadable)
             throws IOException {
         Source source = pixels -> encoder.encode(pixels, pooling);
         return of(images, encoder.view(), encoder.width(), source, unreadable);

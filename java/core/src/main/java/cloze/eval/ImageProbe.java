@@ -1,20 +1,13 @@
 package cloze.eval;
 
+import cloze.model.Pooling;
 import cloze.backend.Backend;
-import cloze.foreign.VitFolder;
 import cloze.image.FewLabels;
 import cloze.image.ImageData;
 import cloze.image.ImageSet;
-import cloze.image.Normalization;
 import cloze.image.Unreadable;
 import cloze.io.DataException;
-import cloze.model.Vit;
-import cloze.model.VitConfig;
-import cloze.nn.Parameters;
-import cloze.serve.ImageEncoder;
-import cloze.tensor.Scope;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -25,15 +18,13 @@ import org.jspecify.annotations.Nullable;
  * What the features of a frozen encoder are worth: a linear probe and the nearest neighbours, beside the same network as it
  * was before training and beside the pixels themselves.
  *
- * @param checkpoint folder of the encoder, one that {@link VitFolder} knows
- * @param pooling what an image is to the encoder
+ * @param pooling of the tokens of an image
  * @param labels numbers of labels a class that are probed besides all there are
  * @param draws of each of these numbers
  * @param neighbours k
  * @param seed of the draws, and of the untrained network
  */
-public record ImageProbe(
-        Path checkpoint, Vit.Pooling pooling, List<Integer> labels, int draws, int neighbours, long seed) {
+public record ImageProbe(Pooling pooling, List<Integer> labels, int draws, int neighbours, long seed) {
     /** The labels of a row that has them all. */
     public static final int ALL = 0;
 
@@ -91,35 +82,29 @@ public record ImageProbe(
     /**
      * Runs all probes.
      *
+     * @param untrained the same network with initial values
      * @param found is told of each row when it is there
      * @return the rows, all labels first, then from few to many
      */
-    public List<Row> run(ImageData data, Backend backend, Unreadable unreadable, Consumer<Row> found)
+    public List<Row> run(
+            FrozenEncoder encoder,
+            FrozenEncoder untrained,
+            ImageData data,
+            Unreadable unreadable,
+            Consumer<Row> found)
             throws IOException {
         if (!data.train().classes().equals(data.heldOut().classes())) {
             throw new DataException("the classes of the images to learn from and of those held out differ: %s and %s"
                     .formatted(data.train().classes(), data.heldOut().classes()));
         }
         List<Row> rows = new ArrayList<>();
-        Normalization normalization = VitFolder.normalization(checkpoint);
-        try (ImageEncoder encoder = ImageEncoder.load(checkpoint, backend)) {
-            Source source = source("encoder", data, unreadable, (set, u) -> ImageFeatures.of(encoder, pooling, set, u));
-            probe(source, data, backend, rows, found);
-        }
-        VitConfig config = VitFolder.config(checkpoint);
-        try (Scope scope = backend.memory().scope("untrained");
-                ImageEncoder encoder = ImageEncoder.of(
-                        backend,
-                        Parameters.build(backend, scope, seed, p -> new Vit(config, p))
-                                .model(),
-                        normalization)) {
-            Source source =
-                    source("untrained", data, unreadable, (set, u) -> ImageFeatures.of(encoder, pooling, set, u));
-            probe(source, data, backend, rows, found);
-            Source pixels =
-                    source("raw pixels", data, unreadable, (set, u) -> ImageFeatures.pixels(encoder.view(), set, u));
-            probe(pixels, data, backend, rows, found);
-        }
+        Backend backend = encoder.backend();
+        Maker trained = (set, u) -> ImageFeatures.of(encoder, pooling, set, u);
+        probe(source("encoder", data, unreadable, trained), data, backend, rows, found);
+        Maker random = (set, u) -> ImageFeatures.of(untrained, pooling, set, u);
+        probe(source("untrained", data, unreadable, random), data, backend, rows, found);
+        Maker pixels = (set, u) -> ImageFeatures.pixels(encoder.view(), set, u);
+        probe(source("raw pixels", data, unreadable, pixels), data, backend, rows, found);
         rows.sort(Comparator.comparingInt(Row::labels)); // stable
         return rows;
     }

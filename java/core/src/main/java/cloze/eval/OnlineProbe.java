@@ -1,12 +1,12 @@
 package cloze.eval;
 
+import cloze.model.Pooling;
 import cloze.backend.Backend;
 import cloze.image.ImageData;
 import cloze.image.ImageSet;
 import cloze.image.Normalization;
 import cloze.image.Unreadable;
-import cloze.model.Vit;
-import cloze.serve.ImageEncoder;
+import cloze.model.VisionEncoder;
 import cloze.stat.Permutation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -17,20 +17,23 @@ import java.util.stream.LongStream;
  * A linear probe of an encoder that is still being trained, fitted anew each time on the same few labelled images and judged on
  * the same few held out. It remembers nothing and touches nothing, so a run goes the same way with it and without.
  */
-public final class OnlineProbe implements AutoCloseable {
+public final class OnlineProbe {
+    /** Name of the share of held-out images whose class is predicted right. */
+    public static final String ACCURACY = "probe_accuracy";
+
     private static final int FITTED = 2000; // images
     private static final int JUDGED = 1000;
     private static final long CHOICE = 0x6f6e6c696e65L;
 
     private final Backend backend;
-    private final ImageEncoder encoder;
+    private final FrozenEncoder encoder;
     private final ImageSet train;
     private final ImageSet test;
     private final Unreadable unreadable;
 
-    public OnlineProbe(Backend backend, Vit encoder, Normalization normalization, ImageData data, boolean strict) {
+    public OnlineProbe(Backend backend, VisionEncoder encoder, Normalization normalization, ImageData data, boolean strict) {
         this.backend = backend;
-        this.encoder = ImageEncoder.of(backend, encoder, normalization);
+        this.encoder = new FrozenEncoder(backend, encoder, normalization);
         train = some(data.train(), FITTED);
         test = some(data.heldOut(), JUDGED);
         unreadable = new Unreadable(strict);
@@ -49,16 +52,11 @@ public final class OnlineProbe implements AutoCloseable {
     /** The share of held-out images that are told right. */
     public double accuracy() {
         try {
-            Features known = ImageFeatures.of(encoder, Vit.Pooling.MEAN, train, unreadable);
-            Features asked = ImageFeatures.of(encoder, Vit.Pooling.MEAN, test, unreadable);
+            Features known = ImageFeatures.of(encoder, Pooling.MEAN, train, unreadable);
+            Features asked = ImageFeatures.of(encoder, Pooling.MEAN, test, unreadable);
             return LinearProbe.fit(backend, known).accuracy(asked, 1).getFirst();
         } catch (IOException e) {
             throw new UncheckedIOException(e.getMessage(), e);
         }
-    }
-
-    @Override
-    public void close() {
-        encoder.close();
     }
 }

@@ -1,5 +1,6 @@
 package cloze.foreign;
 
+import cloze.nn.Stack;
 import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.ConfigJson;
 import cloze.image.Normalization;
@@ -18,12 +19,12 @@ final class ForeignVit {
 
     static final String PREPROCESSOR = "preprocessor_config.json";
 
-    private static final Map<String, MaeConfig.Stack> FAMILIES = Map.of(
-            "tiny", new MaeConfig.Stack(12, 192, 3),
-            "small", new MaeConfig.Stack(12, 384, 6),
-            "base", new MaeConfig.Stack(12, 768, 12),
-            "large", new MaeConfig.Stack(24, 1024, 16),
-            "huge", new MaeConfig.Stack(32, 1280, 16));
+    private static final Map<String, Stack> FAMILIES = Map.of(
+            "tiny", new Stack(12, 192, 3),
+            "small", new Stack(12, 384, 6),
+            "base", new Stack(12, 768, 12),
+            "large", new Stack(24, 1024, 16),
+            "huge", new Stack(32, 1280, 16));
 
     private ForeignVit() {}
 
@@ -43,11 +44,11 @@ final class ForeignVit {
     static MaeConfig mae(ConfigJson json) throws CheckpointException {
         VitConfig vit = vit(json);
         return checked(json, () -> {
-            var decoder = new MaeConfig.Stack(
+            var decoder = new Stack(
                     json.whole("decoder_num_hidden_layers", 8),
                     json.whole("decoder_hidden_size", 512),
                     json.whole("decoder_num_attention_heads", 16),
-                    MaeConfig.Positions.SIN_COS,
+                    Stack.Positions.SIN_COS,
                     vit.stack().epsilon());
             json.requireNumber("decoder_intermediate_size", 2048, 4.0 * decoder.width(), "4 decoder_hidden_size");
             double ratio = json.number("mask_ratio", 0.75);
@@ -63,11 +64,11 @@ final class ForeignVit {
         return checked(json, () -> {
             int width = json.whole("hidden_size", 768);
             json.requireNumber("intermediate_size", 3072, 4.0 * width, "4 hidden_size");
-            var stack = new MaeConfig.Stack(
+            var stack = new Stack(
                     json.whole("num_hidden_layers", 12),
                     width,
                     json.whole("num_attention_heads", 12),
-                    MaeConfig.Positions.SIN_COS,
+                    Stack.Positions.SIN_COS,
                     (float) json.number("layer_norm_eps", 1e-12));
             return new VitConfig(
                     json.whole("image_size", 224), json.whole("num_channels", 3), json.whole("patch_size", 16), stack);
@@ -78,7 +79,7 @@ final class ForeignVit {
     static VitConfig timm(ConfigJson json) throws CheckpointException {
         String name = json.text("architecture", "");
         Matcher matcher = NAME.matcher(name);
-        MaeConfig.Stack family = matcher.matches() ? FAMILIES.get(matcher.group(1)) : null;
+        Stack family = matcher.matches() ? FAMILIES.get(matcher.group(1)) : null;
         if (family == null) {
             throw new CheckpointException(
                     json.file(), "architecture", "like vit_base_patch16_224, tiny to huge", "'" + name + "'");
@@ -86,7 +87,7 @@ final class ForeignVit {
         ConfigJson args = json.object("model_args");
         return checked(json, () -> {
             args.requireNumber("mlp_ratio", 4, 4, "that of our blocks");
-            var stack = new MaeConfig.Stack(
+            var stack = new Stack(
                     args.whole("depth", family.layers()),
                     args.whole("embed_dim", family.width()),
                     args.whole("num_heads", family.heads()));

@@ -1,16 +1,22 @@
 package cloze.foreign;
 
 import cloze.backend.Backend;
+import cloze.checkpoint.CheckpointException;
+import cloze.checkpoint.Safetensors;
+import cloze.checkpoint.SafetensorsWriter;
 import cloze.nn.Parameters;
 import cloze.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Room on the host for every parameter of a model, on the way from a file to a device or back. */
-final class HostParameters implements AutoCloseable {
+/** Every parameter of a model in host memory, on the way from a file to a device or back. */
+public final class HostParameters implements AutoCloseable {
+    static final long SHARD = 5L << 30; // bytes of a file
     private static final int ALIGNMENT = 64;
 
     private final Arena arena = Arena.ofConfined();
@@ -27,8 +33,28 @@ final class HostParameters implements AutoCloseable {
         }
     }
 
-    static List<String> names(Parameters parameters) {
-        return parameters.tensors().stream().map(Tensor::name).toList();
+    /** The parameters of a model under their own names and in their own shapes. */
+    public static Layout own(Parameters parameters) {
+        return Layout.own(parameters.tensors().stream().map(Tensor::name).toList(), List.of());
+    }
+
+    /** Fills a model from a file that has every one of its parameters. */
+    public static void read(Safetensors file, Layout layout, Parameters parameters, Backend backend)
+            throws CheckpointException {
+        try (var host = new HostParameters(parameters, backend)) {
+            layout.read(file, host.values());
+            host.upload();
+        }
+    }
+
+    /** Writes {@code model.safetensors}, or shards of it, into a folder. */
+    public static void write(Path folder, Layout layout, Parameters parameters, Backend backend) throws IOException {
+        try (var host = new HostParameters(parameters, backend)) {
+            host.download();
+            var writer = new SafetensorsWriter();
+            layout.write(host.values(), writer);
+            writer.metadata("format", "pt").writeFolder(folder, SHARD);
+        }
     }
 
     /** All of them by name. */

@@ -1,5 +1,6 @@
 package cloze.foreign;
 
+import cloze.nn.Stack;
 import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.StoredTensor;
@@ -88,8 +89,8 @@ final class StoredPositions {
         return new StoredPositions(classToken, PositionGrid.resize(grid, side, other, classToken.length), other, false);
     }
 
-    MaeConfig.Positions kind() {
-        return fixed ? MaeConfig.Positions.SIN_COS : MaeConfig.Positions.LEARNED;
+    Stack.Positions kind() {
+        return fixed ? Stack.Positions.SIN_COS : Stack.Positions.LEARNED;
     }
 
     /** The class token's, [D]. */

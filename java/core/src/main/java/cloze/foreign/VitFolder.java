@@ -5,75 +5,63 @@ import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.ConfigJson;
 import cloze.checkpoint.Safetensors;
 import cloze.image.Normalization;
-import cloze.model.Mae;
-import cloze.model.MaeConfig;
-import cloze.model.SimMim;
-import cloze.model.SimMimConfig;
 import cloze.model.Vit;
 import cloze.model.VitConfig;
 import cloze.nn.Parameters;
 import cloze.nn.SinCosPositions;
+import cloze.nn.Stack;
 import cloze.tensor.Scope;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
 
 /**
- * The encoder in a folder of any vision transformer that we know: a masked autoencoder of ours or of Hugging Face
- * ({@code vit_mae}), a SimMIM of ours, a {@code ViTModel}, or one of timm's, such as {@code vit_base_patch16_224.mae}.
+ * Encoders in files: vision transformers of Hugging Face ({@code vit}, and the encoder of {@code vit_mae}) and of timm, such
+ * as {@code vit_base_patch16_224.mae}; and the encoder that is a part of a model of ours. For images of another size
+ * positions are interpolated.
  */
 public final class VitFolder {
+    private static final Set<String> TYPES = Set.of("vit_mae", "vit");
+
     private VitFolder() {}
 
-    /**
-     * Reads the encoder's sizes. Whether positions of others are learned only their weights tell.
-     *
-     * @throws IOException if {@code config.json} is missing, broken or describes another kind of model
-     */
+    /** True if a folder with this {@code config.json} holds an encoder of somebody else. */
+    public static boolean recognises(ConfigJson json) throws CheckpointException {
+        return isTimm(json) || TYPES.contains(json.text("model_type", ""));
+    }
+
+    private static boolean isTimm(ConfigJson json) {
+        return json.has("architecture");
+    }
+
+    /** Sizes in a folder of somebody else. Only the weights show if positions are learned. */
     public static VitConfig config(Path folder) throws IOException {
         return config(ConfigJson.read(folder));
     }
 
     private static VitConfig config(ConfigJson json) throws CheckpointException {
-        String type = type(json);
-        return switch (type) {
-            case MaeFolder.TYPE -> MaeFolder.parse(json).vit();
-            case SimMimFolder.TYPE -> SimMimFolder.parse(json).encoder();
-            case "timm" -> ForeignVit.timm(json);
-            case "vit_mae", "vit" -> ForeignVit.vit(json);
-            default ->
-                throw new CheckpointException(
-                        json.file(),
-                        "model_type",
-                        "%s, %s, vit_mae or vit, or given architecture".formatted(MaeFolder.TYPE, SimMimFolder.TYPE),
-                        "'%s'".formatted(type));
-        };
-    }
-
-    private static String type(ConfigJson json) throws CheckpointException {
-        return json.has("architecture") ? "timm" : json.text("model_type", "");
+        return isTimm(json) ? ForeignVit.timm(json) : ForeignVit.vit(json);
     }
 
     /**
-     * What the images of an encoder are shifted and scaled by: as a run of ours says, {@code preprocessor_config.json} of
-     * Hugging Face or {@code pretrained_cfg} of timm; where a foreign folder says nothing, as usual for ImageNet.
+     * The shift and scale of images in a folder of somebody else: {@code preprocessor_config.json} of Hugging Face or
+     * {@code pretrained_cfg} of timm; those of ImageNet if neither says.
      */
     public static Normalization normalization(Path folder) throws IOException {
         ConfigJson json = ConfigJson.read(folder);
         int channels = config(json).channels();
         Path preprocessor = folder.resolve(ForeignVit.PREPROCESSOR);
-        ConfigJson other = json.object("pretrained_cfg");
+        ConfigJson timm = json.object("pretrained_cfg");
         Normalization found;
-        if (json.has("normalization")) {
-            found = normalization(json.object("normalization"), "mean", "deviation");
-        } else if (Files.exists(preprocessor)) {
+        if (Files.exists(preprocessor)) {
             found = normalization(ConfigJson.read(preprocessor), "image_mean", "image_std");
-        } else if (other.has("mean")) {
-            found = normalization(other, "mean", "std");
+        } else if (timm.has("mean")) {
+            found = normalization(timm, "mean", "std");
         } else {
             found = Normalization.IMAGENET;
         }
@@ -94,80 +82,87 @@ public final class VitFolder {
     }
 
     /**
-     * Reads the encoder for images of its own size.
+     * An encoder in an open file, with positions for some size of images.
      *
-     * @param scope owns the parameters
+     * @param config for that size; its positions are learned if they are no sines and cosines any more
      */
-    public static Parameters.Built<Vit> load(Path folder, Backend backend, Scope scope) throws IOException {
-        return load(folder, config(folder).image(), backend, scope);
+    private record Opened(Safetensors file, Layout layout, VitConfig config, StoredPositions positions) {
+        static Opened of(Safetensors file, Layout layout, VitConfig stored, StoredPositions found, int side) {
+            VitConfig wanted = stored.withImage(side);
+            StoredPositions positions = found.resized(wanted.grid());
+            VitConfig config = wanted.withStack(stored.stack().withPositions(positions.kind()));
+            return new Opened(file, layout, config, positions);
+        }
+
+        Parameters.Built<Vit> load(Backend backend, Scope scope) throws IOException {
+            Parameters.Built<Vit> built = Parameters.build(backend, scope, 0, p -> new Vit(config, p));
+            Map<String, float[]> tables = Map.of(Vit.POSITIONS, positions.grid());
+            VitWeights.read(file, layout, built.parameters(), backend, tables, positions.classToken());
+            return built;
+        }
     }
 
-    /**
-     * Reads the encoder for images of any size; positions are interpolated where it is another than the encoder's.
-     *
-     * @param side pixels of a side
-     */
-    public static Parameters.Built<Vit> load(Path folder, int side, Backend backend, Scope scope) throws IOException {
+    private static Opened open(Path folder, Safetensors file, int side) throws IOException {
         ConfigJson json = ConfigJson.read(folder);
         VitConfig stored = config(json);
-        try (var file = Safetensors.open(folder)) {
-            var opened = new Opened(file, stored, stored.withImage(side).grid());
-            int layers = stored.stack().layers();
-            return switch (type(json)) {
-                case MaeFolder.TYPE, SimMimFolder.TYPE -> opened.own(names(json), backend, scope);
-                case "timm" -> opened.foreign(VitLayout.timm(layers, stored.channels()), backend, scope);
-                default -> opened.foreign(VitLayout.huggingFaceEncoder(layers, stored.channels()), backend, scope);
-            };
-        }
+        int layers = stored.stack().layers();
+        VitLayout layout = isTimm(json)
+                ? VitLayout.timm(layers, stored.channels())
+                : VitLayout.huggingFaceEncoder(layers, stored.channels());
+        StoredPositions found = StoredPositions.read(
+                file, layout.layout().prefix(), layout.positions(), stored.stack().width());
+        return Opened.of(file, layout.layout(), stored, found, side);
     }
 
-    /** Every parameter of a model of ours, whose encoder is a part of it. */
-    private static Set<String> names(ConfigJson json) throws CheckpointException {
-        if (type(json).equals(SimMimFolder.TYPE)) {
-            SimMimConfig config = SimMimFolder.parse(json);
-            return Parameters.shapes(p -> new SimMim(config, p)).keySet();
+    /** As {@link #config(Path)}, for images of {@code side} pixels, with the kind of positions that the weights show. */
+    public static VitConfig config(Path folder, int side) throws IOException {
+        try (var file = Safetensors.open(folder)) {
+            return open(folder, file, side).config();
         }
-        MaeConfig config = MaeFolder.parse(json);
-        return Parameters.shapes(p -> new Mae(config, p)).keySet();
     }
 
     /**
-     * A file that holds an encoder.
+     * Reads an encoder of somebody else.
      *
-     * @param grid patches of a side that are wanted
+     * @param side pixels of a side of the images
+     * @param scope owns the parameters
      */
-    private record Opened(Safetensors file, VitConfig stored, int grid) {
-        Parameters.Built<Vit> foreign(VitLayout layout, Backend backend, Scope scope) throws IOException {
-            String prefix = layout.layout().prefix();
-            int width = stored.stack().width();
-            return read(StoredPositions.read(file, prefix, layout.positions(), width), layout.layout(), backend, scope);
+    public static Parameters.Built<Vit> load(Path folder, int side, Backend backend, Scope scope) throws IOException {
+        try (var file = Safetensors.open(folder)) {
+            return open(folder, file, side).load(backend, scope);
         }
+    }
 
-        Parameters.Built<Vit> own(Set<String> all, Backend backend, Scope scope) throws IOException {
-            Set<String> names = new LinkedHashSet<>(
-                    Parameters.shapes(p -> new Vit(stored, p)).keySet());
-            names.remove(VitLayout.POSITIONS);
-            Set<String> others = new LinkedHashSet<>(all);
-            others.removeAll(names);
-            int width = stored.stack().width();
-            boolean fixed = stored.stack().positions() == MaeConfig.Positions.SIN_COS;
-            float[] table = SinCosPositions.grid(stored.grid(), stored.grid(), width);
-            if (!fixed) {
-                file.copyTo(VitLayout.POSITIONS, MemorySegment.ofArray(table));
-            }
-            var positions = StoredPositions.of(table, stored.grid(), width, fixed);
-            return read(positions, Layout.own(names, others), backend, scope);
+    private static Opened own(Safetensors file, VitConfig stored, Collection<String> all, int side)
+            throws CheckpointException {
+        Set<String> names =
+                new LinkedHashSet<>(Parameters.shapes(p -> new Vit(stored, p)).keySet());
+        names.remove(Vit.POSITIONS);
+        Set<String> others = new LinkedHashSet<>(all);
+        others.removeAll(names);
+        int width = stored.stack().width();
+        boolean fixed = stored.stack().positions() == Stack.Positions.SIN_COS;
+        float[] table = SinCosPositions.grid(stored.grid(), stored.grid(), width);
+        if (!fixed) {
+            file.copyTo(Vit.POSITIONS, MemorySegment.ofArray(table));
         }
+        var positions = StoredPositions.of(table, stored.grid(), width, fixed);
+        return Opened.of(file, Layout.own(names, others), stored, positions, side);
+    }
 
-        private Parameters.Built<Vit> read(StoredPositions found, Layout layout, Backend backend, Scope scope)
-                throws IOException {
-            StoredPositions positions = found.resized(grid);
-            VitConfig config = stored.withImage(grid * stored.patch())
-                    .withStack(stored.stack().withPositions(positions.kind()));
-            Parameters.Built<Vit> built = Parameters.build(backend, scope, 0, p -> new Vit(config, p));
-            Map<String, float[]> tables = Map.of(VitLayout.POSITIONS, positions.grid());
-            VitWeights.read(file, layout, built, backend, tables, positions.classToken());
-            return built;
+    /**
+     * Reads the encoder that is a part of a model of ours.
+     *
+     * @param stored its sizes
+     * @param all names of the whole model's parameters
+     * @param side pixels of a side of the images
+     * @param scope owns the parameters
+     */
+    public static Parameters.Built<Vit> loadOwn(
+            Path folder, VitConfig stored, Collection<String> all, int side, Backend backend, Scope scope)
+            throws IOException {
+        try (var file = Safetensors.open(folder)) {
+            return own(file, stored, all, side).load(backend, scope);
         }
     }
 }

@@ -1,5 +1,7 @@
 package cloze.foreign;
 
+import cloze.model.Mae;
+import cloze.model.Vit;
 import cloze.foreign.Layout.Mapping;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,12 +21,6 @@ import org.jspecify.annotations.Nullable;
  */
 public record VitLayout(
         Layout layout, String positions, @Nullable String decoderPositions) {
-    /** Our name of learned positions. */
-    public static final String POSITIONS = "pos_embed";
-
-    /** Our name of the decoder's learned positions. */
-    public static final String DECODER_POSITIONS = "decoder_pos_embed";
-
     /** Heads of classifiers, and what else stands beside an encoder. */
     private static final Pattern BESIDE = Pattern.compile(
             "(decoder|decoder_blocks|decoder_embed|decoder_norm|decoder_pred|head|fc_norm|pooler|classifier)\\..*"
@@ -49,13 +45,13 @@ public record VitLayout(
         }
         linear(mappings, "decoder_norm", "decoder_norm");
         linear(mappings, "decoder_pred", "decoder_pred");
-        return new VitLayout(new Layout(mappings, "", Map.of(), VitLayout::isPositions), POSITIONS, DECODER_POSITIONS);
+        return new VitLayout(new Layout(mappings, "", Map.of(), VitLayout::isPositions), Vit.POSITIONS, Mae.DECODER_POSITIONS);
     }
 
     /** The encoder as the paper's code and timm name it; what else there is in the file is passed over. */
     public static VitLayout timm(int layers, int channels) {
         return new VitLayout(
-                new Layout(paperEncoder(layers, channels), "", Map.of(), VitLayout::isBesideEncoder), POSITIONS, null);
+                new Layout(paperEncoder(layers, channels), "", Map.of(), VitLayout::isBesideEncoder), Vit.POSITIONS, null);
     }
 
     private static List<Mapping> paperEncoder(int layers, int channels) {
@@ -137,13 +133,13 @@ public record VitLayout(
     }
 
     private static boolean isPositions(String name) {
-        return name.equals(POSITIONS)
+        return name.equals(Vit.POSITIONS)
                 || name.equals("vit.embeddings.position_embeddings")
-                || name.endsWith(DECODER_POSITIONS);
+                || name.endsWith(Mae.DECODER_POSITIONS);
     }
 
     private static boolean isBesideEncoder(String name) {
-        return name.equals(POSITIONS)
+        return name.equals(Vit.POSITIONS)
                 || name.equals("embeddings.position_embeddings")
                 || BESIDE.matcher(name).matches();
     }

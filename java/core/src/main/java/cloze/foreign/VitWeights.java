@@ -1,5 +1,8 @@
 package cloze.foreign;
 
+import cloze.model.Mae;
+import cloze.model.Vit;
+import cloze.nn.Stack;
 import cloze.backend.Backend;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.SafetensorsWriter;
@@ -19,17 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The parameters of vision transformers between files and devices, with positions where each side has them. */
 public final class VitWeights {
-    private static final long SHARD = 5L << 30;
-
     private VitWeights() {}
-
-    /** Fills a model from a file that has every one of its parameters. */
-    static void read(Safetensors file, Layout layout, Parameters.Built<?> built, Backend backend) throws IOException {
-        try (var host = new HostParameters(built.parameters(), backend)) {
-            layout.read(file, host.values());
-            host.upload();
-        }
-    }
 
     /**
      * Fills a model from a file that has its positions in another form.
@@ -40,12 +33,12 @@ public final class VitWeights {
     static void read(
             Safetensors file,
             Layout layout,
-            Parameters.Built<?> built,
+            Parameters parameters,
             Backend backend,
             Map<String, float[]> positions,
             float[] classToken)
             throws IOException {
-        try (var host = new HostParameters(built.parameters(), backend)) {
+        try (var host = new HostParameters(parameters, backend)) {
             layout.read(file, withoutPositions(host));
             MemorySegment token = host.floats("cls_token");
             for (int i = 0; i < classToken.length; i++) {
@@ -63,18 +56,8 @@ public final class VitWeights {
 
     private static Map<String, Layout.Values> withoutPositions(HostParameters host) {
         var rest = new LinkedHashMap<>(host.values());
-        rest.keySet().removeAll(List.of(VitLayout.POSITIONS, VitLayout.DECODER_POSITIONS));
+        rest.keySet().removeAll(List.of(Vit.POSITIONS, Mae.DECODER_POSITIONS));
         return rest;
-    }
-
-    /** Writes the parameters as they are. */
-    public static void write(Path folder, Parameters parameters, Backend backend) throws IOException {
-        try (var host = new HostParameters(parameters, backend)) {
-            host.download();
-            var writer = new SafetensorsWriter();
-            Layout.own(HostParameters.names(parameters), List.of()).write(host.values(), writer);
-            writer.writeFolder(folder, SHARD);
-        }
     }
 
     /** Writes a masked autoencoder, or its encoder alone, with the positions that others expect in the file. */
@@ -86,12 +69,12 @@ public final class VitWeights {
             Map<String, Layout.Values> values = withoutPositions(host);
             values.keySet().retainAll(layout.parameters());
             layout.layout().write(values, writer);
-            add(writer, layout.positions(), c.grid(), c.encoder(), host.values().get(VitLayout.POSITIONS));
+            add(writer, layout.positions(), c.grid(), c.encoder(), host.values().get(Vit.POSITIONS));
             String decoder = layout.decoderPositions();
             if (decoder != null) {
-                add(writer, decoder, c.grid(), c.decoder(), host.values().get(VitLayout.DECODER_POSITIONS));
+                add(writer, decoder, c.grid(), c.decoder(), host.values().get(Mae.DECODER_POSITIONS));
             }
-            writer.metadata("format", "pt").writeFolder(folder, SHARD);
+            writer.metadata("format", "pt").writeFolder(folder, HostParameters.SHARD);
         }
     }
 
@@ -101,7 +84,7 @@ public final class VitWeights {
      * @param learned [N, D] or [1 + N, D], or null for the fixed ones
      */
     private static void add(
-            SafetensorsWriter to, String name, int grid, MaeConfig.Stack stack, Layout.@Nullable Values learned) {
+            SafetensorsWriter to, String name, int grid, Stack stack, Layout.@Nullable Values learned) {
         float[] table = learned == null
                 ? SinCosPositions.grid(grid, grid, stack.width())
                 : learned.floats().toArray(ValueLayout.JAVA_FLOAT);

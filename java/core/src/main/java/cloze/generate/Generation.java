@@ -2,8 +2,8 @@ package cloze.generate;
 
 import cloze.autograd.Tape;
 import cloze.backend.Backend;
-import cloze.model.Gpt;
-import cloze.nn.KeyValueCache;
+import cloze.model.CausalModel;
+import cloze.nn.DecoderState;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
@@ -15,8 +15,7 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * Continues a batch of prompts with a cache of keys and values. When a row has filled the model's context, all rows go
- * on from the last half of it.
+ * Continues a batch of prompts. When a row has filled the model's context, all rows go on from the last half of it.
  */
 public final class Generation {
     /** Takes text as it is made. */
@@ -26,15 +25,15 @@ public final class Generation {
     }
 
     private final Backend backend;
-    private final Gpt gpt;
+    private final CausalModel model;
     private final Tokenizer tokenizer;
     private final Sampling sampling;
     private final List<Row> rows = new ArrayList<>();
 
     public Generation(
-            Backend backend, Gpt gpt, Tokenizer tokenizer, Sampling sampling, List<int[]> prompts, Sink sink) {
+            Backend backend, CausalModel model, Tokenizer tokenizer, Sampling sampling, List<int[]> prompts, Sink sink) {
         this.backend = backend;
-        this.gpt = gpt;
+        this.model = model;
         this.tokenizer = tokenizer;
         this.sampling = sampling;
         for (int[] prompt : prompts) {
@@ -71,24 +70,24 @@ public final class Generation {
         if (rows.isEmpty() || sampling.tokens() == 0) {
             return;
         }
-        int context = gpt.config().context();
+        int context = model.context();
         try (Scope scope = backend.memory().scope("generation")) {
-            KeyValueCache cache = gpt.cache(backend, scope, rows.size(), context);
-            float[] logits = fill(scope, cache, context);
+            DecoderState state = model.state(backend, scope, rows.size(), context);
+            float[] logits = fill(scope, state, context);
             for (int made = 0; ; made++) {
                 draw(logits);
                 if (made + 1 == sampling.tokens() || rows.stream().allMatch(row -> row.done)) {
                     break;
                 }
-                logits = full(cache) ? fill(scope, cache, Math.max(1, context / 2)) : step(scope, cache, lastIds(), 1);
+                logits = full(state) ? fill(scope, state, Math.max(1, context / 2)) : step(scope, state, lastIds(), 1);
             }
         }
         rows.forEach(row -> row.text.end());
     }
 
-    private boolean full(KeyValueCache cache) {
-        for (int row = 0; row < cache.batch(); row++) {
-            if (cache.length(row) == cache.capacity()) {
+    private boolean full(DecoderState state) {
+        for (int row = 0; row < state.batch(); row++) {
+            if (state.length(row) == state.capacity()) {
                 return true;
             }
         }
@@ -96,7 +95,7 @@ public final class Generation {
     }
 
     private void draw(float[] logits) {
-        int v = gpt.config().vocabulary();
+        int v = model.vocabulary();
         int endOfText = tokenizer.endOfText().orElse(-1);
         for (int i = 0; i < rows.size(); i++) {
             Row row = rows.get(i);
@@ -112,8 +111,8 @@ public final class Generation {
         return rows.stream().mapToInt(row -> row.ids[row.length - 1]).toArray();
     }
 
-    /** Reads at most the last {@code most} tokens of every row into an empty cache. */
-    private float[] fill(Scope scope, KeyValueCache cache, int most) {
+    /** Reads at most the last {@code most} tokens of every row into an empty state. */
+    private float[] fill(Scope scope, DecoderState state, int most) {
         int[] lengths =
                 rows.stream().mapToInt(row -> Math.min(row.length, most)).toArray();
         int t = Arrays.stream(lengths).max().orElseThrow();
@@ -122,25 +121,25 @@ public final class Generation {
             Row row = rows.get(i);
             System.arraycopy(row.ids, row.length - lengths[i], ids, i * t, lengths[i]);
         }
-        cache.clear();
-        return step(scope, cache, ids, lengths);
+        state.clear();
+        return step(scope, state, ids, lengths);
     }
 
-    private float[] step(Scope scope, KeyValueCache cache, int[] ids, int each) {
+    private float[] step(Scope scope, DecoderState state, int[] ids, int each) {
         int[] counts = new int[rows.size()];
         Arrays.fill(counts, each);
-        return step(scope, cache, ids, counts);
+        return step(scope, state, ids, counts);
     }
 
     /** Runs the next tokens of every row, padded to the same number; gives the logits after the last of each. */
-    private float[] step(Scope scope, KeyValueCache cache, int[] ids, int[] counts) {
+    private float[] step(Scope scope, DecoderState state, int[] ids, int[] counts) {
         int b = rows.size();
         try (Scope inner = scope.child("token")) {
             Tensor batch = backend.set(inner.tensor("ids", new Shape(b, ids.length / b), DType.I32), ids);
             int[] ends = Arrays.stream(counts).map(count -> count - 1).toArray();
             Tensor last = backend.set(inner.tensor("ends", new Shape(b, 1), DType.I32), ends);
-            Tensor logits = gpt.next(Tape.inference(backend, inner), batch, last, cache);
-            cache.advance(counts);
+            Tensor logits = model.next(Tape.inference(backend, inner), batch, last, state);
+            state.advance(counts);
             return Objects.requireNonNull(backend.floats(logits));
         }
     }

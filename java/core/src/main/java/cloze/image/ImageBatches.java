@@ -1,5 +1,6 @@
 package cloze.image;
 
+import cloze.io.BatchSource;
 import cloze.io.DataException;
 import cloze.stat.Permutation;
 import java.io.IOException;
@@ -17,7 +18,7 @@ import java.util.concurrent.TimeUnit;
  * worked on, the next are read and augmented on other threads. In the place of an image that can not be read comes the next
  * one of the epoch.
  */
-public final class ImageBatches implements AutoCloseable {
+public final class ImageBatches implements BatchSource<ImageBatch> {
     private static final int HOPELESS = 1000; // images in a row that can not be read
 
     private final ImageSet images;
@@ -80,6 +81,7 @@ public final class ImageBatches implements AutoCloseable {
      *
      * @throws IOException if images can not be read and none may be left out, or too many in a row
      */
+    @Override
     public ImageBatch at(long index) throws IOException {
         forget(index);
         Future<ImageBatch> first = pending.remove(index);

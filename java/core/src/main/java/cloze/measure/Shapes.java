@@ -1,5 +1,6 @@
 package cloze.measure;
 
+import cloze.recipe.Recipes;
 import java.util.List;
 import java.util.Locale;
 
@@ -13,11 +14,11 @@ public enum Shapes {
         }
 
         @Override
-        public List<StepCase> steps() {
+        public List<StepCase<?, ?>> steps() {
             return List.of(
-                    StepCase.gpt("gpt2", "gpt2", 16),
-                    StepCase.mae("mae-vit-base", "vit-base", 256),
-                    StepCase.mae("mae-vit-large", "vit-large", 128));
+                    StepCase.of("gpt2", Recipes.GPT, "gpt2", 16),
+                    StepCase.of("mae-vit-base", Recipes.MAE, "vit-base", 256),
+                    StepCase.of("mae-vit-large", Recipes.MAE, "vit-large", 128));
         }
     },
     /** Those of small models on a few cores. */
@@ -28,11 +29,11 @@ public enum Shapes {
         }
 
         @Override
-        public List<StepCase> steps() {
+        public List<StepCase<?, ?>> steps() {
             return List.of(
-                    StepCase.gpt("gpt-nano", "nano", 12),
-                    StepCase.gpt("gpt-baby", "baby", 8),
-                    StepCase.mae("mae-vit-tiny-32", "vit-tiny-32", 64));
+                    StepCase.of("gpt-nano", Recipes.GPT, "nano", 12),
+                    StepCase.of("gpt-baby", Recipes.GPT, "baby", 8),
+                    StepCase.of("mae-vit-tiny-32", Recipes.MAE, "vit-tiny-32", 64));
         }
     },
     /** So small that emulated kernels end: to try the command, never for figures. */
@@ -43,8 +44,8 @@ public enum Shapes {
         }
 
         @Override
-        public List<StepCase> steps() {
-            return List.of(StepCase.toyGpt(), StepCase.toyMae());
+        public List<StepCase<?, ?>> steps() {
+            return StepCase.tiny();
         }
     };
 
@@ -68,7 +69,7 @@ public enum Shapes {
 
     public abstract List<Subject> kernels();
 
-    public abstract List<StepCase> steps();
+    public abstract List<StepCase<?, ?>> steps();
 
     @Override
     public String toString() {

@@ -48,7 +48,7 @@ public final class StepBench {
     }
 
     /** Trains for a while. A model that fails, such as for want of memory, gives a line that says so. */
-    public Result run(StepCase step) throws IOException {
+    public Result run(StepCase<?, ?> step) throws IOException {
         String dtype = backend.precision().toString();
         try (Scope scope = backend.memory().scope(step.name())) {
             Objective objective = step.objective(backend, scope);

@@ -4,6 +4,7 @@ import cloze.autograd.Tape;
 import cloze.backend.Backend;
 import cloze.nn.Block;
 import cloze.nn.Init;
+import cloze.nn.DecoderState;
 import cloze.nn.KeyValueCache;
 import cloze.nn.Linear;
 import cloze.nn.Mlp;
@@ -35,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  *     Radford et al. 2019, section 2.3</a>
  * @see <a href="https://arxiv.org/abs/2005.14165">Brown et al. 2020, table 2.1</a>
  */
-public final class Gpt {
+public final class Gpt implements CausalModel {
     private static final double STD = 0.02;
     private static final double POSITION_STD = 0.01;
 
@@ -98,20 +99,23 @@ public final class Gpt {
         return config;
     }
 
+    @Override
+    public int vocabulary() {
+        return config.vocabulary();
+    }
+
+    @Override
+    public int context() {
+        return config.context();
+    }
+
     /** Whether {@code backward} computes the blocks again instead of keeping what is inside them. */
     public Gpt withRecompute(boolean again) {
         recompute = again;
         return this;
     }
 
-    /**
-     * The mean of {@code -log p(target)} over the tokens whose target is not {@link SoftmaxCrossEntropy#IGNORE}, and
-     * that of each token.
-     *
-     * @param ids [B, T] i32
-     * @param targets [B, T] i32, the ids one place further
-     * @return the mean [1] and the tokens' [B, T]
-     */
+    @Override
     public List<Tensor> losses(Tape tape, Tensor ids, Tensor targets) {
         Tensor logits = product(tape, hidden(tape, ids, null), head);
         return tape.applyAll(new SoftmaxCrossEntropy(logits, targets, config.vocabulary()));
@@ -127,15 +131,9 @@ public final class Gpt {
         return product(tape, hidden(tape, ids, null), tokens);
     }
 
-    /**
-     * The logits of the token that follows each row, [B, 1, V], after the tokens of {@code ids} have been added to the
-     * cache.
-     *
-     * @param ids [B, T] i32
-     * @param ends [B, 1] i32, index in [0, T) of the last token of each row; what comes after it is padding
-     */
-    public Tensor next(Tape tape, Tensor ids, Tensor ends, KeyValueCache cache) {
-        Tensor hidden = hidden(tape, ids, cache);
+    @Override
+    public Tensor next(Tape tape, Tensor ids, Tensor ends, DecoderState state) {
+        Tensor hidden = hidden(tape, ids, (KeyValueCache) state);
         return product(tape, tape.apply(new GatherTokens(hidden, ends)), tokens);
     }
 
@@ -144,7 +142,8 @@ public final class Gpt {
         return product(tape, hidden(tape, ids, cache), tokens);
     }
 
-    public KeyValueCache cache(Backend backend, Scope scope, int batch, int capacity) {
+    @Override
+    public KeyValueCache state(Backend backend, Scope scope, int batch, int capacity) {
         int width = config.heads().keyValues() * config.heads().width();
         return new KeyValueCache(backend, scope, config.layers(), batch, capacity, width);
     }

@@ -2,6 +2,7 @@ package cloze.model;
 
 import cloze.nn.Mlp;
 import cloze.nn.Norm;
+import cloze.setting.Setting;
 import cloze.op.Heads;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -20,7 +21,19 @@ import java.util.function.Supplier;
  * @param style which published variant of the block
  * @param dropout share that is dropped of embeddings, attention and residual additions
  */
-public record GptConfig(int vocabulary, int context, int layers, int width, Heads heads, Style style, float dropout) {
+public record GptConfig(
+        int vocabulary,
+        @Setting(value = "Tokens in a window.", label = "T", min = 1) int context,
+        int layers,
+        int width,
+        Heads heads,
+        Style style,
+        @Setting(
+                        value = "Share that is dropped of embeddings, attention and residual additions.",
+                        label = "SHARE",
+                        min = 0,
+                        below = 1)
+                float dropout) {
     /** How the position of a token enters. */
     public enum Positions {
         /** A table of T rows, added to the embedding. */

@@ -63,6 +63,12 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
                 + 12.0 * config.layers() * config.heads().inner() * config.context();
     }
 
+    /** As {@link #flopPerToken}, with half of the attention scores: those that a causal mask keeps. */
+    public double causalFlopPerToken() {
+        return 6.0 * activeParameters()
+                + 6.0 * config.layers() * config.heads().inner() * config.context();
+    }
+
     /** {@code 6 N D}, the estimate that the papers quote; attention scores left out. */
     public double flop() {
         return 6.0 * parameters * tokens;

@@ -1,11 +1,12 @@
 package cloze.model;
 
 import cloze.autograd.Tape;
-import cloze.foreign.VitLayout;
+import cloze.nn.GridPositions;
 import cloze.nn.Linear;
 import cloze.nn.ParameterSource;
 import cloze.nn.RandomMask;
 import cloze.nn.Role;
+import cloze.nn.Transformer;
 import cloze.op.MaskedMse;
 import cloze.op.RestoreTokens;
 import cloze.tensor.Shape;
@@ -19,6 +20,9 @@ import java.util.List;
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, section 3</a>
  */
 public final class Mae implements MaskedImageModel {
+    /** Name of learned positions of the decoder. */
+    public static final String DECODER_POSITIONS = "decoder_pos_embed";
+
     private final MaeConfig config;
     private final Vit encoder;
     private final Linear decoderEmbed;
@@ -34,7 +38,7 @@ public final class Mae implements MaskedImageModel {
         decoderEmbed =
                 Transformer.linear(p.in("decoder_embed"), config.encoder().width(), narrow);
         maskToken = p.parameter("mask_token", new Shape(narrow), Role.VECTOR, Vit.TOKEN);
-        decoderPositions = new GridPositions(p, VitLayout.DECODER_POSITIONS, Vit.LEAD, config.grid(), config.decoder());
+        decoderPositions = new GridPositions(p, DECODER_POSITIONS, Vit.LEAD, config.grid(), config.decoder());
         decoder = new Transformer(p, "decoder_blocks", "decoder_norm", config.decoder());
         prediction = Transformer.linear(p.in("decoder_pred"), narrow, config.pixels());
     }

@@ -1,6 +1,8 @@
 package cloze.model;
 
+import cloze.nn.Stack;
 import cloze.nn.RandomMask;
+import cloze.setting.Setting;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,43 +20,22 @@ import java.util.Map;
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021</a>
  */
 public record MaeConfig(
-        int image, int channels, int patch, Stack encoder, Stack decoder, double ratio, boolean normalize) {
-    /** How the places of patches enter. */
-    public enum Positions {
-        /** A fixed table of sines and cosines. */
-        SIN_COS,
-        /** A table of parameters, as in fine-tuned encoders and in those for images of another size. */
-        LEARNED
-    }
-
-    /**
-     * Transformer blocks of width D with mlps of 4 D.
-     *
-     * @param epsilon added to the variance by the norms
-     */
-    public record Stack(int layers, int width, int heads, Positions positions, float epsilon) {
-        /** As in the paper's code. */
-        public static final float EPSILON = 1e-6f;
-
-        /** As in the paper: fixed positions. */
-        public Stack(int layers, int width, int heads) {
-            this(layers, width, heads, Positions.SIN_COS, EPSILON);
-        }
-
-        public Stack {
-            require(
-                    layers > 0 && heads > 0,
-                    "layers and heads must be 1 or more, but they are " + layers + " and " + heads);
-            require(width % heads == 0, "a width of " + width + " is not a multiple of " + heads + " heads");
-            require(width % 4 == 0, "a width of " + width + " is not a multiple of 4, as sin-cos positions need");
-            require(epsilon > 0 && epsilon < 1, "epsilon must be in (0, 1), but it is " + epsilon);
-        }
-
-        public Stack withPositions(Positions kind) {
-            return new Stack(layers, width, heads, kind, epsilon);
-        }
-    }
-
+        @Setting(value = "Pixels of a side.", label = "SIDE", min = 1) int image,
+        int channels,
+        @Setting(value = "Pixels of a patch's side.", label = "P", min = 1) int patch,
+        Stack encoder,
+        Stack decoder,
+        @Setting(
+                        value = "Share of the patches that is hidden.",
+                        flag = "mask-ratio",
+                        label = "SHARE",
+                        min = 0,
+                        max = 0.95)
+                double ratio,
+        @Setting(
+                        value = "Predict pixels as they are, not normalised over each patch: better to look at.",
+                        off = "raw-pixels")
+                boolean normalize) {
     /** The paper's decoder. */
     private static final Stack PAPER_DECODER = new Stack(8, 512, 16);
 
@@ -63,12 +44,6 @@ public record MaeConfig(
     public MaeConfig {
         var _ = new VitConfig(image, channels, patch, encoder); // checks that the sizes fit
         var _ = RandomMask.kept(1, ratio); // checks the ratio
-    }
-
-    private static void require(boolean holds, String message) {
-        if (!holds) {
-            throw new IllegalArgumentException("MaeConfig: " + message);
-        }
     }
 
     private static Map<String, MaeConfig> presets() {
@@ -103,6 +78,10 @@ public record MaeConfig(
 
     public static List<String> presetNames() {
         return List.copyOf(PRESETS.keySet());
+    }
+
+    public MaeConfig withChannels(int count) {
+        return withImage(image, count, patch);
     }
 
     /** For images of another size. */

@@ -6,6 +6,7 @@ import cloze.nn.Linear;
 import cloze.nn.ParameterSource;
 import cloze.nn.RandomMask;
 import cloze.nn.Role;
+import cloze.nn.Transformer;
 import cloze.op.GatherTokens;
 import cloze.op.MaskedL1;
 import cloze.op.RestoreTokens;

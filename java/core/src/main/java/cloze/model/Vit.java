@@ -1,11 +1,15 @@
 package cloze.model;
 
+import cloze.nn.Stack;
 import cloze.autograd.Tape;
-import cloze.foreign.VitLayout;
+import cloze.nn.FirstQuery;
+import cloze.nn.GridPositions;
+import cloze.nn.HostValues;
 import cloze.nn.Init;
 import cloze.nn.Linear;
 import cloze.nn.ParameterSource;
 import cloze.nn.Role;
+import cloze.nn.Transformer;
 import cloze.op.GatherTokens;
 import cloze.op.Heads;
 import cloze.op.MeanPool;
@@ -21,8 +25,11 @@ import cloze.tensor.Tensor;
  *
  * @see <a href="https://arxiv.org/abs/2010.11929">Dosovitskiy et al. 2020, section 3.1</a>
  */
-public final class Vit {
+public final class Vit implements VisionEncoder {
     static final Init TOKEN = Init.normal(0.02);
+
+    /** Name of learned positions. */
+    public static final String POSITIONS = "pos_embed";
 
     /** The class token, which is never hidden. */
     static final int LEAD = 1;
@@ -48,7 +55,7 @@ public final class Vit {
         int d = config.stack().width();
         patchEmbed = Transformer.linear(p.in("patch_embed.proj"), config.pixels(), d);
         classToken = p.parameter("cls_token", new Shape(d), Role.VECTOR, TOKEN);
-        positions = new GridPositions(p, VitLayout.POSITIONS, 0, config.grid(), config.stack());
+        positions = new GridPositions(p, POSITIONS, 0, config.grid(), config.stack());
         blocks = new Transformer(p, "blocks", norm ? "norm" : null, config.stack(), dropPath);
     }
 
@@ -112,14 +119,7 @@ public final class Vit {
         return encode(tape, positions.add(tape, embed(tape, kept), idsKeep));
     }
 
-    /** What an image is to those who have no use for its tokens. */
-    public enum Pooling {
-        /** The mean of its patches' tokens. */
-        MEAN,
-        CLASS_TOKEN
-    }
-
-    /** What a whole image is to the encoder: the mean of its patches' tokens, [B, D]. */
+    /** The mean of the patches' tokens of whole images, [B, D]. */
     public Tensor features(Tape tape, Tensor patches) {
         return features(tape, patches, Pooling.MEAN);
     }
@@ -135,16 +135,43 @@ public final class Vit {
         return tape.apply(new MeanPool(pooled, null));
     }
 
-    /**
-     * Where the class token looks in the last block, on the host.
-     *
-     * @return [B, H, 1 + N], probabilities of the class token and of every patch
-     */
-    public float[] classAttention(Tape tape, Tensor patches) {
-        Tensor qkv = blocks.lastQkv(tape, withClassToken(tape, place(tape, embed(tape, patches))));
-        MaeConfig.Stack stack = config.stack();
+    @Override
+    public Tensor features(Tape tape, float[] images, Pooling pooling) {
+        return features(tape, patches(tape, images), pooling);
+    }
+
+    @Override
+    public int width() {
+        return config.stack().width();
+    }
+
+    @Override
+    public int side() {
+        return config.image();
+    }
+
+    @Override
+    public int channels() {
+        return config.channels();
+    }
+
+    @Override
+    public int heads() {
+        return config.stack().heads();
+    }
+
+    @Override
+    public float[] classAttention(Tape tape, float[] images) {
+        Tensor qkv = blocks.lastQkv(tape, withClassToken(tape, place(tape, embed(tape, patches(tape, images)))));
+        Stack stack = config.stack();
         Heads heads = Heads.of(stack.heads(), stack.width() / stack.heads());
-        return FirstQuery.probabilities(tape.backend().floats(qkv), LEAD + config.patches(), heads);
+        int n = config.patches();
+        float[] all = FirstQuery.probabilities(tape.backend().floats(qkv), LEAD + n, heads);
+        var patches = new float[all.length / (LEAD + n) * n];
+        for (int row = 0; row < patches.length / n; row++) {
+            System.arraycopy(all, row * (LEAD + n) + LEAD, patches, row * n, n);
+        }
+        return patches;
     }
 
     /** @param tokens [B, 1 + N, D] */

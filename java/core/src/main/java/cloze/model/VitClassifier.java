@@ -1,6 +1,8 @@
 package cloze.model;
 
+import cloze.nn.Stack;
 import cloze.autograd.Tape;
+import cloze.nn.HostValues;
 import cloze.nn.Init;
 import cloze.nn.Linear;
 import cloze.nn.Norm;
@@ -31,8 +33,8 @@ public final class VitClassifier {
 
     public VitClassifier(VitClassifierConfig config, ParameterSource p) {
         this.config = config;
-        MaeConfig.Stack stack = config.encoder().stack();
-        boolean mean = config.pool() == VitClassifierConfig.Pool.MEAN;
+        Stack stack = config.encoder().stack();
+        boolean mean = config.pool() == Pooling.MEAN;
         encoder = new Vit(config.encoder(), p, !mean, config.dropPath());
         norm = mean ? Norm.of(p.in("fc_norm"), Norm.Kind.LAYER, stack.width(), stack.epsilon()) : null;
         head = new Linear(
@@ -54,7 +56,7 @@ public final class VitClassifier {
         }
         boolean embedding = parameter.startsWith("patch_embed.")
                 || parameter.equals("cls_token")
-                || parameter.equals(cloze.foreign.VitLayout.POSITIONS);
+                || parameter.equals(Vit.POSITIONS);
         return embedding ? 0 : depths(config) - 1;
     }
 
@@ -96,14 +98,18 @@ public final class VitClassifier {
         return norm.forward(tape, new Norm.Residual(mean, null)).y();
     }
 
+    /** Shares of classes on the device. @param targets [B, V] */
+    public Tensor targets(Tape tape, float[] targets) {
+        return HostValues.real(tape, "targets", targets, targets.length / config.classes(), config.classes());
+    }
+
     /**
      * The cross-entropy against soft targets, a scalar, and that of each image [B].
      *
      * @param logits [B, V]
      * @param targets [B, V], a share for each class
      */
-    public List<Tensor> losses(Tape tape, Tensor logits, float[] targets) {
-        int[] extents = logits.shape().extents();
-        return tape.applyAll(new SoftTargetCrossEntropy(logits, HostValues.real(tape, "targets", targets, extents)));
+    public List<Tensor> losses(Tape tape, Tensor logits, Tensor targets) {
+        return tape.applyAll(new SoftTargetCrossEntropy(logits, targets));
     }
 }

@@ -1,5 +1,7 @@
 package cloze.model;
 
+import cloze.setting.Setting;
+
 /**
  * Sizes of a vision transformer that tells classes apart.
  *
@@ -9,15 +11,16 @@ package cloze.model;
  * @param dropPath share of the samples for which the last block adds nothing while training; it grows linearly from 0 at
  *     the first block
  */
-public record VitClassifierConfig(VitConfig encoder, int classes, Pool pool, double dropPath) {
-    /** What of the encoder's tokens the head sees. */
-    public enum Pool {
-        /** The mean over the patches, then a norm of its own in place of the encoder's last. */
-        MEAN,
-        /** The class token behind the encoder's last norm. */
-        CLASS_TOKEN
-    }
-
+public record VitClassifierConfig(
+        VitConfig encoder,
+        int classes,
+        @Setting("What the head sees: the mean of the patches or the class_token.") Pooling pool,
+        @Setting(
+                        value = "Share of the images for which the last block adds nothing; less for those before it.",
+                        label = "SHARE",
+                        min = 0,
+                        below = 1)
+                double dropPath) {
     public VitClassifierConfig {
         if (classes < 2) {
             throw new IllegalArgumentException("VitClassifierConfig: classes must be 2 or more, but are " + classes);

@@ -1,5 +1,7 @@
 package cloze.model;
 
+import cloze.nn.Stack;
+import cloze.setting.Setting;
 /**
  * Sizes of a vision transformer.
  *
@@ -8,7 +10,11 @@ package cloze.model;
  * @param patch P, which divides the side
  * @param stack its blocks
  */
-public record VitConfig(int image, int channels, int patch, MaeConfig.Stack stack) {
+public record VitConfig(
+        @Setting(value = "Pixels of a side.", label = "SIDE", min = 1) int image,
+        int channels,
+        @Setting(value = "Pixels of a patch's side.", label = "P", min = 1) int patch,
+        Stack stack) {
     public VitConfig {
         if (image <= 0 || patch <= 0 || image % patch != 0) {
             throw new IllegalArgumentException(
@@ -25,7 +31,11 @@ public record VitConfig(int image, int channels, int patch, MaeConfig.Stack stac
         return new VitConfig(side, channels, patch, stack);
     }
 
-    public VitConfig withStack(MaeConfig.Stack other) {
+    public VitConfig withChannels(int count) {
+        return new VitConfig(image, count, patch, stack);
+    }
+
+    public VitConfig withStack(Stack other) {
         return new VitConfig(image, channels, patch, other);
     }
 

@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /** The keys and values of the tokens that a decoder has seen, for each layer, and how many there are in each row. */
-public final class KeyValueCache {
+public final class KeyValueCache implements DecoderState {
     /**
      * One layer's part, and where in it the next tokens go.
      *
@@ -55,20 +55,22 @@ public final class KeyValueCache {
         return starts;
     }
 
+    @Override
     public int capacity() {
         return capacity;
     }
 
+    @Override
     public int batch() {
         return lengths.length;
     }
 
-    /** Tokens in one row. */
+    @Override
     public int length(int row) {
         return lengths[row];
     }
 
-    /** Says that the first {@code counts[row]} of the tokens that were just run belong to each row. */
+    @Override
     public void advance(int... counts) {
         for (int row = 0; row < lengths.length; row++) {
             lengths[row] += counts[row];
@@ -76,7 +78,7 @@ public final class KeyValueCache {
         backend.set(starts, lengths);
     }
 
-    /** Forgets all tokens. */
+    @Override
     public void clear() {
         Arrays.fill(lengths, 0);
         backend.set(starts, lengths);

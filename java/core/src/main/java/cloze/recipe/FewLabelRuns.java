@@ -1,8 +1,11 @@
 package cloze.recipe;
 
 import cloze.backend.Backend;
-import cloze.checkpoint.CheckpointException;
-import cloze.image.ImageData;
+import cloze.checkpoint.ConfigJson;
+import cloze.eval.ClassAccuracy;
+import cloze.image.LabelledImageSettings;
+import cloze.model.VitClassifier;
+import cloze.model.VitClassifierConfig;
 import cloze.train.RunException;
 import cloze.train.RunFolder;
 import cloze.train.log.MetricsLog;
@@ -11,38 +14,36 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
+import java.util.Map;
 
 /**
- * What a pre-trained encoder is worth where labels are few: it is fine-tuned on so many images of each class, for several
- * seeds, beside the same network from random weights, with the same recipe and the same images. Each of these runs has a
- * folder of its own and, when it is done, a line in {@code results.jsonl}; it is not run again.
+ * The worth of a pre-trained encoder where labels are few: it is fine-tuned on a number of images of each class, for several
+ * seeds, beside the same network from random weights, with the same settings and the same images. Each of these runs has a
+ * folder of its own and, when it is done, a line in {@code results.jsonl}. Finished runs are skipped.
  */
 public final class FewLabelRuns {
-    /** Does one run, and says whether it came to its end. */
+    private static final String FILE = "few-labels.json";
+    private static final String COMPARISON = "comparison";
+    private static final String PER_CLASS = "perClass";
+    private static final String SEEDS = "seeds";
+
+    /** Trains one run. */
     @FunctionalInterface
     public interface Watcher {
-        boolean run(FewLabelResult.Cell cell, Finetuning finetuning) throws IOException;
+        /** @return true if the run came to its end */
+        boolean run(FewLabelResult.Cell cell, Run<VitClassifierConfig, VitClassifier> run) throws IOException;
     }
 
-    private static final String FILE = "few-labels.json";
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .enable(SerializationFeature.INDENT_OUTPUT)
-            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .build();
-
     /**
-     * All that is to be run.
+     * All runs of a comparison.
      *
-     * @param options of each run, but for what the others say
+     * @param preset of each run, except for labels, seed and start
      * @param perClass images of each class, 0 for all
-     * @param seeds how many; the first is that of the options
+     * @param seeds how many; the first is that of the preset
      */
-    public record Plan(FinetuneOptions options, List<Integer> perClass, int seeds) {
+    public record Plan(Preset<VitClassifierConfig> preset, List<Integer> perClass, int seeds) {
         public Plan {
             perClass = List.copyOf(perClass);
             if (seeds < 1 || perClass.isEmpty() || perClass.stream().anyMatch(n -> n < 0)) {
@@ -57,11 +58,19 @@ public final class FewLabelRuns {
             for (int labels : perClass) {
                 for (int i = 0; i < seeds; i++) {
                     for (boolean scratch : new boolean[] {false, true}) {
-                        cells.add(new FewLabelResult.Cell(scratch, labels, options.seed() + i));
+                        cells.add(new FewLabelResult.Cell(
+                                scratch, labels, preset.settings().seed() + i));
                     }
                 }
             }
             return cells;
+        }
+
+        private Preset<VitClassifierConfig> preset(FewLabelResult.Cell cell) {
+            var data = (LabelledImageSettings) preset.data();
+            return preset.withStart(new Start(preset.start().checkpoint(), cell.scratch()))
+                    .withData(data.withPerClass(cell.perClass()))
+                    .withSeed(cell.seed());
         }
     }
 
@@ -85,62 +94,81 @@ public final class FewLabelRuns {
                     .formatted(folder, FILE));
         }
         Files.createDirectories(folder);
-        Files.write(file, JSON.writeValueAsBytes(plan));
+        Map<String, Object> json = new StoredRun<>(Recipes.CLASSIFIER, plan.preset).json();
+        var comparison = new LinkedHashMap<String, Object>();
+        comparison.put(PER_CLASS, plan.perClass);
+        comparison.put(SEEDS, plan.seeds);
+        json.put(COMPARISON, comparison);
+        ConfigJson.write(file, json);
         return new FewLabelRuns(folder, plan);
     }
 
-    /** Whether a folder holds such runs. */
+    /** True if a folder holds such runs. */
     public static boolean isIn(Path folder) {
         return Files.exists(folder.resolve(FILE));
     }
 
     /** Goes on with what a folder holds. */
     public static FewLabelRuns resume(Path folder) throws IOException {
-        Path file = folder.resolve(FILE);
-        try {
-            return new FewLabelRuns(folder, JSON.readValue(Files.readAllBytes(file), Plan.class));
-        } catch (JacksonException e) {
-            throw new CheckpointException(file, "no plan of runs: " + e.getOriginalMessage());
-        }
+        ConfigJson json = ConfigJson.read(folder.resolve(FILE));
+        boolean earlier = json.has("options");
+        Preset<VitClassifierConfig> preset = earlier
+                ? earlier(json.object("options"))
+                : StoredRun.parse(Recipes.CLASSIFIER, json).preset();
+        ConfigJson comparison = earlier ? json : json.object(COMPARISON);
+        List<Integer> perClass =
+                comparison.numbers(PER_CLASS).stream().map(Double::intValue).toList();
+        return new FewLabelRuns(folder, new Plan(preset, perClass, comparison.whole(SEEDS)));
+    }
+
+    /** Options as they were kept before there were recipes. */
+    private static Preset<VitClassifierConfig> earlier(ConfigJson options) throws IOException {
+        Path checkpoint = Path.of(options.object("begin").text("checkpoint", ""));
+        VitClassifierConfig usual = Recipes.CLASSIFIER.preset(checkpoint).model();
+        int side = options.object("size").whole("image", 0);
+        var config = new VitClassifierConfig(
+                side == 0 ? usual.encoder() : usual.encoder().withImage(side),
+                usual.classes(),
+                EarlierRuns.pooling(options.object("begin")),
+                options.object("regularization").number("dropPath", 0));
+        return EarlierRuns.finetuning(config, options, options, List.of());
     }
 
     public Plan plan() {
         return plan;
     }
 
-    /** What is done so far. */
+    /** The results so far. */
     public FewLabelResults results() throws IOException {
         return FewLabelResults.read(folder);
     }
 
     /**
-     * Does what is not done yet.
+     * Runs what is not done yet.
      *
-     * @return whether all is done
+     * @return true if all is done
      */
-    public boolean run(ImageData data, Backend backend, Watcher watcher) throws IOException {
+    public boolean run(Backend backend, Opening opening, Watcher watcher) throws IOException {
         for (FewLabelResult.Cell cell : plan.cells()) {
-            if (!results().has(cell) && !run(cell, data, backend, watcher)) {
+            if (!results().has(cell) && !run(cell, backend, opening, watcher)) {
                 return false;
             }
         }
         return true;
     }
 
-    private boolean run(FewLabelResult.Cell cell, ImageData data, Backend backend, Watcher watcher) throws IOException {
+    private boolean run(FewLabelResult.Cell cell, Backend backend, Opening opening, Watcher watcher)
+            throws IOException {
         Path path = folder.resolve(cell.name());
         boolean fresh = !Files.exists(path.resolve("config.json"));
-        FinetuneOptions own = plan.options()
-                .withScratch(cell.scratch())
-                .withImages(plan.options().images().withPerClass(cell.perClass()))
-                .withSeed(cell.seed());
-        try (RunFolder run = fresh ? RunFolder.create(path) : RunFolder.resume(path);
-                Finetuning finetuning =
-                        fresh ? Finetuning.start(run, own, data, backend) : Finetuning.resume(run, data, backend)) {
-            if (!watcher.run(cell, finetuning)) {
+        try (RunFolder own = fresh ? RunFolder.create(path) : RunFolder.resume(path);
+                Run<VitClassifierConfig, VitClassifier> run = fresh
+                        ? Run.start(own, Recipes.CLASSIFIER, plan.preset(cell), backend, opening)
+                        : Run.resume(own, Recipes.CLASSIFIER, backend, opening)) {
+            if (!watcher.run(cell, run)) {
                 return false;
             }
-            FewLabelResults.add(folder, result(cell, MetricsLog.read(run.metrics())));
+            FewLabelResults.add(folder, result(cell, MetricsLog.read(own.metrics())));
             return true;
         }
     }
@@ -153,8 +181,8 @@ public final class FewLabelRuns {
                 .orElseThrow(() -> new IllegalStateException(cell.name() + " was not evaluated"));
         return new FewLabelResult(
                 cell,
-                last.metrics().getOrDefault("val_accuracy", Double.NaN),
-                last.metrics().getOrDefault("val_loss", Double.NaN),
+                last.metrics().getOrDefault(ClassAccuracy.ACCURACY, Double.NaN),
+                last.metrics().getOrDefault(ClassAccuracy.LOSS, Double.NaN),
                 last.step(),
                 last.seconds());
     }

@@ -5,17 +5,18 @@ import cloze.backend.Backend;
 import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
 import cloze.checkpoint.CheckpointException;
-import cloze.foreign.VitClassifierFolder;
 import cloze.image.Augmentation;
 import cloze.image.Normalization;
 import cloze.image.Picture;
 import cloze.model.VitClassifier;
+import cloze.recipe.Models;
 import cloze.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /**
@@ -48,9 +49,10 @@ public final class ImageClassifier implements AutoCloseable {
         this.ownsBackend = ownsBackend;
         scope = backend.memory().scope(folder.toString());
         try {
-            model = VitClassifierFolder.load(folder, backend, scope).model();
-            classes = VitClassifierFolder.classes(folder);
-            Normalization normalization = VitClassifierFolder.normalization(folder);
+            Models.Loaded<VitClassifier> loaded = Models.classifier(folder, backend, scope);
+            model = loaded.model();
+            classes = loaded.companions().classes();
+            Normalization normalization = Objects.requireNonNull(loaded.companions().normalization());
             view = Augmentation.none(model.config().encoder().image(), normalization);
             if (classes.size() != model.config().classes()) {
                 throw new CheckpointException(

@@ -4,11 +4,11 @@ import cloze.autograd.Tape;
 import cloze.backend.Backend;
 import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
-import cloze.foreign.GptFolder;
 import cloze.generate.Generation;
 import cloze.generate.Sampling;
-import cloze.model.Gpt;
+import cloze.model.CausalModel;
 import cloze.nn.Parameters;
+import cloze.recipe.Models;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
@@ -19,27 +19,31 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.OptionalInt;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
- * A trained GPT with its tokenizer, for applications: continues text and says how likely text is. Thread-safe: one
+ * A trained language model with its tokenizer, for applications: continues text and gives its probability. Thread-safe: one
  * loaded model serves any number of threads at a time.
  */
 public final class LanguageModel implements AutoCloseable {
     private final Backend backend;
     private final boolean ownsBackend;
     private final Scope scope;
-    private final Gpt gpt;
+    private final CausalModel model;
     private final Parameters parameters;
     private final Tokenizer tokenizer;
 
     private LanguageModel(
-            Backend backend, boolean ownsBackend, Scope scope, Parameters.Built<Gpt> built, Tokenizer tokenizer) {
+            Backend backend,
+            boolean ownsBackend,
+            Scope scope,
+            Parameters.Built<? extends CausalModel> built,
+            Tokenizer tokenizer) {
         this.backend = backend;
         this.ownsBackend = ownsBackend;
         this.scope = scope;
-        this.gpt = built.model();
+        this.model = built.model();
         this.parameters = built.parameters();
         this.tokenizer = tokenizer;
     }
@@ -65,16 +69,16 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     private static LanguageModel load(Path folder, Backend backend, boolean ownsBackend) throws IOException {
-        Tokenizer tokenizer = Tokenizer.load(folder);
         Scope scope = backend.memory().scope(folder.toString());
         try {
-            Parameters.Built<Gpt> built = GptFolder.load(folder, backend, scope);
-            int v = built.model().config().vocabulary();
+            Models.Loaded<CausalModel> loaded = Models.language(folder, backend, scope);
+            Tokenizer tokenizer = Objects.requireNonNull(loaded.companions().tokenizer());
+            int v = loaded.model().vocabulary();
             if (tokenizer.vocabularySize() > v) {
                 throw new IOException("%s: the tokenizer has %d tokens, but the model only %d"
                         .formatted(folder, tokenizer.vocabularySize(), v));
             }
-            return new LanguageModel(backend, ownsBackend, scope, built, tokenizer);
+            return new LanguageModel(backend, ownsBackend, scope, loaded.built(), tokenizer);
         } catch (IOException | RuntimeException e) {
             scope.close();
             throw e;
@@ -82,12 +86,13 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /** A model in memory, which the caller keeps open. */
-    public static LanguageModel of(Backend backend, Parameters.Built<Gpt> built, Tokenizer tokenizer) {
+    public static LanguageModel of(
+            Backend backend, Parameters.Built<? extends CausalModel> built, Tokenizer tokenizer) {
         return new LanguageModel(backend, false, backend.memory().scope("language model"), built, tokenizer);
     }
 
-    public Gpt model() {
-        return gpt;
+    public CausalModel model() {
+        return model;
     }
 
     public Parameters parameters() {
@@ -122,22 +127,12 @@ public final class LanguageModel implements AutoCloseable {
 
     private void run(List<String> prompts, Sampling sampling, Generation.Sink sink) {
         List<int[]> ids = prompts.stream().map(this::promptIds).toList();
-        new Generation(backend, gpt, tokenizer, sampling, ids, sink).run();
+        new Generation(backend, model, tokenizer, sampling, ids, sink).run();
     }
 
     private int[] promptIds(String prompt) {
         int[] ids = tokenizer.encode(prompt);
-        return ids.length > 0 ? ids : new int[] {start()};
-    }
-
-    /** The token that a text without context begins after: the end of another text, or else a new line. */
-    private int start() {
-        OptionalInt endOfText = tokenizer.endOfText();
-        if (endOfText.isPresent()) {
-            return endOfText.getAsInt();
-        }
-        int[] newLine = tokenizer.encode("\n");
-        return newLine[newLine.length - 1];
+        return ids.length > 0 ? ids : new int[] {tokenizer.beforeText()};
     }
 
     /** Scores a text as it begins after the end of another one, or after a new line where texts have no end. */
@@ -158,9 +153,9 @@ public final class LanguageModel implements AutoCloseable {
 
     /** {@code -log p} of each token, in windows that overlap by half, so that each has at least half a context. */
     private float[] losses(int[] ids) {
-        int context = gpt.config().context();
+        int context = model.context();
         int[] sequence = new int[ids.length + 1];
-        sequence[0] = start();
+        sequence[0] = tokenizer.beforeText();
         System.arraycopy(ids, 0, sequence, 1, ids.length);
         float[] losses = new float[ids.length];
         int scored = 0;
@@ -182,7 +177,7 @@ public final class LanguageModel implements AutoCloseable {
             Tensor targets = backend.set(
                     step.tensor("targets", shape, DType.I32), Arrays.copyOfRange(sequence, from + 1, from + count + 1));
             Tape tape = Tape.inference(backend, step);
-            return backend.floats(gpt.losses(tape, ids, targets).get(1));
+            return backend.floats(model.losses(tape, ids, targets).get(1));
         }
     }
 

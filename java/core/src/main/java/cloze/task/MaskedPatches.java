@@ -3,44 +3,37 @@ package cloze.task;
 import cloze.autograd.Tape;
 import cloze.backend.Backend;
 import cloze.image.ImageBatch;
-import cloze.image.ImageBatches;
+import cloze.io.BatchSource;
 import cloze.model.MaskedImageModel;
 import cloze.nn.Parameters;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
+import cloze.train.DeviceBatches;
 import cloze.train.Objective;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
 
-/** What a model of masked images learns by: patches of an image are hidden, their pixels are told from the others. */
+/** Predicts the pixels of hidden patches from the other patches of an image. */
 public final class MaskedPatches implements Objective {
-    /** Where batches come from: {@link ImageBatches#at}. */
-    @FunctionalInterface
-    public interface Source {
-        ImageBatch at(long microBatch) throws IOException;
-    }
-
     private final MaskedImageModel model;
     private final Parameters parameters;
-    private final Source batches;
+    private final DeviceBatches<ImageBatch> batches;
     private final int batch;
     private final long seed;
-    private @Nullable Tensor ahead; // the patches of micro-batch aheadOf
-    private long aheadOf;
 
     /**
-     * Trains on batches.
+     * Trains on batches of images.
      *
+     * @param source closed with this
      * @param batch B of every batch
      * @param seed of the masks
      */
-    public MaskedPatches(MaskedImageModel model, Parameters parameters, Source batches, int batch, long seed) {
-        this.model = model;
-        this.parameters = parameters;
-        this.batches = batches;
+    public MaskedPatches(
+            Parameters.Built<? extends MaskedImageModel> built, BatchSource<ImageBatch> source, int batch, long seed) {
+        model = built.model();
+        parameters = built.parameters();
         this.batch = batch;
         this.seed = seed;
+        batches = new DeviceBatches<>(source, (tape, images, _) -> List.of(model.patches(tape, images.pixels())));
     }
 
     @Override
@@ -48,34 +41,16 @@ public final class MaskedPatches implements Objective {
         return parameters;
     }
 
-    /** @throws UncheckedIOException if images can not be read */
     @Override
     public Tensor loss(Tape tape, long microBatch) {
-        try {
-            Tensor patches = ahead != null && aheadOf == microBatch
-                    ? ahead
-                    : model.patches(tape, batches.at(microBatch).pixels());
-            return model.losses(tape, patches, model.mask(tape, batch, seed, microBatch))
-                    .getFirst();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e.getMessage(), e);
-        }
+        Tensor patches = batches.at(tape, microBatch).getFirst();
+        return model.losses(tape, patches, model.mask(tape, batch, seed, microBatch))
+                .getFirst();
     }
 
-    /** @throws UncheckedIOException if images can not be read */
     @Override
     public void prefetch(Backend backend, Scope scope, long microBatch) {
-        try (Scope inner = scope.child("ahead")) {
-            Tape tape = Tape.inference(backend, inner);
-            Tensor patches = model.patches(tape, batches.at(microBatch).pixels());
-            if (ahead == null) {
-                ahead = scope.tensor("patches ahead", patches.shape(), patches.dtype());
-            }
-            backend.copy(patches, ahead);
-            aheadOf = microBatch;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e.getMessage(), e);
-        }
+        batches.prefetch(backend, scope, microBatch);
     }
 
     @Override
@@ -86,5 +61,10 @@ public final class MaskedPatches implements Objective {
     @Override
     public String unit() {
         return "images";
+    }
+
+    @Override
+    public void close() {
+        batches.close();
     }
 }

@@ -2,46 +2,53 @@ package cloze.task;
 
 import cloze.autograd.Tape;
 import cloze.backend.Backend;
-import cloze.model.Gpt;
+import cloze.io.BatchSource;
+import cloze.model.CausalModel;
 import cloze.nn.Parameters;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
-import cloze.text.TokenBatches;
-import cloze.text.Tokens;
+import cloze.text.TokenBatch;
+import cloze.train.DeviceBatches;
 import cloze.train.Objective;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
-/** What a language model learns by: the next token is hidden, those before it are seen. */
+/** Predicts the next token from those before it. */
 public final class NextToken implements Objective {
-    private final Gpt gpt;
+    private final CausalModel model;
     private final Parameters parameters;
-    private final TokenBatches batches;
+    private final DeviceBatches<TokenBatch> batches;
     private final Shape shape;
-    private final MemorySegment ids;
-    private final MemorySegment targets;
 
     /**
-     * Trains on windows of {@code tokens}, each epoch in an order of its own.
+     * Trains on windows of tokens.
      *
-     * @param batch B
-     * @param time T, at most the model's context
-     * @param seed of the order
+     * @param source closed with this
+     * @param batch B of every batch
+     * @param time T of every batch, at most the model's context
      */
-    public NextToken(Gpt gpt, Parameters parameters, Tokens tokens, int batch, int time, long seed) {
-        if (time > gpt.config().context()) {
+    public NextToken(
+            Parameters.Built<? extends CausalModel> built, BatchSource<TokenBatch> source, int batch, int time) {
+        model = built.model();
+        parameters = built.parameters();
+        if (time > model.context()) {
             throw new IllegalArgumentException("a window of %d tokens does not fit the model's context of %d"
-                    .formatted(time, gpt.config().context()));
+                    .formatted(time, model.context()));
         }
-        this.gpt = gpt;
-        this.parameters = parameters;
-        batches = new TokenBatches(tokens, batch, time, seed);
         shape = new Shape(batch, time);
-        Arena arena = Arena.ofAuto();
-        ids = arena.allocate(shape.size() * Integer.BYTES, Long.BYTES);
-        targets = arena.allocate(shape.size() * Integer.BYTES, Long.BYTES);
+        batches = new DeviceBatches<>(source, this::upload);
+    }
+
+    private List<Tensor> upload(Tape tape, TokenBatch batch, long index) {
+        return List.of(upload(tape, "ids", batch.ids()), upload(tape, "targets", batch.targets()));
+    }
+
+    private Tensor upload(Tape tape, String name, MemorySegment host) {
+        Tensor tensor = tape.scope().tensor(name, shape, DType.I32);
+        tape.backend().upload(host, tensor);
+        return tensor;
     }
 
     @Override
@@ -51,16 +58,13 @@ public final class NextToken implements Objective {
 
     @Override
     public Tensor loss(Tape tape, long microBatch) {
-        batches.seek(microBatch);
-        batches.next(ids, targets);
-        Tensor x = upload(tape.backend(), tape.scope(), "ids", ids);
-        return gpt.loss(tape, x, upload(tape.backend(), tape.scope(), "targets", targets));
+        List<Tensor> batch = batches.at(tape, microBatch);
+        return model.losses(tape, batch.getFirst(), batch.getLast()).getFirst();
     }
 
-    private Tensor upload(Backend backend, Scope scope, String name, MemorySegment host) {
-        Tensor tensor = scope.tensor(name, shape, DType.I32);
-        backend.upload(host, tensor);
-        return tensor;
+    @Override
+    public void prefetch(Backend backend, Scope scope, long microBatch) {
+        batches.prefetch(backend, scope, microBatch);
     }
 
     @Override
@@ -71,5 +75,10 @@ public final class NextToken implements Objective {
     @Override
     public String unit() {
         return "tokens";
+    }
+
+    @Override
+    public void close() {
+        batches.close();
     }
 }

@@ -1,7 +1,6 @@
 package cloze.text;
 
 import cloze.io.Progress;
-import cloze.recipe.GptOptions;
 import cloze.text.bpe.BpeTrainer;
 import cloze.text.token.ByteTokenizer;
 import cloze.text.token.CharTokenizer;
@@ -28,14 +27,14 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
      *
      * @param cache folder of what was installed ({@code data/NAME}) and encoded before
      */
-    public static TextData prepare(GptOptions.Text text, Path cache, Progress progress) throws IOException {
+    public static TextData prepare(TextSettings text, Path cache, Progress progress) throws IOException {
         return prepare(text, tokenizer(text, cache), cache, progress);
     }
 
-    /** Like {@link #prepare(GptOptions.Text, Path, Progress)} with the tokenizer of a run that goes on. */
-    public static TextData prepare(GptOptions.Text text, Tokenizer tokenizer, Path cache, Progress progress)
+    /** Like {@link #prepare(TextSettings, Path, Progress)} with the tokenizer of a run that goes on. */
+    public static TextData prepare(TextSettings text, Tokenizer tokenizer, Path cache, Progress progress)
             throws IOException {
-        Tokens all = text.data().equals(GptOptions.EMBEDDED)
+        Tokens all = text.data().equals(TextSettings.EMBEDDED)
                 ? Tokens.of(tokenizer.ordinary().encode(EmbeddedText.mobyDick()))
                 : new TokenCache(cache.resolve("tokens"))
                         .get(source(text, cache), tokenizer, EncodeOptions.standard(), progress);
@@ -48,8 +47,8 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         return new TextData(tokenizer, all.slice(0, cut), heldOut, bytesPerToken(heldOut, tokenizer));
     }
 
-    private static TextSource source(GptOptions.Text text, Path cache) throws IOException {
-        if (text.data().equals(GptOptions.EMBEDDED)) {
+    private static TextSource source(TextSettings text, Path cache) throws IOException {
+        if (text.data().equals(TextSettings.EMBEDDED)) {
             return EmbeddedText.mobyDickSource();
         }
         String column = text.column().isEmpty() ? null : text.column();
@@ -66,7 +65,7 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         return TextSource.of(path, column);
     }
 
-    private static Tokenizer tokenizer(GptOptions.Text text, Path cache) throws IOException {
+    private static Tokenizer tokenizer(TextSettings text, Path cache) throws IOException {
         String kind = text.tokenizer();
         if (kind.equals("byte")) {
             return new ByteTokenizer();

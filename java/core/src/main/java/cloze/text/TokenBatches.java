@@ -1,6 +1,8 @@
 package cloze.text;
 
+import cloze.io.BatchSource;
 import cloze.stat.Permutation;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
@@ -9,12 +11,13 @@ import java.util.Objects;
  * once, in an order that the seed and the epoch give; the windows of each epoch start at an offset of their own, so
  * that the cuts move. What a batch holds depends on (seed, step) alone, which makes resuming exact. Not thread-safe.
  */
-public final class TokenBatches {
+public final class TokenBatches implements BatchSource<TokenBatch> {
     private final Tokens tokens;
     private final int batch;
     private final int time;
     private final long seed;
     private final long windows;
+    private final TokenBatch current;
     private long step;
 
     /**
@@ -35,6 +38,17 @@ public final class TokenBatches {
         this.time = time;
         this.seed = seed;
         windows = Math.max(1, (tokens.count() - time) / time);
+        Arena arena = Arena.ofAuto();
+        long bytes = (long) Integer.BYTES * batch * time;
+        current = new TokenBatch(
+                arena.allocate(bytes, Long.BYTES), arena.allocate(bytes, Long.BYTES), batch, time);
+    }
+
+    @Override
+    public TokenBatch at(long index) {
+        seek(index);
+        next(current.ids(), current.targets());
+        return current;
     }
 
     /** Windows in an epoch; up to 2 T tokens at the two ends are left out, others in each epoch. */

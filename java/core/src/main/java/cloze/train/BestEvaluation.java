@@ -1,22 +1,20 @@
 package cloze.train;
 
-import cloze.train.Guards.EarlyStopping;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** The best evaluation so far, by the metric that early stopping watches. */
 final class BestEvaluation {
-    private final @Nullable EarlyStopping rule;
+    private final Guards rule;
     private double value = Double.NaN;
     private long since;
 
-    BestEvaluation(@Nullable EarlyStopping rule) {
+    BestEvaluation(Guards rule) {
         this.rule = rule;
     }
 
     /** @return whether the evaluation is the best so far */
     boolean consider(Map<String, Double> metrics) {
-        if (rule == null) {
+        if (!rule.stopsEarly()) {
             return false;
         }
         Double metric = metrics.get(rule.metric());
@@ -32,7 +30,7 @@ final class BestEvaluation {
     }
 
     boolean exhausted() {
-        return rule != null && since >= rule.patience();
+        return rule.stopsEarly() && since >= rule.patience();
     }
 
     /** The metric of the best evaluation, NaN if there was none. */

@@ -1,21 +1,38 @@
 package cloze.train;
 
-/**
- * How often things are done, in steps; everything is done after the last step too, and 0 means only then.
- *
- * @param evaluateEvery without an {@link Evaluation} nothing is evaluated
- * @param sampleEvery without a {@link Sampling} nothing is sampled
- * @param checkpointSeconds a checkpoint is also written when the last is so old; 0 for any age
- */
-public record Cadence(long evaluateEvery, long sampleEvery, long checkpointEvery, double checkpointSeconds) {
+import cloze.setting.Schema;
+import cloze.setting.Setting;
+
+/** How often a run is evaluated, shown and saved, in steps. All is done after the last step too; 0 means only then. */
+public record Cadence(
+        @Setting(value = "Steps between evaluations, 0 for the end only.", min = 0) long evaluateEvery,
+        @Setting(
+                        value = "Steps between samples of what the model makes, text or a picture, 0 for the end only.",
+                        alias = "picture-every",
+                        min = 0)
+                long sampleEvery,
+        @Setting(value = "Steps between checkpoints, 0 for the end only.", min = 0) long checkpointEvery,
+        @Setting(value = "Seconds after which a checkpoint is written anyway, 0 for never.", min = 0)
+                double checkpointSeconds,
+        @Setting("Fit a linear probe of the encoder at each evaluation; the images need classes.") boolean probe) {
     /** Only after the last step. */
-    public static final Cadence END = new Cadence(0, 0, 0, 0);
+    public static final Cadence END = new Cadence(0, 0, 0, 0, false);
 
     public Cadence {
-        TrainingConfig.require("evaluateEvery", "at least 0", evaluateEvery, evaluateEvery >= 0);
-        TrainingConfig.require("sampleEvery", "at least 0", sampleEvery, sampleEvery >= 0);
-        TrainingConfig.require("checkpointEvery", "at least 0", checkpointEvery, checkpointEvery >= 0);
-        TrainingConfig.require("checkpointSeconds", "at least 0", checkpointSeconds, checkpointSeconds >= 0);
+        Schema.check(Cadence.class, evaluateEvery, sampleEvery, checkpointEvery, checkpointSeconds, probe);
+    }
+
+    /** Without a probe, and with no limit on the age of the last checkpoint. */
+    public static Cadence of(long evaluateEvery, long sampleEvery, long checkpointEvery) {
+        return new Cadence(evaluateEvery, sampleEvery, checkpointEvery, 0, false);
+    }
+
+    public Cadence withCheckpointSeconds(double seconds) {
+        return Schema.with(this, "checkpointSeconds", seconds);
+    }
+
+    public Cadence withProbe(boolean on) {
+        return Schema.with(this, "probe", on);
     }
 
     static boolean due(long step, long every) {

@@ -1,37 +1,51 @@
 package cloze.train;
 
-import org.jspecify.annotations.Nullable;
+import cloze.setting.Schema;
+import cloze.setting.Setting;
 
 /**
- * When a step is skipped, and when a run ends early.
+ * When a step is skipped, and when a run ends early. With early stopping the weights of the best evaluation are kept as
+ * {@code best.safetensors}.
  *
- * @param outlierZ a step whose loss or gradient norm lies more than so many standard deviations above the mean of the
- *     last 128 is skipped; infinite for never
+ * @param metric of the evaluation that early stopping watches
+ * @param lowerIsBetter true for a loss, false for an accuracy
  */
-public record Guards(double outlierZ, @Nullable EarlyStopping earlyStopping) {
-    public static final Guards NONE = new Guards(Double.POSITIVE_INFINITY, null);
-
-    /**
-     * Ends a run when an evaluation metric no longer improves; the best weights are kept as {@code best.safetensors}.
-     *
-     * @param patience evaluations in a row without a new best
-     */
-    public record EarlyStopping(String metric, boolean lowerIsBetter, int patience) {
-        public EarlyStopping {
-            TrainingConfig.require("patience", "at least 1", patience, patience >= 1);
-        }
-    }
+public record Guards(
+        @Setting(
+                        value = "Skip a step whose loss or gradient norm lies so many standard deviations above the"
+                                + " mean of the last 128, 0 for never.",
+                        min = 0)
+                double outlierZ,
+        @Setting(value = "End after so many evaluations in a row without a new best, 0 for never.", min = 0)
+                int patience,
+        String metric,
+        boolean lowerIsBetter) {
+    /** Skips nothing, and ends when all steps are done. */
+    public static final Guards NONE = new Guards(0, 0, "val_loss", true);
 
     public Guards {
-        TrainingConfig.require("outlierZ", "more than 0", outlierZ, outlierZ > 0);
+        Schema.check(Guards.class, outlierZ, patience, metric, lowerIsBetter);
     }
 
     /** Skips steps beyond 7 standard deviations, as llm.c does for GPT-2 and GPT-3. */
     public static Guards skippingOutliers() {
-        return new Guards(7, null);
+        return NONE.withOutlierZ(7);
     }
 
-    public Guards withEarlyStopping(EarlyStopping changed) {
-        return new Guards(outlierZ, changed);
+    public Guards withOutlierZ(double deviations) {
+        return Schema.with(this, "outlierZ", deviations);
+    }
+
+    /** Ends the run after {@code evaluations} in a row without a new best {@code metric}. */
+    public Guards withEarlyStopping(String bestMetric, boolean lower, int evaluations) {
+        return new Guards(outlierZ, evaluations, bestMetric, lower);
+    }
+
+    boolean stopsEarly() {
+        return patience > 0;
+    }
+
+    boolean skips(double deviations) {
+        return outlierZ > 0 && deviations > outlierZ;
     }
 }

@@ -31,12 +31,12 @@ public record MemoryEstimate(long weights, long gradients, long optimizer, long 
     public static MemoryEstimate of(Model model, TrainingConfig config, Precision precision) {
         try (var backend = new ShapeBackend(precision);
                 Scope lasting = backend.memory().scope("model")) {
-            var step = new TrainingStep(backend, lasting, model.on(backend, lasting), config);
-            step.update(0, step.accumulate(0));
+            Objective objective = model.on(backend, lasting);
+            var step = new TapeStep(backend, lasting, objective, config);
+            step.update(0, step.compute(0));
+            step.whileAveraged(() -> {});
+            objective.close();
             Ema ema = step.ema();
-            if (ema != null) {
-                ema.during(() -> {});
-            }
             long weights = step.parameters().weights().bytes();
             long gradients = step.parameters().gradients().bytes();
             long optimizer = step.optimizer().bytes();

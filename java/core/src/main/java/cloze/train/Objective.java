@@ -6,8 +6,9 @@ import cloze.nn.Parameters;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
 
-/** What a run minimises. */
-public interface Objective {
+/** The loss function of a run, with the data that it is computed on. For one thread at a time; its maker closes it. */
+public interface Objective extends AutoCloseable {
+    /** The parameters that the loss depends on. */
     Parameters parameters();
 
     /**
@@ -19,16 +20,20 @@ public interface Objective {
     Tensor loss(Tape tape, long microBatch);
 
     /**
-     * Brings the data of a micro-batch to the device, which may still compute on those before it; {@link #loss} then finds
-     * them there. A help for speed: it need not be called, nor do anything.
+     * Copies the data of a micro-batch to the device, which may still compute on those before it; {@link #loss} then finds
+     * them there. It only saves time, and need not be called.
      *
      * @param scope outlives the step
      */
     default void prefetch(Backend backend, Scope scope, long microBatch) {}
 
-    /** How much data a micro-batch holds, in {@link #unit}s. */
+    /** The amount of data in a micro-batch, in {@link #unit}s. */
     long unitsPerMicroBatch();
 
-    /** What speed is counted in: "tokens", "images". */
+    /** The unit in which speed is counted: "tokens", "images". */
     String unit();
+
+    /** Ends the threads that read data ahead, if there are any. */
+    @Override
+    default void close() {}
 }

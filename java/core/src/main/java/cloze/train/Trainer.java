@@ -22,21 +22,31 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Trainer {
     private final Backend backend;
-    private final Objective objective;
+    private final Step.Maker steps;
     private final TrainingConfig config;
     private final TrainingHooks hooks;
     private final @Nullable RunFolder folder;
     private final AtomicBoolean stop = new AtomicBoolean();
 
-    /** @param folder takes checkpoints and logs; null keeps nothing but the trained weights */
+    /** Trains by a tape. @param folder takes checkpoints and logs; null keeps nothing but the trained weights */
     public Trainer(
             Backend backend,
             Objective objective,
             TrainingConfig config,
             TrainingHooks hooks,
             @Nullable RunFolder folder) {
+        this(backend, (device, scope) -> new TapeStep(device, scope, objective, config), config, hooks, folder);
+    }
+
+    /** Trains by steps of any kind. @param folder takes checkpoints and logs; null keeps nothing but the trained weights */
+    public Trainer(
+            Backend backend,
+            Step.Maker steps,
+            TrainingConfig config,
+            TrainingHooks hooks,
+            @Nullable RunFolder folder) {
         this.backend = backend;
-        this.objective = objective;
+        this.steps = steps;
         this.config = config;
         this.hooks = hooks;
         this.folder = folder;
@@ -51,7 +61,7 @@ public final class Trainer {
     public TrainingEvent.Ended run() throws IOException {
         try (Scope scope = backend.memory().scope("training");
                 RunLog log = folder == null ? null : new RunLog(folder)) {
-            var step = new TrainingStep(backend, scope, objective, config);
+            Step step = steps.make(backend, scope);
             return new TrainingRun(backend, step, config, hooks, folder, log, stop::get).go();
         }
     }

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /** What a run calls besides its objective. */
 public record TrainingHooks(
         @Nullable Evaluation evaluation,
-        @Nullable Sampling sampling,
+        @Nullable Preview preview,
         List<TrainingListener> listeners,
         ExtraState extraState) {
     public static final TrainingHooks NONE = new TrainingHooks(null, null, List.of(), ExtraState.NONE);
@@ -18,20 +18,20 @@ public record TrainingHooks(
     }
 
     public TrainingHooks withEvaluation(Evaluation added) {
-        return new TrainingHooks(added, sampling, listeners, extraState);
+        return new TrainingHooks(added, preview, listeners, extraState);
     }
 
-    public TrainingHooks withSampling(Sampling added) {
+    public TrainingHooks withPreview(Preview added) {
         return new TrainingHooks(evaluation, added, listeners, extraState);
     }
 
     public TrainingHooks withListener(TrainingListener added) {
         var all = new ArrayList<>(listeners);
         all.add(added);
-        return new TrainingHooks(evaluation, sampling, all, extraState);
+        return new TrainingHooks(evaluation, preview, all, extraState);
     }
 
     public TrainingHooks withExtraState(ExtraState added) {
-        return new TrainingHooks(evaluation, sampling, listeners, added);
+        return new TrainingHooks(evaluation, preview, listeners, added);
     }
 }

@@ -3,10 +3,9 @@ package cloze.train;
 import cloze.backend.Backend;
 import cloze.checkpoint.Checkpoint;
 import cloze.checkpoint.SafetensorsWriter;
-import cloze.optim.Ema;
 import cloze.train.log.RunLog;
-import cloze.train.log.TrainingEvent;
 import cloze.train.log.TrainingEvent.Reason;
+import cloze.train.log.TrainingEvent;
 import cloze.train.log.TrainingListener;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -18,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The loop of one {@link Trainer#run}. */
 final class TrainingRun {
-    private final TrainingStep step;
+    private final Step step;
     private final TrainingConfig config;
     private final TrainingHooks hooks;
     private final @Nullable RunFolder folder;
@@ -34,7 +33,7 @@ final class TrainingRun {
 
     TrainingRun(
             Backend backend,
-            TrainingStep step,
+            Step step,
             TrainingConfig config,
             TrainingHooks hooks,
             @Nullable RunFolder folder,
@@ -46,7 +45,7 @@ final class TrainingRun {
         this.folder = folder;
         this.log = log;
         this.stop = stop;
-        state = new TrainingState(backend, step, config, hooks.extraState());
+        state = new TrainingState(backend, step, config.guards(), hooks.extraState());
         if (log != null) {
             listeners.add(log);
         }
@@ -57,7 +56,7 @@ final class TrainingRun {
         if (folder != null) {
             resume(folder);
         }
-        emit(new TrainingEvent.Started(done, config.steps(), step.objective().unit()));
+        emit(new TrainingEvent.Started(done, config.steps(), step.unit()));
         while (reason() == null) {
             advance();
             boolean last = done == config.steps();
@@ -111,17 +110,17 @@ final class TrainingRun {
 
     private void advance() throws IOException {
         long start = System.nanoTime();
-        TrainingStep.Outcome outcome = step.accumulate(done);
+        Step.Outcome outcome = step.compute(done);
         if (!outcome.finite()) {
             throw step.explain(done, outcome);
         }
         double z = Math.max(state.losses.add(outcome.loss()), state.norms.add(outcome.gradientNorm()));
-        boolean skipped = z > config.guards().outlierZ();
+        boolean skipped = config.guards().skips(z);
         if (!skipped) {
             step.update(done, outcome);
         }
-        double rate = config.optimization().optimizer().learningRate() * step.rateFactor(done);
-        double units = (double) step.objective().unitsPerMicroBatch() * config.microBatches();
+        double rate = step.learningRate(done);
+        double units = step.units();
         done++;
         double speed = units / Math.max(1e-9, (System.nanoTime() - start) / 1e9);
         emit(new TrainingEvent.Step(done, outcome.loss(), rate, outcome.gradientNorm(), speed, seconds(), skipped));
@@ -133,7 +132,7 @@ final class TrainingRun {
             return;
         }
         var metrics = new LinkedHashMap<String, Double>();
-        averaged(() -> metrics.putAll(evaluation.evaluate()));
+        step.whileAveraged(() -> metrics.putAll(evaluation.evaluate()));
         boolean best = state.best.consider(metrics);
         if (best && folder != null) {
             var model = new SafetensorsWriter();
@@ -144,20 +143,11 @@ final class TrainingRun {
     }
 
     private void sample() throws IOException {
-        Sampling sampling = hooks.sampling();
-        if (sampling != null) {
+        Preview preview = hooks.preview();
+        if (preview != null) {
             var text = new StringBuilder();
-            averaged(() -> text.append(sampling.sample(done)));
+            step.whileAveraged(() -> text.append(preview.show(done)));
             emit(new TrainingEvent.Sampled(done, text.toString()));
-        }
-    }
-
-    private void averaged(Runnable work) {
-        Ema ema = step.ema();
-        if (ema == null) {
-            work.run();
-        } else {
-            ema.during(work);
         }
     }
 

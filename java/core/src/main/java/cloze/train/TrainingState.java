@@ -7,7 +7,6 @@ import cloze.checkpoint.CheckpointWriter;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.SafetensorsWriter;
 import cloze.checkpoint.StoredType;
-import cloze.optim.Ema;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.io.IOException;
@@ -20,40 +19,31 @@ import java.util.Map;
 /** All that an exact resume needs: weights, moments, average, statistics, and what identifies the run. */
 final class TrainingState {
     private static final String EXTRA = "extra.";
-    private static final String UNITS = "units_per_micro_batch";
     private static final ValueLayout.OfDouble DOUBLE =
             ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Backend backend;
-    private final TrainingStep step;
-    private final TrainingConfig config;
+    private final Step step;
     private final ExtraState extra;
     final OutlierWindow losses = new OutlierWindow();
     final OutlierWindow norms = new OutlierWindow();
     final BestEvaluation best;
 
-    TrainingState(Backend backend, TrainingStep step, TrainingConfig config, ExtraState extra) {
+    TrainingState(Backend backend, Step step, Guards guards, ExtraState extra) {
         this.backend = backend;
         this.step = step;
-        this.config = config;
         this.extra = extra;
-        best = new BestEvaluation(config.guards().earlyStopping());
+        best = new BestEvaluation(guards);
     }
 
     void addTo(CheckpointWriter checkpoint, double seconds) {
         addModel(checkpoint.model());
         SafetensorsWriter state = checkpoint.state();
-        Ema ema = step.ema();
-        if (ema != null) {
-            step.parameters().tensors().forEach(p -> add(state, "weights/" + p.name(), p));
-        }
-        step.optimizer().state().forEach((name, tensor) -> add(state, name, tensor));
+        step.state().forEach((name, tensor) -> add(state, name, tensor));
         add(state, "losses", losses);
         add(state, "norms", norms);
-        checkpoint.put("seed", config.seed()).put("micro_batches", config.microBatches());
-        checkpoint.put(UNITS, step.objective().unitsPerMicroBatch());
-        checkpoint.put("optimizer", config.optimization().optimizer().getClass().getName());
-        checkpoint.put("updates", step.optimizer().updates()).put("seconds", seconds);
+        step.identity().forEach((key, text) -> checkpoint.put(key, text));
+        checkpoint.put("updates", step.updates()).put("seconds", seconds);
         checkpoint.put("losses.count", losses.count()).put("norms.count", norms.count());
         checkpoint.put("best.value", best.value()).put("best.since", best.since());
         extra.save().forEach((key, text) -> checkpoint.put(EXTRA + key, text));
@@ -61,18 +51,7 @@ final class TrainingState {
 
     /** Adds what users of the model want: the average of the weights if there is one, else the weights. */
     void addModel(SafetensorsWriter model) {
-        model().forEach((name, tensor) -> add(model, name, tensor));
-    }
-
-    private Map<String, Tensor> model() {
-        Ema ema = step.ema();
-        return ema != null ? ema.averages() : weights("");
-    }
-
-    private Map<String, Tensor> weights(String prefix) {
-        var weights = new LinkedHashMap<String, Tensor>();
-        step.parameters().tensors().forEach(p -> weights.put(prefix + p.name(), p));
-        return weights;
+        step.model().forEach((name, tensor) -> add(model, name, tensor));
     }
 
     private void add(SafetensorsWriter file, String name, Tensor tensor) {
@@ -96,21 +75,12 @@ final class TrainingState {
 
     /** Restores everything. @return seconds of training so far */
     double restore(Checkpoint checkpoint) throws IOException {
-        require(checkpoint, "seed", "" + config.seed());
-        require(checkpoint, "micro_batches", "" + config.microBatches());
-        require(checkpoint, UNITS, "" + step.objective().unitsPerMicroBatch());
-        require(
-                checkpoint,
-                "optimizer",
-                config.optimization().optimizer().getClass().getName());
-        restoreAll(checkpoint.model(), model());
-        Ema ema = step.ema();
-        if (ema != null) {
-            restoreAll(checkpoint.state(), weights("weights/"));
+        for (var fact : step.identity().entrySet()) {
+            require(checkpoint, fact.getKey(), fact.getValue());
         }
-        step.parameters().refresh();
-        restoreAll(checkpoint.state(), step.optimizer().state());
-        step.optimizer().resumeAt(checkpoint.whole("updates"));
+        restoreAll(checkpoint.model(), step.model());
+        restoreAll(checkpoint.state(), step.state());
+        step.resumeAt(checkpoint.whole("updates"));
         losses.restore(checkpoint.whole("losses.count"), window(checkpoint.state(), "losses"));
         norms.restore(checkpoint.whole("norms.count"), window(checkpoint.state(), "norms"));
         best.restore(checkpoint.number("best.value"), checkpoint.whole("best.since"));

@@ -1,5 +1,6 @@
 package cloze.bench;
 
+import cloze.nn.Stack;
 import cloze.model.MaeConfig;
 
 /**
@@ -29,7 +30,7 @@ public record MaeShape(int batch, MaeConfig config) implements StepShape {
         return stack(config.decoder());
     }
 
-    private static Stack stack(MaeConfig.Stack stack) {
+    private static Stack stack(Stack stack) {
         return new Stack(stack.layers(), stack.width(), stack.heads());
     }
 }

@@ -6,6 +6,7 @@ import cloze.measure.Ceilings;
 import cloze.measure.StepBench;
 import cloze.measure.StepCase;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -36,9 +37,8 @@ final class BenchSteps extends Subcommand {
 
     @Override
     public Integer call() throws IOException {
-        List<StepCase> steps = options.shapes().steps().stream()
-                .filter(step -> options.wants(step.name() + " " + step.shape()))
-                .toList();
+        List<StepCase<?, ?>> steps = new ArrayList<>(options.shapes().steps());
+        steps.removeIf(step -> !options.wants(step.name() + " " + step.shape()));
         if (steps.isEmpty()) {
             throw wrongUsage("--only fits no model; --list shows what there is");
         }
@@ -53,7 +53,7 @@ final class BenchSteps extends Subcommand {
             var report = new BenchReport(options, out(), backend, ceilings);
             report.stepColumns();
             var bench = new StepBench(backend, ceilings, seconds);
-            for (StepCase step : steps) {
+            for (StepCase<?, ?> step : steps) {
                 report.step(bench.run(step));
                 report.save(); // what has been measured outlives what comes
             }

@@ -3,7 +3,7 @@ package cloze.cli.image;
 import cloze.cli.Cache;
 import cloze.cli.Subcommand;
 import cloze.image.ImageData;
-import cloze.recipe.MaePretraining;
+import cloze.recipe.Encoders;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -38,9 +38,9 @@ final class EncoderOptions {
 
     /** The images that were named, or those of the run. */
     ImageData data(Subcommand command) throws IOException {
-        var run = MaePretraining.images(checkpoint);
+        var run = Encoders.images(checkpoint);
         if (data == null && run.isEmpty()) {
-            throw command.wrongUsage("which images? %s is no run of ours: give --data".formatted(checkpoint));
+            throw command.wrongUsage("which images? %s is no run that names them: give --data".formatted(checkpoint));
         }
         String named = data != null ? data : run.get().data();
         double share = heldOut != null ? heldOut : run.isPresent() ? run.get().heldOut() : 0.1;

@@ -1,10 +1,17 @@
 package cloze.cli.image;
 
+import cloze.model.Pooling;
 import cloze.backend.Backend;
 import cloze.cli.DeviceOptions;
 import cloze.cli.Sizes;
 import cloze.cli.Subcommand;
+import cloze.eval.FrozenEncoder;
 import cloze.eval.ImageProbe;
+import cloze.model.VitConfig;
+import cloze.nn.Parameters;
+import cloze.recipe.Encoders;
+import cloze.serve.ImageEncoder;
+import cloze.tensor.Scope;
 import cloze.image.ImageData;
 import cloze.image.Unreadable;
 import cloze.model.Vit;
@@ -79,7 +86,7 @@ public final class Probe extends Subcommand {
                 Backend backend = device.open()) {
             err().println(backend.description().replace("\n", "; "));
             var unreadable = new Unreadable(false);
-            List<ImageProbe.Row> rows = probe.run(data, backend, unreadable, this::progress);
+            List<ImageProbe.Row> rows = rows(probe, data, backend, unreadable);
             if (unreadable.count() > 0) {
                 err().printf("%,d images could not be read and were left out%n", unreadable.count());
             }
@@ -93,10 +100,21 @@ public final class Probe extends Subcommand {
         return 0;
     }
 
+    private List<ImageProbe.Row> rows(ImageProbe probe, ImageData data, Backend backend, Unreadable unreadable)
+            throws IOException {
+        VitConfig config = Encoders.config(encoder.checkpoint());
+        try (Scope scope = backend.memory().scope("untrained");
+                ImageEncoder trained = ImageEncoder.load(encoder.checkpoint(), backend)) {
+            Vit random = Parameters.build(backend, scope, seed, p -> new Vit(config, p)).model();
+            var untrained = new FrozenEncoder(backend, random, trained.frozen().normalization());
+            return probe.run(trained.frozen(), untrained, data, unreadable, this::progress);
+        }
+    }
+
     private ImageProbe probe() {
         try {
-            Vit.Pooling pooling = classToken ? Vit.Pooling.CLASS_TOKEN : Vit.Pooling.MEAN;
-            return new ImageProbe(encoder.checkpoint(), pooling, labels, draws, neighbours, seed);
+            Pooling pooling = classToken ? Pooling.CLASS_TOKEN : Pooling.MEAN;
+            return new ImageProbe(pooling, labels, draws, neighbours, seed);
         } catch (IllegalArgumentException e) {
             throw wrongUsage("probe", e);
         }

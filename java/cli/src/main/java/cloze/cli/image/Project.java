@@ -1,5 +1,6 @@
 package cloze.cli.image;
 
+import cloze.model.Pooling;
 import cloze.backend.Backend;
 import cloze.cli.DeviceOptions;
 import cloze.cli.Subcommand;
@@ -59,11 +60,11 @@ public final class Project extends Subcommand {
         if (most < 2) {
             throw wrongUsage("--most must be 2 or more, but it is " + most);
         }
-        Vit.Pooling pooling = classToken ? Vit.Pooling.CLASS_TOKEN : Vit.Pooling.MEAN;
+        Pooling pooling = classToken ? Pooling.CLASS_TOKEN : Pooling.MEAN;
         try (ImageData data = encoder.data(this);
                 Backend backend = device.open();
                 ImageEncoder vit = ImageEncoder.load(encoder.checkpoint(), backend)) {
-            Features features = ImageFeatures.of(vit, pooling, some(data.heldOut()), new Unreadable(false));
+            Features features = ImageFeatures.of(vit.frozen(), pooling, some(data.heldOut()), new Unreadable(false));
             List<float[]> rows =
                     IntStream.range(0, features.count()).mapToObj(features::row).toList();
             var components = PrincipalComponents.of(rows, 2);

@@ -4,8 +4,6 @@ import cloze.backend.Backend;
 import cloze.cli.DeviceOptions;
 import cloze.cli.Subcommand;
 import cloze.eval.Reconstruction;
-import cloze.foreign.MaskedImageFolder;
-import cloze.foreign.VitFolder;
 import cloze.image.Augmentation;
 import cloze.image.ImageCodec;
 import cloze.image.Normalization;
@@ -13,12 +11,14 @@ import cloze.image.Picture;
 import cloze.image.PictureGrid;
 import cloze.model.MaskedImageModel;
 import cloze.model.VitConfig;
+import cloze.recipe.Models;
 import cloze.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -67,9 +67,9 @@ public final class Reconstruct extends Subcommand {
         ImageCodec codec = ImageCodec.installed();
         try (Backend backend = device.open();
                 Scope scope = backend.memory().scope("model")) {
-            MaskedImageModel model =
-                    MaskedImageFolder.load(checkpoint, backend, scope).model();
-            Normalization normalization = VitFolder.normalization(checkpoint);
+            Models.Loaded<MaskedImageModel> loaded = Models.maskedImages(checkpoint, backend, scope);
+            MaskedImageModel model = loaded.model();
+            Normalization normalization = Objects.requireNonNull(loaded.companions().normalization());
             float[] pixels = pixels(codec, model.encoder().config(), normalization);
             Reconstruction made = Reconstruction.of(backend, model, normalization, pixels, seed, 0);
             List<List<Picture>> rows = new ArrayList<>();

@@ -1,6 +1,8 @@
 package cloze.cli.plot;
 
-import cloze.cli.train.TrainingView;
+import cloze.eval.ClassAccuracy;
+import cloze.eval.HeldOut;
+import cloze.eval.OnlineProbe;
 import cloze.train.log.TrainingEvent;
 import java.awt.BasicStroke;
 import java.awt.Color;
@@ -60,9 +62,9 @@ public final class LossPlot {
         style.setXAxisDecimalPattern("#,###");
         style.setChartBackgroundColor(Color.WHITE);
         double last = training(chart, events);
-        evaluations(chart, "validation", TrainingView.VALIDATION, events, VALIDATION);
-        accuracy(chart, "accuracy of a linear probe", TrainingView.PROBE, events);
-        accuracy(chart, "accuracy", TrainingView.ACCURACY, events);
+        evaluations(chart, "validation", HeldOut.LOSS, events, VALIDATION);
+        accuracy(chart, "accuracy of a linear probe", OnlineProbe.ACCURACY, events);
+        accuracy(chart, "accuracy", ClassAccuracy.ACCURACY, events);
         int shade = 0;
         for (var baseline : baselines.entrySet()) {
             level(chart, baseline.getKey(), baseline.getValue(), last, shade++);

@@ -1,32 +1,32 @@
 package cloze.cli.train;
 
 import cloze.backend.Backend;
-import cloze.cli.Cache;
 import cloze.cli.plot.FewLabelPlot;
-import cloze.foreign.VitFolder;
-import cloze.image.ImageData;
+import cloze.model.VitClassifierConfig;
+import cloze.recipe.ClassifierRecipe;
 import cloze.recipe.FewLabelResult;
 import cloze.recipe.FewLabelResults;
 import cloze.recipe.FewLabelRuns;
-import cloze.recipe.FinetuneOptions;
-import cloze.recipe.Finetuning;
-import cloze.train.RunFolder;
-import cloze.train.log.MetricsLog;
-import cloze.train.log.TrainingEvent;
+import cloze.recipe.Preset;
+import cloze.recipe.Recipes;
+import cloze.recipe.Run;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** {@code cloze finetune}. */
 @Command(
         name = "finetune",
         sortOptions = false,
-        description = "Trains a pre-trained image encoder to tell classes apart, as a whole, as masked autoencoders are"
-                + " fine-tuned. With --labels-per-class it tells what the pre-training is worth where labels are"
+        description = "Trains a pre-trained image encoder as a whole to classify images, as masked autoencoders are"
+                + " fine-tuned. With --labels-per-class it measures the worth of the pre-training where labels are"
                 + " few: a table of accuracies beside the same network from random weights. Ctrl-C saves a"
                 + " checkpoint first; --resume goes on from it, to the same bits.",
         footerHeading = "%nExamples:%n",
@@ -37,139 +37,121 @@ import picocli.CommandLine.Option;
             "  cloze finetune --resume --run runs/few"
         })
 public final class Finetune extends TrainingCommand {
-    @Option(
-            names = "--checkpoint",
-            paramLabel = "DIR",
-            description = "The pre-trained encoder: a run folder, or one of Hugging Face or timm.")
-    private @Nullable Path checkpoint;
+    private static final String ALL = "all";
+    private static final String CHECKPOINT = "start.checkpoint";
+    private static final String SCRATCH = "start.scratch";
+    private static final Path RUN = Path.of("runs", "finetuned");
 
-    @Mixin
-    private final FinetuneFlags flags = new FinetuneFlags();
+    private final ClassifierRecipe recipe = Recipes.CLASSIFIER;
+    private SettingOptions options = new SettingOptions();
 
     @Option(
-            names = "--run",
-            paramLabel = "DIR",
+            names = "--labels-per-class",
+            paramLabel = "N",
+            split = ",",
             description =
-                    "Folder of the run: config, weights, checkpoints, metrics, pictures (default: runs/finetuned).")
-    private Path run = Path.of("runs", "finetuned");
+                    "Learn from so many images of each class, such as 10,50,250,all: each for several seeds and beside"
+                            + " the same network from random weights (default: one run on all images).")
+    private List<String> labels = List.of();
+
+    @Option(
+            names = "--seeds",
+            paramLabel = "N",
+            description = "Runs for each of --labels-per-class, with other images and weights (default: 3).")
+    private @Nullable Integer seeds;
+
+    /** For picocli. */
+    public Finetune() {}
+
+    /** The command with the options of the recipe's settings. */
+    public static CommandLine commandLine() {
+        var command = new Finetune();
+        CommandSpec spec = CommandSpec.forAnnotatedObject(command);
+        command.options = SettingOptions.add(spec, command.recipe, command.recipe.preset());
+        return new CommandLine(spec);
+    }
 
     @Override
     public Integer call() throws IOException {
-        FinetuneOptions options = resumes() ? recorded() : options();
-        FinetuneOptions.Images images = options.images();
-        try (Backend backend = device().open();
-                ImageData data = ImageData.open(images.data(), Cache.folder(), images.heldOut())) {
-            err().println(backend.description().replace("\n", "; "));
-            if (resumes() ? FewLabelRuns.isIn(run) : !perClass().isEmpty()) {
-                fewLabels(options, data, backend);
-            } else {
-                single(options, data, backend);
-            }
-        }
-        out().flush();
-        return 0;
-    }
-
-    private FinetuneOptions recorded() throws IOException {
         refuseOptionsAtResume();
-        return FewLabelRuns.isIn(run) ? FewLabelRuns.resume(run).plan().options() : Finetuning.options(run);
-    }
-
-    private List<Integer> perClass() {
-        try {
-            return flags.perClass();
-        } catch (IllegalArgumentException e) {
-            throw wrongUsage(String.valueOf(e.getMessage()));
+        Path path = run(RUN);
+        if (resumes()) {
+            return FewLabelRuns.isIn(path)
+                    ? fewLabels(path, FewLabelRuns.resume(path))
+                    : execute(path, (folder, backend) -> Run.resume(folder, recipe, backend, opening()));
         }
+        List<Integer> perClass = perClass();
+        Preset<VitClassifierConfig> preset = preset(perClass);
+        if (perClass.isEmpty()) {
+            return execute(path, (folder, backend) -> Run.start(folder, recipe, preset, backend, opening()));
+        }
+        var plan = new FewLabelRuns.Plan(preset, perClass, seeds == null ? 3 : seeds);
+        return fewLabels(path, FewLabelRuns.start(path, plan));
     }
 
-    private FinetuneOptions options() throws IOException {
-        if (checkpoint == null) {
+    private Preset<VitClassifierConfig> preset(List<Integer> perClass) throws IOException {
+        Map<String, Object> given = options.given(parsed());
+        if (!(given.get(CHECKPOINT) instanceof String checkpoint)) {
             throw wrongUsage("--checkpoint is missing: the folder of a pre-trained encoder");
         }
-        if (flags.hasBothBudgets()) {
-            throw wrongUsage("--steps and --epochs exclude each other");
-        }
-        if (perClass().isEmpty() && flags.hasSeeds()) {
+        if (perClass.isEmpty() && seeds != null) {
             throw wrongUsage("--seeds is for --labels-per-class");
         }
-        if (flags.seeds() < 1) {
-            throw wrongUsage("--seeds must be 1 or more, but it is " + flags.seeds());
+        if (seeds != null && seeds < 1) {
+            throw wrongUsage("--seeds must be 1 or more, but it is " + seeds);
         }
-        if (!perClass().isEmpty() && flags.scratch()) {
+        if (!perClass.isEmpty() && given.containsKey(SCRATCH)) {
             throw wrongUsage("--labels-per-class compares with random weights anyway: leave out --from-scratch");
         }
-        int side = VitFolder.config(checkpoint).image();
         try {
-            return flags.options(checkpoint.toString(), side);
+            var _ = recipe.preset().with(given); // checks before the checkpoint is read
+            return recipe.preset(Path.of(checkpoint)).with(given);
         } catch (IllegalArgumentException e) {
-            throw wrongUsage("finetune", e);
+            throw wrongUsage("" + e.getMessage());
         }
     }
 
-    private void single(FinetuneOptions options, ImageData data, Backend backend) throws IOException {
-        try (RunFolder folder = resumes() ? RunFolder.resume(run) : RunFolder.create(run);
-                Finetuning finetuning = resumes()
-                        ? Finetuning.resume(folder, data, backend)
-                        : Finetuning.start(folder, options, data, backend)) {
-            err().printf(
-                            "%,d images to learn from, %,d held out, %d classes%n",
-                            finetuning.train().count(),
-                            data.heldOut().count(),
-                            finetuning.model().config().classes());
-            if (train(finetuning, backend)) {
-                List<TrainingEvent> events = MetricsLog.read(folder.metrics());
-                FinetuneReport.draw(err(), folder.path(), events);
-                if (json()) {
-                    printJson(
-                            FinetuneReport.facts(events, finetuning.unreadable().count()));
-                } else {
-                    out().println(FinetuneReport.last(events));
-                    out().printf("%s: the model, its checkpoints, metrics.jsonl, loss.png%n", folder.path());
-                }
+    /** Images of each class, 0 for all; none for one run on all. */
+    private List<Integer> perClass() {
+        List<Integer> numbers = new ArrayList<>();
+        for (String label : labels) {
+            boolean all = label.equals(ALL);
+            if (!all && !label.matches("[1-9][0-9]{0,8}")) {
+                throw wrongUsage(
+                        "--labels-per-class must be numbers from 1 up, or all, but one is '%s'".formatted(label));
             }
+            numbers.add(all ? 0 : Integer.parseInt(label));
         }
+        return numbers;
     }
 
-    private void fewLabels(FinetuneOptions options, ImageData data, Backend backend) throws IOException {
-        FewLabelRuns runs = resumes()
-                ? FewLabelRuns.resume(run)
-                : FewLabelRuns.start(run, new FewLabelRuns.Plan(options, perClass(), flags.seeds()));
+    private int fewLabels(Path path, FewLabelRuns runs) throws IOException {
         List<FewLabelResult.Cell> cells = runs.plan().cells();
-        boolean done = runs.run(data, backend, (cell, finetuning) -> {
-            err().printf(
-                            "%s, run %d of %d: %,d images to learn from, %,d held out%n",
-                            cell.name(),
-                            cells.indexOf(cell) + 1,
-                            cells.size(),
-                            finetuning.train().count(),
-                            data.heldOut().count());
-            return train(finetuning, backend);
-        });
+        boolean done;
+        try (Backend backend = device().open()) {
+            err().println(backend.description().replace("\n", "; "));
+            done = runs.run(backend, opening(), (cell, run) -> {
+                err().printf(
+                                "%s, run %d of %d: %s%n",
+                                cell.name(), cells.indexOf(cell) + 1, cells.size(), run.describe());
+                return train(run, backend);
+            });
+        }
         FewLabelResults results = runs.results();
         if (!done) {
             err().printf(
                             "%d of %d runs are done; --resume goes on%n",
                             results.all().size(), cells.size());
-            return;
-        }
-        FewLabelPlot.tryToWrite(err(), run, results);
-        if (json()) {
-            printJson(FinetuneReport.facts(results));
         } else {
-            FinetuneReport.table(results).forEach(out()::println);
-            out().printf("%s: a folder for each run, results.jsonl, few-labels.png%n", run);
+            FewLabelPlot.tryToWrite(err(), path, results);
+            if (json()) {
+                printJson(FewLabelTable.facts(results));
+            } else {
+                FewLabelTable.lines(results).forEach(out()::println);
+                out().printf("%s: a folder for each run, results.jsonl, few-labels.png%n", path);
+            }
         }
-    }
-
-    /** @return whether the run came to its end */
-    private boolean train(Finetuning finetuning, Backend backend) throws IOException {
-        finetuning.memory().require(backend);
-        TrainingEvent.Ended ended = train(finetuning::trainer);
-        int left = finetuning.unreadable().count();
-        if (left > 0) {
-            err().printf("%,d images could not be read and were left out%n", left);
-        }
-        return ended.reason() != TrainingEvent.Reason.STOP_REQUESTED;
+        out().flush();
+        return 0;
     }
 }

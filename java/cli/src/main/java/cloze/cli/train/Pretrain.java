@@ -1,19 +1,46 @@
 package cloze.cli.train;
 
-import cloze.cli.Subcommand;
+import cloze.recipe.Recipe;
+import cloze.recipe.Recipes;
+import cloze.recipe.Run;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.stream.Collectors;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/** {@code cloze pretrain}. */
+/** {@code cloze pretrain}: a command for each recipe that begins with random weights. */
 @Command(
         name = "pretrain",
-        description = "Trains a model from nothing.",
+        sortOptions = false,
+        description = "Trains a model from random weights, or goes on with a run of any system.",
         synopsisSubcommandLabel = "SYSTEM",
-        subcommands = {PretrainGpt.class, PretrainMae.class},
-        footerHeading = "%nExample:%n",
-        footer = "  cloze pretrain gpt --data book.txt --run runs/book")
-public final class Pretrain extends Subcommand {
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  cloze pretrain gpt --data book.txt --run runs/book",
+            "  cloze pretrain mae --data photos/ --run runs/photos",
+            "  cloze pretrain --resume --run runs/book"
+        })
+public final class Pretrain extends TrainingCommand {
+    /** For picocli. */
+    public Pretrain() {}
+
+    /** The command with its systems. @param args of the whole line, of which the preset decides the defaults in the help */
+    public static CommandLine commandLine(String... args) {
+        var command = new CommandLine(new Pretrain());
+        for (Recipe<?, ?> recipe : Recipes.pretraining()) {
+            command.addSubcommand(recipe.name(), PretrainRecipe.commandLine(recipe, args));
+        }
+        return command;
+    }
+
     @Override
-    public Integer call() {
-        throw wrongUsage("pretrain needs a system: gpt or mae");
+    public Integer call() throws IOException {
+        Path run = run();
+        if (!resumes() || run == null) {
+            throw wrongUsage("pretrain needs a system, one of %s; or --resume with --run"
+                    .formatted(Recipes.pretraining().stream().map(Recipe::name).collect(Collectors.joining(", "))));
+        }
+        return execute(run, (folder, backend) -> Run.resume(folder, backend, opening()));
     }
 }

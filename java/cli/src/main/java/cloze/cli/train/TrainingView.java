@@ -15,15 +15,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Shows a run as it goes: a bar on a terminal, elsewhere a line every few seconds. */
 public final class TrainingView implements TrainingListener, AutoCloseable {
-    /** The metric of the validation loss. */
-    public static final String VALIDATION = "val_loss";
-
-    /** The metric of a linear probe on the way. */
-    public static final String PROBE = "probe_accuracy";
-
-    /** The metric of a classifier. */
-    public static final String ACCURACY = "val_accuracy";
-
     private static final double LINE_EVERY = 5; // seconds
     private static final String CLEAR_LINE = "\r\033[2K";
 

@@ -4,6 +4,9 @@ import static cloze.text.token.CharacterClass.SPACE;
 
 /** GPT-2's pattern, by hand: {@value #REGEX}. */
 public final class Gpt2Pattern implements PreTokenizer {
+    /** Stateless. */
+    public Gpt2Pattern() {}
+
     static final String REGEX = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
     @Override

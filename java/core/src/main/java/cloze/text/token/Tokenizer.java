@@ -89,6 +89,16 @@ public interface Tokenizer {
         return OptionalInt.empty();
     }
 
+    /** The token after which a text without context begins: the end of another text, or a new line if texts have no end. */
+    default int beforeText() {
+        OptionalInt endOfText = endOfText();
+        if (endOfText.isPresent()) {
+            return endOfText.getAsInt();
+        }
+        int[] newLine = encode("\n");
+        return newLine[newLine.length - 1];
+    }
+
     /** SHA-256 of the tokenizer.json in hexadecimal digits. */
     default String fingerprint() {
         return Fingerprint.of(json());

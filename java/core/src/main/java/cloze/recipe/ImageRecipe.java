@@ -1,0 +1,42 @@
+package cloze.recipe;
+
+import cloze.foreign.Companions;
+import cloze.image.ImageBatch;
+import cloze.image.ImageSettings;
+import cloze.io.BatchSource;
+import cloze.model.VitConfig;
+import cloze.nn.Stack;
+import java.util.SplittableRandom;
+
+/** A recipe for models of images whose encoder is a vision transformer. */
+interface ImageRecipe<C extends Record, M> extends Recipe<C, M> {
+    /** Sizes of the encoder, under whose names the model holds its parameters. */
+    VitConfig vit(C config);
+
+    /** False if a part of the encoder is missing in the model, so that it can not be used alone. */
+    default boolean wholeEncoder(C config) {
+        return true;
+    }
+
+    /** The normalisation and the classes of the images. */
+    static Companions companions(ImageSettings images) {
+        return new Companions(null, images.normalization(), images.classes());
+    }
+
+    /** The same batch of random images again and again, of class 0. */
+    static BatchSource<ImageBatch> randomImages(VitConfig config, int batch, long seed) {
+        var random = new SplittableRandom(seed);
+        var pixels = new float[batch * config.image() * config.image() * config.channels()];
+        for (int i = 0; i < pixels.length; i++) {
+            pixels[i] = (float) random.nextGaussian();
+        }
+        var images = new ImageBatch(pixels, new int[batch]);
+        return _ -> images;
+    }
+
+    /** Operations of the forward pass of blocks over so many tokens: matrix multiplications and attention. */
+    static double forward(Stack stack, double tokens) {
+        double width = stack.width();
+        return stack.layers() * tokens * (24 * width * width + 4 * tokens * width);
+    }
+}

@@ -1,0 +1,111 @@
+package cloze.recipe;
+
+import cloze.backend.Backend;
+import cloze.checkpoint.ConfigJson;
+import cloze.foreign.Companions;
+import cloze.foreign.Foreign;
+import cloze.model.CausalModel;
+import cloze.model.MaskedImageModel;
+import cloze.model.VitClassifier;
+import cloze.nn.Parameters;
+import cloze.tensor.Scope;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** Reads the model of any folder: a run, or the layout of somebody else that a recipe knows. */
+public final class Models {
+    /** A model, and what belongs to it besides its weights. */
+    public record Loaded<M>(Parameters.Built<? extends M> built, Companions companions) {
+        public M model() {
+            return built.model();
+        }
+    }
+
+    private Models() {}
+
+    /**
+     * Reads a language model.
+     *
+     * @param scope owns the parameters
+     * @throws WrongModelException if the folder holds another kind of model
+     */
+    public static Loaded<CausalModel> language(Path folder, Backend backend, Scope scope) throws IOException {
+        return load(folder, CausalModel.class, "a language model", backend, scope);
+    }
+
+    /** Reads a model that fills in hidden patches of images. */
+    public static Loaded<MaskedImageModel> maskedImages(Path folder, Backend backend, Scope scope)
+            throws IOException {
+        return load(folder, MaskedImageModel.class, "a masked autoencoder or a SimMIM", backend, scope);
+    }
+
+    /** Reads a fine-tuned classifier of images. */
+    public static Loaded<VitClassifier> classifier(Path folder, Backend backend, Scope scope) throws IOException {
+        return load(folder, VitClassifier.class, "a run of cloze finetune", backend, scope);
+    }
+
+    private static <M> Loaded<M> load(Path folder, Class<M> type, String needed, Backend backend, Scope scope)
+            throws IOException {
+        if (!Files.isRegularFile(folder.resolve("config.json"))) {
+            throw new WrongModelException(folder, needed);
+        }
+        Optional<StoredRun<?, ?>> run = StoredRun.find(folder);
+        if (run.isPresent()) {
+            if (!type.isAssignableFrom(run.get().recipe().type())) {
+                throw new WrongModelException(folder, needed);
+            }
+            return cast(type, run.get().load(folder, backend, scope), run.get().companions(folder));
+        }
+        ConfigJson json = ConfigJson.read(folder);
+        for (Recipe<?, ?> recipe : Recipes.ALL) {
+            for (Foreign<?> layout : recipe.layouts()) {
+                if (type.isAssignableFrom(recipe.type()) && layout.recognises(json)) {
+                    return cast(type, layout.load(folder, backend, scope), layout.companions(folder));
+                }
+            }
+        }
+        throw new WrongModelException(folder, needed);
+    }
+
+    private static <M> Loaded<M> cast(Class<M> type, Parameters.Built<?> built, Companions companions) {
+        return new Loaded<>(
+                new Parameters.Built<>(type.cast(built.model()), built.parameters()), companions);
+    }
+
+    /**
+     * Writes the model of a run in the layout of others.
+     *
+     * @param layout the word for it; empty for the default of the run's recipe
+     * @return a line for people: the files
+     * @throws IOException if the model has no such layout; names those that it has
+     */
+    public static String export(Path run, Path to, String layout, Backend backend) throws IOException {
+        return export(StoredRun.read(run), run, to, layout, backend);
+    }
+
+    private static <C extends Record, M> String export(
+            StoredRun<C, M> run, Path folder, Path to, String layout, Backend backend) throws IOException {
+        for (Foreign<M> each : run.recipe().layouts()) {
+            if (layout.isEmpty() || each.word().equals(layout)) {
+                try (Scope scope = backend.memory().scope("model")) {
+                    Parameters.Built<M> built = run.load(folder, backend, scope);
+                    Files.createDirectories(to);
+                    return String.join(", ", each.save(to, built, run.companions(folder), backend));
+                } catch (IllegalArgumentException e) {
+                    throw new IOException("%s can not be exported: %s".formatted(folder, e.getMessage()), e);
+                }
+            }
+        }
+        var words = run.recipe().layouts().stream().map(Foreign::word).toList();
+        throw new IOException(
+                "%s is a run of %s, which has %s"
+                        .formatted(
+                                folder,
+                                run.recipe().name(),
+                                words.isEmpty()
+                                        ? "no layout of others to export it in"
+                                        : "the formats %s, not '%s'".formatted(String.join(", ", words), layout)));
+    }
+}

@@ -1,0 +1,115 @@
+package cloze.recipe;
+
+import cloze.setting.Field;
+import cloze.setting.Schema;
+import cloze.train.Settings;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All that decides a run of a recipe: {@code config.json} holds it.
+ *
+ * @param model sizes and kind of the model
+ * @param data what it learns from
+ * @param settings how it is trained
+ * @param start the weights with which it begins
+ */
+public record Preset<C extends Record>(C model, Record data, Settings settings, Start start) {
+    private static final String MODEL = "model.";
+    private static final String DATA = "data.";
+    private static final String SETTINGS = "settings.";
+    private static final String START = "start.";
+
+    /** With random weights. */
+    public Preset(C model, Record data, Settings settings) {
+        this(model, data, settings, Start.RANDOM);
+    }
+
+    public Preset<C> withModel(C changed) {
+        return new Preset<>(changed, data, settings, start);
+    }
+
+    public Preset<C> withData(Record changed) {
+        return new Preset<>(model, changed, settings, start);
+    }
+
+    public Preset<C> withSettings(Settings changed) {
+        return new Preset<>(model, data, changed, start);
+    }
+
+    public Preset<C> withStart(Start changed) {
+        return new Preset<>(model, data, settings, changed);
+    }
+
+    /** The run of so many steps. */
+    public Preset<C> withSteps(long steps) {
+        return withSettings(settings.withSteps(steps));
+    }
+
+    public Preset<C> withSeed(long seed) {
+        return withSettings(settings.withSeed(seed));
+    }
+
+    /** Every setting, by paths that begin with {@code model}, {@code data}, {@code settings} or {@code start}. */
+    public List<Field> fields() {
+        List<Field> all = new ArrayList<>();
+        add(all, START, start);
+        add(all, DATA, data);
+        add(all, MODEL, model);
+        add(all, SETTINGS, settings);
+        return all;
+    }
+
+    private static void add(List<Field> to, String prefix, Record record) {
+        for (Field field : Schema.fields(record.getClass())) {
+            to.add(new Field(prefix + field.path(), field.type(), field.setting()));
+        }
+    }
+
+    /** The value of a setting. @param path as in {@link #fields} */
+    public @Nullable Object get(String path) {
+        int dot = path.indexOf('.') + 1;
+        Record part =
+                switch (path.substring(0, dot)) {
+                    case MODEL -> model;
+                    case DATA -> data;
+                    case SETTINGS -> settings;
+                    case START -> start;
+                    default -> throw new IllegalArgumentException("no setting is named " + path);
+                };
+        return Schema.get(part, path.substring(dot));
+    }
+
+    /**
+     * The same with some settings changed. A number of steps is set first, since it changes what else is usual.
+     *
+     * @param changes by path
+     * @throws IllegalArgumentException if they exclude each other, or are out of their bounds
+     */
+    public Preset<C> with(Map<String, ?> changes) {
+        Map<String, Object> of = part(changes, SETTINGS);
+        Schema.with(settings, of); // checks what excludes each other
+        Settings changed = settings;
+        if (of.remove("length.steps") instanceof Number steps) {
+            changed = settings.withSteps(steps.longValue());
+        }
+        return new Preset<>(
+                Schema.with(model, part(changes, MODEL)),
+                Schema.with(data, part(changes, DATA)),
+                Schema.with(changed, of),
+                Schema.with(start, part(changes, START)));
+    }
+
+    private static Map<String, Object> part(Map<String, ?> changes, String prefix) {
+        var part = new HashMap<String, Object>();
+        changes.forEach((path, value) -> {
+            if (path.startsWith(prefix)) {
+                part.put(path.substring(prefix.length()), value);
+            }
+        });
+        return part;
+    }
+}

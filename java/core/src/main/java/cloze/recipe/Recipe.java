@@ -1,0 +1,111 @@
+package cloze.recipe;
+
+import cloze.backend.Backend;
+import cloze.foreign.Companions;
+import cloze.foreign.Foreign;
+import cloze.nn.ParameterSource;
+import cloze.nn.Parameters;
+import cloze.tensor.Scope;
+import cloze.train.Objective;
+import cloze.train.Settings;
+import cloze.train.TrainingConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.Set;
+
+/**
+ * A system as one description: how its model is built, trained, judged, kept and exchanged. The command, run folders, memory
+ * estimates, plans, benchmarks and the contract test read it. A recipe has no state and is thread-safe.
+ *
+ * @param <C> config of the model: a record that is stored as JSON
+ * @param <M> the model
+ */
+public interface Recipe<C extends Record, M> {
+    /** The word for it in commands and in {@code config.json}, such as {@code gpt}. */
+    String name();
+
+    /** A few words for people, such as {@code a GPT}. */
+    String title();
+
+    /** A sentence for the help. */
+    String about();
+
+    /** True if a run needs the checkpoint of another one, as fine-tuning does; false if it begins with random weights. */
+    default boolean startsFromCheckpoint() {
+        return false;
+    }
+
+    /** Models with their data and settings by name, the default first. */
+    SequencedMap<String, Preset<C>> presets();
+
+    /** The preset of which a run is made if nothing else is named. */
+    default Preset<C> preset() {
+        return presets().firstEntry().getValue();
+    }
+
+    /** A model that is too small to be of use, and a few steps: for checks that take no time. */
+    Preset<C> tiny();
+
+    /** Paths of settings that mean nothing here, such as {@code settings.length.tokens}; a prefix stands for all below it. */
+    default Set<String> without() {
+        return Set.of();
+    }
+
+    /** The class of the model. */
+    Class<M> type();
+
+    /** What belongs to the model besides its weights. @param folder of a run */
+    Companions companions(Preset<C> preset, Path folder) throws IOException;
+
+    /** Builds the model; may be called without memory behind the parameters. */
+    M build(C config, ParameterSource p);
+
+    /** The model with initial values, as a run of these settings begins. */
+    default Parameters.Built<M> build(Preset<C> preset, Backend backend, Scope scope) {
+        return Parameters.build(backend, scope, preset.settings().seed(), p -> build(preset.model(), p));
+    }
+
+    /**
+     * Opens the data of a run, and fits the preset to them: vocabulary, channels, classes, steps of an epoch.
+     *
+     * @throws IOException if the data are missing, broken or of the wrong kind
+     */
+    Prepared<C, M> open(Preset<C> chosen, Opening opening) throws IOException;
+
+    /** The loss on random data, for measurements and estimates. */
+    Objective random(Parameters.Built<M> model, Preset<C> preset, long seed);
+
+    /** The plan of the loop for a preset whose length is in steps. */
+    default TrainingConfig training(Preset<C> preset) {
+        Settings settings = preset.settings();
+        return settings.training();
+    }
+
+    /**
+     * Operations of a training step for one example, two for each multiply-add: matrix multiplications and attention, forward
+     * and backward. Nothing is counted twice that is computed again.
+     */
+    double operations(C config);
+
+    /** Sizes of the model and a batch in letters, for tables: {@code L12 D768 H12 V50257 B16 T1024}. */
+    String shape(C config, int batch);
+
+    /** Tokens of an example, or 0 if examples are no rows of tokens. */
+    default long tokens(C config) {
+        return 0;
+    }
+
+    /** More facts for a plan, besides parameters, operations and memory. @param tokens that it is trained on */
+    default Map<String, Object> plan(C config, double tokens) {
+        return new LinkedHashMap<>();
+    }
+
+    /** Layouts of others in which the model can be read or written, the default first. */
+    default List<Foreign<M>> layouts() {
+        return List.of();
+    }
+}
