@@ -8,6 +8,7 @@ import cloze.backend.Backend;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.StoredType;
 import cloze.op.Device;
+import cloze.stat.Features;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;

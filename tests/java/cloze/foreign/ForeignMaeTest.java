@@ -154,9 +154,8 @@ class ForeignMaeTest {
                     Recipes.MAE.preset().withModel(built.model().config());
             SavedModels.save(folder, Recipes.MAE, preset, built.parameters(), backend);
             assertThat(StoredRun.read(folder).preset()).isEqualTo(preset);
-            Parameters back = Models.maskedImages(folder, backend, tape.scope())
-                    .built()
-                    .parameters();
+            Parameters back =
+                    Models.maskedImages(folder, backend, tape.scope()).built().parameters();
             assertSame(backend, back, backend, built.parameters());
         });
     }
@@ -196,7 +195,8 @@ class ForeignMaeTest {
                 assertThat(file.tensor("blocks.1.attn.qkv.weight").shape()).isEqualTo(new Shape(48, 16));
                 assertThat(file.tensor("decoder_pos_embed").shape()).isEqualTo(new Shape(1, 26, 8));
             }
-            Parameters.Built<Mae> back = ForeignMae.loadPaper(folder, built.model().config(), backend, tape.scope());
+            Parameters.Built<Mae> back =
+                    ForeignMae.loadPaper(folder, built.model().config(), backend, tape.scope());
             assertSame(backend, back.parameters(), backend, built.parameters());
         });
     }
@@ -205,8 +205,7 @@ class ForeignMaeTest {
     void a_format_without_a_place_for_a_setting_is_refused() throws IOException {
         use(
                 mae(GoldenMae.folder()),
-                (backend, _, built) -> assertThatThrownBy(
-                                () -> ForeignMae.TIMM.save(folder, built, IMAGENET, backend))
+                (backend, _, built) -> assertThatThrownBy(() -> ForeignMae.TIMM.save(folder, built, IMAGENET, backend))
                         .hasMessage("timm has no place for norms with epsilons of 1.0E-12 and 1.0E-12"));
     }
 

@@ -148,11 +148,7 @@ class SimMimTest {
     void a_run_folder_loads_back_and_gives_its_encoder(@TempDir Path folder) throws IOException {
         use((backend, tape, built) -> {
             SavedModels.save(
-                    folder,
-                    Recipes.SIMMIM,
-                    Recipes.SIMMIM.preset().withModel(SMALL),
-                    built.parameters(),
-                    backend);
+                    folder, Recipes.SIMMIM, Recipes.SIMMIM.preset().withModel(SMALL), built.parameters(), backend);
             var back = Models.maskedImages(folder, backend, tape.scope());
             assertThat(((SimMim) back.model()).config()).isEqualTo(SMALL);
             for (Tensor parameter : built.parameters().tensors()) {

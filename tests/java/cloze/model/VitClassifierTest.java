@@ -113,7 +113,8 @@ class VitClassifierTest {
 
     @Test
     void parameters_are_those_of_timm() {
-        assertThat(Parameters.shapes(p -> new VitClassifier(new VitClassifierConfig(ENCODER, CLASSES, Pooling.MEAN, 0), p))
+        assertThat(Parameters.shapes(
+                                p -> new VitClassifier(new VitClassifierConfig(ENCODER, CLASSES, Pooling.MEAN, 0), p))
                         .keySet())
                 .contains("cls_token", "patch_embed.proj.weight", "blocks.2.mlp.fc2.bias", "fc_norm.weight")
                 .contains("fc_norm.bias", "head.weight", "head.bias")
@@ -190,11 +191,7 @@ class VitClassifierTest {
         var data = (LabelledImageSettings) preset.data();
         ImageSettings images = data.images().withFound(Normalization.IMAGENET, NAMES);
         SavedModels.save(
-                temporary,
-                Recipes.CLASSIFIER,
-                preset.withData(data.withImages(images)),
-                built.parameters(),
-                backend);
+                temporary, Recipes.CLASSIFIER, preset.withData(data.withImages(images)), built.parameters(), backend);
         Models.Loaded<VitClassifier> read = Models.classifier(temporary, backend, scope);
         assertThat(read.model().config()).isEqualTo(built.model().config());
         assertThat(read.companions().classes()).isEqualTo(NAMES);

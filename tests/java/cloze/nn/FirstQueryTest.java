@@ -5,9 +5,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import cloze.autograd.Tape;
 import cloze.backend.Backend;
+import cloze.backend.BackendOptions;
+import cloze.backend.Backends;
 import cloze.op.Attention;
 import cloze.op.AttentionMask;
-import cloze.op.Device;
 import cloze.op.Heads;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
@@ -30,7 +31,7 @@ class FirstQueryTest {
         float[] p = FirstQuery.probabilities(qkv, T, HEADS); // [B, H, T]
         assertThat(p).hasSize(B * 3 * T);
         float[] y; // [B, T, H K]
-        try (Backend backend = Device.all().getFirst().open(1);
+        try (Backend backend = Backends.open("cpu", BackendOptions.DEFAULT.withThreads(1));
                 Scope scope = backend.memory().scope("test")) {
             var x = backend.set(scope.tensor("qkv", new Shape(B, T, HEADS.fused()), DType.F32), qkv);
             Tape tape = Tape.inference(backend, scope);

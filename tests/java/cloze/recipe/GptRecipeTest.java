@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cloze.backend.Backend;
-import cloze.io.Progress;
 import cloze.eval.NgramBaseline;
+import cloze.io.Progress;
 import cloze.model.Gpt;
 import cloze.model.GptConfig;
 import cloze.text.TextData;

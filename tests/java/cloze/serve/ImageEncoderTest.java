@@ -200,7 +200,8 @@ class ImageEncoderTest {
         }
         assertThatThrownBy(() -> ImageEncoder.load(empty))
                 .isInstanceOf(IOException.class)
-                .hasMessage(empty + " is a folder without a config.json, but an image encoder: a run of mae or simmim, or a"
-                        + " vision transformer of Hugging Face or timm is needed");
+                .hasMessage(
+                        empty + " is a folder without a config.json, but an image encoder: a run of mae or simmim, or a"
+                                + " vision transformer of Hugging Face or timm is needed");
     }
 }

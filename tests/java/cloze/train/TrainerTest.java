@@ -9,8 +9,8 @@ import cloze.backend.Backend;
 import cloze.nn.Parameters;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
-import cloze.train.log.TrainingEvent;
 import cloze.train.log.TrainingEvent.Reason;
+import cloze.train.log.TrainingEvent;
 import cloze.train.log.TrainingListener;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -86,8 +86,7 @@ class TrainerTest {
     @Test
     void the_gradient_is_the_mean_over_different_micro_batches() {
         var model = TinyModel.on(backend, scope, 8, 0);
-        var together =
-                new TapeStep(backend, scope, model, TinyModel.config(9).withMicroBatches(3));
+        var together = new TapeStep(backend, scope, model, TinyModel.config(9).withMicroBatches(3));
         var alone = new TapeStep(backend, scope, model, TinyModel.config(9));
         double[] sum = new double[weights(model).length];
         double loss = 0;

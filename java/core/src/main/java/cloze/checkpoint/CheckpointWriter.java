@@ -1,6 +1,5 @@
 package cloze.checkpoint;
 
-import cloze.foreign.Layout;
 
 /** Takes what one checkpoint shall hold: the weights, and beside them the state of the training. */
 public final class CheckpointWriter {
@@ -17,7 +16,7 @@ public final class CheckpointWriter {
         }
     }
 
-    /** The weights, under the names that the model's users know; a {@link Layout} can write them. */
+    /** The weights, under the names that the model's users . */
     public SafetensorsWriter model() {
         return model;
     }

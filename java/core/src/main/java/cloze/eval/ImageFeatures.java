@@ -1,12 +1,13 @@
 package cloze.eval;
 
-import cloze.model.Pooling;
 import cloze.image.Augmentation;
 import cloze.image.ImageBatch;
 import cloze.image.ImagePass;
 import cloze.image.ImageSet;
 import cloze.image.Unreadable;
 import cloze.io.DataException;
+import cloze.model.Pooling;
+import cloze.stat.Features;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;

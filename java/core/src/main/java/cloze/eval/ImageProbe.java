@@ -1,12 +1,13 @@
 package cloze.eval;
 
-import cloze.model.Pooling;
 import cloze.backend.Backend;
 import cloze.image.FewLabels;
 import cloze.image.ImageData;
 import cloze.image.ImageSet;
 import cloze.image.Unreadable;
 import cloze.io.DataException;
+import cloze.model.Pooling;
+import cloze.stat.Features;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;

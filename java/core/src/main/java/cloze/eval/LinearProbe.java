@@ -1,9 +1,11 @@
 package cloze.eval;
 
 import cloze.backend.Backend;
+import cloze.stat.Features;
 import cloze.stat.Lbfgs;
 import cloze.stat.Permutation;
 import cloze.stat.SoftmaxRegression;
+import cloze.stat.Standardization;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -3,6 +3,7 @@ package cloze.eval;
 import cloze.backend.Backend;
 import cloze.op.Activation;
 import cloze.op.MatMul;
+import cloze.stat.Features;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;

@@ -1,12 +1,13 @@
 package cloze.eval;
 
-import cloze.model.Pooling;
 import cloze.backend.Backend;
 import cloze.image.ImageData;
 import cloze.image.ImageSet;
 import cloze.image.Normalization;
 import cloze.image.Unreadable;
+import cloze.model.Pooling;
 import cloze.model.VisionEncoder;
+import cloze.stat.Features;
 import cloze.stat.Permutation;
 import java.io.IOException;
 import java.io.UncheckedIOException;

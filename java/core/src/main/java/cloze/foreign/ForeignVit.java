@@ -1,11 +1,11 @@
 package cloze.foreign;
 
-import cloze.nn.Stack;
 import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.ConfigJson;
 import cloze.image.Normalization;
 import cloze.model.MaeConfig;
 import cloze.model.VitConfig;
+import cloze.nn.Stack;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -1,6 +1,5 @@
 package cloze.foreign;
 
-import cloze.nn.Stack;
 import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.StoredTensor;
@@ -8,6 +7,7 @@ import cloze.checkpoint.StoredType;
 import cloze.model.MaeConfig;
 import cloze.nn.PositionGrid;
 import cloze.nn.SinCosPositions;
+import cloze.nn.Stack;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 

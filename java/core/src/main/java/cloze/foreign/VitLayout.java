@@ -1,8 +1,8 @@
 package cloze.foreign;
 
+import cloze.foreign.Layout.Mapping;
 import cloze.model.Mae;
 import cloze.model.Vit;
-import cloze.foreign.Layout.Mapping;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

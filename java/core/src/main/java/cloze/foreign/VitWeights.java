@@ -1,15 +1,15 @@
 package cloze.foreign;
 
-import cloze.model.Mae;
-import cloze.model.Vit;
-import cloze.nn.Stack;
 import cloze.backend.Backend;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.SafetensorsWriter;
 import cloze.checkpoint.StoredType;
+import cloze.model.Mae;
 import cloze.model.MaeConfig;
+import cloze.model.Vit;
 import cloze.nn.Parameters;
 import cloze.nn.SinCosPositions;
+import cloze.nn.Stack;
 import cloze.tensor.Shape;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

@@ -2,8 +2,8 @@ package cloze.model;
 
 import cloze.nn.Mlp;
 import cloze.nn.Norm;
-import cloze.setting.Setting;
 import cloze.op.Heads;
+import cloze.setting.Setting;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,7 +1,7 @@
 package cloze.model;
 
-import cloze.nn.Stack;
 import cloze.nn.RandomMask;
+import cloze.nn.Stack;
 import cloze.setting.Setting;
 import java.util.LinkedHashMap;
 import java.util.List;

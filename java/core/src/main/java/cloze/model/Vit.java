@@ -1,6 +1,5 @@
 package cloze.model;
 
-import cloze.nn.Stack;
 import cloze.autograd.Tape;
 import cloze.nn.FirstQuery;
 import cloze.nn.GridPositions;
@@ -9,6 +8,7 @@ import cloze.nn.Init;
 import cloze.nn.Linear;
 import cloze.nn.ParameterSource;
 import cloze.nn.Role;
+import cloze.nn.Stack;
 import cloze.nn.Transformer;
 import cloze.op.GatherTokens;
 import cloze.op.Heads;

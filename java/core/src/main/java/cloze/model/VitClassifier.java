@@ -1,6 +1,5 @@
 package cloze.model;
 
-import cloze.nn.Stack;
 import cloze.autograd.Tape;
 import cloze.nn.HostValues;
 import cloze.nn.Init;
@@ -8,6 +7,7 @@ import cloze.nn.Linear;
 import cloze.nn.Norm;
 import cloze.nn.ParameterSource;
 import cloze.nn.Role;
+import cloze.nn.Stack;
 import cloze.op.GatherTokens;
 import cloze.op.MeanPool;
 import cloze.op.SoftTargetCrossEntropy;

@@ -1,7 +1,6 @@
 package cloze.nn;
 
 import cloze.autograd.Tape;
-import cloze.model.MaeConfig;
 import cloze.op.Add;
 import cloze.op.AttentionMask;
 import cloze.op.Heads;

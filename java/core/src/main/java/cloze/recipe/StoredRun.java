@@ -1,11 +1,11 @@
 package cloze.recipe;
 
+import cloze.backend.Backend;
 import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.ConfigJson;
 import cloze.checkpoint.Safetensors;
 import cloze.foreign.Companions;
 import cloze.foreign.HostParameters;
-import cloze.backend.Backend;
 import cloze.nn.Parameters;
 import cloze.setting.Nearest;
 import cloze.setting.Schema;

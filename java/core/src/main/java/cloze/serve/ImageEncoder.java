@@ -1,6 +1,5 @@
 package cloze.serve;
 
-import cloze.model.Pooling;
 import cloze.autograd.Tape;
 import cloze.backend.Backend;
 import cloze.backend.BackendOptions;
@@ -10,8 +9,9 @@ import cloze.image.Augmentation;
 import cloze.image.ImageCodec;
 import cloze.image.Normalization;
 import cloze.image.Picture;
-import cloze.model.Vit;
+import cloze.model.Pooling;
 import cloze.model.VisionEncoder;
+import cloze.model.Vit;
 import cloze.nn.Parameters;
 import cloze.recipe.Encoders;
 import cloze.tensor.Scope;

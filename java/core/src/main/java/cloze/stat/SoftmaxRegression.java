@@ -1,8 +1,6 @@
 package cloze.stat;
 
 import cloze.backend.Backend;
-import cloze.eval.Features;
-import cloze.eval.Standardization;
 import cloze.op.Activation;
 import cloze.op.MatMul;
 import cloze.op.SoftmaxCrossEntropy;

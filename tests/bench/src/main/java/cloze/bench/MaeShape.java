@@ -1,7 +1,7 @@
 package cloze.bench;
 
-import cloze.nn.Stack;
 import cloze.model.MaeConfig;
+import cloze.nn.Stack;
 
 /**
  * A masked autoencoder and its batch.

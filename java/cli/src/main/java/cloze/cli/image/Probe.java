@@ -1,20 +1,20 @@
 package cloze.cli.image;
 
-import cloze.model.Pooling;
 import cloze.backend.Backend;
 import cloze.cli.DeviceOptions;
 import cloze.cli.Sizes;
 import cloze.cli.Subcommand;
 import cloze.eval.FrozenEncoder;
 import cloze.eval.ImageProbe;
+import cloze.image.ImageData;
+import cloze.image.Unreadable;
+import cloze.model.Pooling;
+import cloze.model.Vit;
 import cloze.model.VitConfig;
 import cloze.nn.Parameters;
 import cloze.recipe.Encoders;
 import cloze.serve.ImageEncoder;
 import cloze.tensor.Scope;
-import cloze.image.ImageData;
-import cloze.image.Unreadable;
-import cloze.model.Vit;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,17 +1,17 @@
 package cloze.cli.image;
 
-import cloze.model.Pooling;
 import cloze.backend.Backend;
 import cloze.cli.DeviceOptions;
 import cloze.cli.Subcommand;
 import cloze.cli.plot.ScatterPlot;
-import cloze.eval.Features;
 import cloze.eval.ImageFeatures;
 import cloze.image.ImageData;
 import cloze.image.ImageSet;
 import cloze.image.Unreadable;
+import cloze.model.Pooling;
 import cloze.model.Vit;
 import cloze.serve.ImageEncoder;
+import cloze.stat.Features;
 import cloze.stat.PrincipalComponents;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,6 +1,6 @@
 package cloze.cli.plot;
 
-import cloze.eval.Features;
+import cloze.stat.Features;
 import cloze.stat.PrincipalComponents;
 import java.awt.Color;
 import java.io.IOException;

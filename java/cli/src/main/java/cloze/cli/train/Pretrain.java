@@ -6,8 +6,8 @@ import cloze.recipe.Run;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.stream.Collectors;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine;
 
 /** {@code cloze pretrain}: a command for each recipe that begins with random weights. */
 @Command(

@@ -1,4 +1,4 @@
-package cloze.eval;
+package cloze.stat;
 
 import java.util.Arrays;
 import java.util.List;

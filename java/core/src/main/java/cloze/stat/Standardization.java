@@ -1,4 +1,4 @@
-package cloze.eval;
+package cloze.stat;
 
 /**
  * Batch normalisation without weight and bias, with the statistics of the training features:
@@ -17,7 +17,7 @@ public final class Standardization {
         this.scale = scale;
     }
 
-    static Standardization of(Features features) {
+    public static Standardization of(Features features) {
         int width = features.width();
         float[] values = features.values();
         double[] mean = new double[width];
