@@ -2,7 +2,6 @@ package cloze.checkpoint;
 
 import cloze.io.DurableFiles;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -71,12 +70,7 @@ public final class ConfigJson {
 
     /** Writes a file, or {@code config.json} into a folder, in the place of one that may be there. */
     public static void write(Path path, Map<String, Object> json) throws IOException {
-        ByteBuffer bytes = ByteBuffer.wrap(bytes(json));
-        DurableFiles.replace(Files.isDirectory(path) ? path.resolve(NAME) : path, channel -> {
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-        });
+        DurableFiles.replace(Files.isDirectory(path) ? path.resolve(NAME) : path, bytes(json));
     }
 
     /** The object under a key; an empty one if it is absent. */

@@ -2,7 +2,6 @@ package cloze.checkpoint;
 
 import cloze.io.DurableFiles;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,12 +35,7 @@ final class ShardWriter {
             shard.forEach(entry -> shardOf.put(entry.name(), name));
         }
         var index = Map.of("metadata", Map.of("total_size", tensors.bytes()), "weight_map", shardOf);
-        byte[] json = JSON.writeValueAsBytes(index);
-        DurableFiles.replace(folder.resolve(Safetensors.INDEX), channel -> {
-            for (ByteBuffer bytes = ByteBuffer.wrap(json); bytes.hasRemaining(); ) {
-                channel.write(bytes);
-            }
-        });
+        DurableFiles.replace(folder.resolve(Safetensors.INDEX), JSON.writeValueAsBytes(index));
     }
 
     /** Deletes the index, and then what it named. */

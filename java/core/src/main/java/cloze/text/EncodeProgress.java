@@ -1,6 +1,6 @@
 package cloze.text;
 
-import cloze.io.AtomicFile;
+import cloze.io.DurableFiles;
 import cloze.io.Fingerprint;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -23,7 +23,7 @@ record EncodeProgress(String key, TextSource.Position next, long count, TokenHea
         String line = Stream.of(next.file(), next.offset(), count, text.documents(), text.bytes(), text.replaced())
                 .map(String::valueOf)
                 .reduce(key, (a, b) -> a + " " + b);
-        AtomicFile.write(file, (line + " " + Fingerprint.of(line) + "\n").getBytes(StandardCharsets.UTF_8));
+        DurableFiles.replace(file, (line + " " + Fingerprint.of(line) + "\n").getBytes(StandardCharsets.UTF_8));
     }
 
     /** What was written, if it is whole and of this key. */

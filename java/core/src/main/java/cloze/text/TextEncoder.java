@@ -1,7 +1,7 @@
 package cloze.text;
 
-import cloze.io.AtomicFile;
 import cloze.io.DataException;
+import cloze.io.DurableFiles;
 import cloze.io.Fingerprint;
 import cloze.io.Progress;
 import cloze.text.token.Tokenizer;
@@ -47,8 +47,8 @@ public final class TextEncoder {
         this.progress = progress;
         this.file = file;
         width = TokenHeader.width(tokenizer.vocabularySize());
-        partial = AtomicFile.beside(file, ".partial");
-        note = AtomicFile.beside(file, ".progress");
+        partial = file.resolveSibling(file.getFileName() + ".partial");
+        note = file.resolveSibling(file.getFileName() + ".progress");
         done = EncodeProgress.start(key(source, tokenizer, options));
     }
 
@@ -93,7 +93,7 @@ public final class TextEncoder {
             finish(out);
             lock.release();
         }
-        AtomicFile.rename(partial, file);
+        DurableFiles.rename(partial, file);
         Files.deleteIfExists(note);
         if (done.text().replaced() > 0) {
             LOG.warn(

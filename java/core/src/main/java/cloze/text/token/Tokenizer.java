@@ -1,7 +1,7 @@
 package cloze.text.token;
 
-import cloze.io.AtomicFile;
 import cloze.io.DataException;
+import cloze.io.DurableFiles;
 import cloze.io.Fingerprint;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -105,7 +105,7 @@ public interface Tokenizer {
     }
 
     default void save(Path tokenizerJson) throws IOException {
-        AtomicFile.write(tokenizerJson, json().getBytes(StandardCharsets.UTF_8));
+        DurableFiles.replace(tokenizerJson, json().getBytes(StandardCharsets.UTF_8));
     }
 
     /**
