@@ -23,8 +23,8 @@ import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.core.json.JsonFactory;
 
 /**
- * {@code {"__metadata__": {text: text}, name: {"dtype": text, "shape": [n, ...], "data_offsets": [begin, end]}, ...}},
- * and nothing but that. Streams, so memory follows what was read and not what a number claims.
+ * Parses {@code {"__metadata__": {text: text}, name: {"dtype": text, "shape": [n, ...], "data_offsets": [begin, end]},
+ * ...}} and refuses anything else. Streams, so memory depends on the bytes read and not on numbers in the file.
  */
 final class HeaderParser {
     private static final int DEEPEST = 4;
@@ -67,7 +67,7 @@ final class HeaderParser {
             }
             throw e.getCause();
         } catch (JacksonException e) {
-            var location = e.getLocation(); // a limit that was passed has none
+            var location = e.getLocation(); // an exceeded limit has no location
             String place = location == null ? "header" : "header at character " + location.getCharOffset();
             throw new CheckpointException(file, place, "JSON", e.getOriginalMessage());
         }
@@ -147,7 +147,7 @@ final class HeaderParser {
         return new StoredTensor(name, type, shape, offsets[0], offsets[1]);
     }
 
-    /** Beyond 2^63 a product stays there: no file is that long, and a wrapped one might look right. */
+    /** Multiplies and saturates at 2^63: no file is that long, and an overflow could look valid. */
     private static long saturatedProduct(long a, long b) {
         return Math.multiplyHigh(a, b) != 0 || a * b < 0 ? Long.MAX_VALUE : a * b;
     }
