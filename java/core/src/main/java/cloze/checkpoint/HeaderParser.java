@@ -83,7 +83,7 @@ final class HeaderParser {
                 tensor(name);
             }
         }
-        require(null, "text behind the header's object", "blank");
+        require(null, "text after the header's object", "blank");
         return new Parsed(Collections.unmodifiableSequencedMap(tensors), Collections.unmodifiableMap(metadata));
     }
 
@@ -135,7 +135,7 @@ final class HeaderParser {
 
     private StoredTensor located(String name, StoredType type, Shape shape, long[] offsets) throws CheckpointException {
         if (offsets.length != 2 || offsets[0] > offsets[1] || offsets[1] > dataLength) {
-            String expected = "[begin, end] with begin <= end <= " + dataLength + ", the bytes behind the header";
+            String expected = "[begin, end] with begin <= end <= " + dataLength + ", the bytes after the header";
             throw new CheckpointException(file, "data_offsets of " + name, expected, Arrays.toString(offsets));
         }
         long bytes = saturatedProduct(shape.size(), type.bytes());

@@ -75,7 +75,7 @@ record SafetensorsHeader(
             end = tensor.end();
         }
         if (end != dataLength) {
-            String actual = end + (end < dataLength ? ": bytes behind it belong to no tensor" : "");
+            String actual = end + (end < dataLength ? ": bytes after it belong to no tensor" : "");
             throw new CheckpointException(file, "end of the last tensor", "the file's end, " + dataLength, actual);
         }
     }

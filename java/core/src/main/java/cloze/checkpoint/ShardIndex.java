@@ -51,7 +51,7 @@ record ShardIndex(Map<String, String> shardOf) {
                     parser.skipChildren();
                 }
             }
-            require(parser.nextToken() == null, file, "text behind the index's object", "blank");
+            require(parser.nextToken() == null, file, "text after the index's object", "blank");
         } catch (JacksonIOException e) {
             throw e.getCause();
         } catch (JacksonException e) {
