@@ -2,8 +2,8 @@
 #include "cloze/loop.h"
 
 // x, z [n, d], y [d]; z = x + y over the rows.  dx = dz; dy [d] = column sums of dz.
-// Wide rows are split over columns, narrow ones over blocks of rows whose sums are combined in order: either way the
-// order of the additions is the shape's and not the threads'.
+// Wide rows are split over columns, narrow ones over blocks of rows whose sums are combined in order: in both cases the
+// order of the additions depends on the shape and not on the threads.
 
 using namespace cloze;
 

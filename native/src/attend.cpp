@@ -1,15 +1,15 @@
 #include "cloze/attention.h"
 #include "cloze/threads.h"
 
-// The forward of one head. A panel of queries at a time: all scores of up to 256 keys stay in L1 between the two
-// products, so the softmax is exact in one go for short inputs, and running (rescaled) for longer ones.
+// The forward pass of one head, one panel of queries at a time. The scores of up to 256 keys stay in L1 between the two
+// matrix multiplications, so short inputs have a plain softmax and longer ones an online softmax (rescaled).
 
 namespace cloze {
 namespace {
 
 constexpr int64_t key_block = 256;
 
-// p [R keys, panel] = k q, -inf where not seen; top = its running maximum
+// p [R keys, panel] = k q, -inf for masked keys; top = running maximum
 template <int R, int V>
 [[gnu::noinline]] void score_tile(Left k, const float* q, int64_t width, const View& view, int64_t key, float* p,
                                   vf* top) {
@@ -27,7 +27,8 @@ template <int R, int V>
     s.write(p, panel);
 }
 
-// sum [R queries, V vectors] = sum * alpha + p v; null alpha: sum is not read. With inverse: times it, to y.
+// sum [R queries, V vectors] = sum * alpha + p v; with null alpha, sum is not read. With inverse, the result is
+// multiplied by it and written to y.
 struct Blend {
     const float *alpha, *inverse;
     float *sum, *y;
@@ -96,7 +97,7 @@ class Forward {
         }
     }
 
-    // p of the keys [begin, end), not yet divided by the sum; alpha corrects what came before.
+    // p of the keys [begin, end), not yet divided by the sum; alpha rescales the earlier keys.
     template <int V>
     void probabilities(const View& view, int64_t query, int64_t begin, int64_t end, vf* top, vf* sum) {
         vf before[V], base[V];

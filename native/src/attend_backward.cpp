@@ -1,9 +1,9 @@
 #include "cloze/attention_gradient.h"
 #include "cloze/threads.h"
 
-// The backward of one k and v head: p is made again from lse, ds = p (dp - delta) with delta = rowsum(dy y), a block of
-// [keys, queries] at a time that stays in L1 or L2 from the scores to the last of the five products. Queries are the
-// outer loop: dk and dv grow in scratch that the keys' own blocks keep in L2.
+// The backward pass of one k and v head: p is recomputed from lse, ds = p (dp - delta) with delta = rowsum(dy y). A
+// block of [keys, queries] stays in L1 or L2 for all five matrix multiplications. Queries are the outer loop: dk and dv
+// are summed in scratch blocks that stay in L2.
 
 namespace cloze {
 namespace {
@@ -11,13 +11,13 @@ namespace {
 constexpr int64_t block = 96;
 static_assert(block % panel == 0);
 
-// n cut into equal blocks, each but the last a multiple of step
+// divides n into equal blocks, all except the last a multiple of step
 int64_t block_size(int64_t n, int64_t step) {
     int64_t blocks = (n + block - 1) / block;
     return round_up((n + blocks - 1) / blocks, step);
 }
 
-// Of a block: rows of keys and panels of queries, and what becomes of them.
+// Inputs of a block of keys and queries, and its results p and ds.
 struct Scores {
     const float *k, *v, *q, *dy, *lse, *delta, *factors;
     float *p, *ds;
@@ -93,7 +93,7 @@ class Backward {
     }
 
   private:
-    // All of one head's queries [query, query + n): their dq, and their part of dk and dv.
+    // One head's queries [query, query + n): computes their dq and adds to dk and dv.
     void queries(int64_t h, int64_t query, int64_t n) {
         prepare(h, query, n);
         prefetch(h, query, n);
@@ -114,7 +114,7 @@ class Backward {
         write(dq_, n, head_.scale, head_.dq + h * head_.width + query * head_.qkv_stride);
     }
 
-    // What this block writes at its end and what the next one reads.
+    // Prefetches the outputs of this block and the inputs of the next.
     void prefetch(int64_t h, int64_t query, int64_t n) {
         soon_ = {};
         soon_.add(head_.dq + h * head_.width + query * head_.qkv_stride, head_.qkv_stride, n, head_.width);
@@ -151,7 +151,7 @@ class Backward {
         std::fill(lse_, lse_ + block, infinity);
         for (int64_t i = 0; i < n; i++) {
             float lse = head_.lse[h * tokens_ + query + i];
-            if (lse != -infinity) lse_[i] = lse * log2_e;  // else no key is seen: 2^(s - inf) = 0
+            if (lse != -infinity) lse_[i] = lse * log2_e;  // -inf: the query sees no key, and 2^(s - inf) = 0
             vf sum{};
             for (int64_t d = 0; d < padded_; d += lanes) {
                 const float* at = y + i * head_.y_stride + d;
@@ -162,7 +162,7 @@ class Backward {
         }
     }
 
-    // p and ds of the tiles in which any query of a panel sees any key
+    // p and ds of all tiles in which some query sees some key
     void scores(int64_t h, int64_t query, int64_t n, int64_t key, int64_t end) {
         Rows tiles(end - key);
         for (int64_t i = 0; i < n; i += panel) {

@@ -7,8 +7,8 @@
 #include "cloze/threads.h"
 
 // qkv, dqkv [b, t, (heads + 2 kv_heads) width], y, dy [b, t, heads width], lse [b, heads, t], keep [b, t] or null.
-// A task is a head's queries (forward) or a k and v head (backward): the products of a task stay in its core's caches,
-// there is no [t, t] array, and no sum is shared between tasks.
+// A task is queries of one head (forward) or one k and v head (backward): its intermediate results stay in the core's
+// caches, there is no [t, t] array, and tasks share no sums.
 
 using namespace cloze;
 

@@ -3,8 +3,8 @@
 #include "cloze/threads.h"
 
 // qkv [b, t, (heads + 2 kv_heads) width], starts [b], keys and values [b, capacity, kv_heads width], y [b, t, heads
-// width]. starts[b] + t <= capacity. Few new tokens are bound by reading the cache: a block of keys is read once for
-// all the queries that share it. Many take the tiles of attend().
+// width]. starts[b] + t <= capacity. With few new tokens, reading the cache is the limit: a block of keys is read once
+// for all queries that share it. Many new tokens use the tiles of attend().
 
 namespace cloze {
 namespace {
@@ -46,7 +46,7 @@ CLOZE_INLINE vf dots(const float* q, const float* k, int64_t stride, int64_t n, 
     return sums[0];
 }
 
-// y [V vectors] = y * alpha + p v over the keys, even and odd ones apart to hide the latency
+// y [V vectors] = y * alpha + p v over the keys; separate sums of even and odd keys hide the latency
 template <int V>
 CLOZE_INLINE void weigh(const float* p, const float* v, int64_t stride, int64_t keys, float alpha, float* y) {
     vf even[V], odd[V];
@@ -111,7 +111,7 @@ class Decoder {
         return at_.window > 0 ? std::max<int64_t>(at_.start + token - at_.window + 1, 0) : 0;
     }
 
-    // The next block meanwhile: its rows lie pages apart, where the processor does not look ahead by itself.
+    // Prefetches the next block: its rows are in different pages, so the hardware prefetcher does not help.
     void fetch(int64_t from, int64_t to) {
         soon_ = {};
         soon_.add(at_.k + from * at_.cache_stride, at_.cache_stride, to - from, at_.width);

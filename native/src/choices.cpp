@@ -26,7 +26,7 @@ using Class = std::array<int64_t, 5>;
 using Table = std::map<Class, Library>;
 
 std::mutex writer;
-std::atomic<const Table*> current{nullptr};  // replaced, never changed: readers take no lock; old ones are a few KB
+std::atomic<const Table*> current{nullptr};  // replaced, never modified, so readers need no lock
 std::atomic<bool> tuning{false};
 
 Class class_of(const Product& p) {
@@ -48,7 +48,8 @@ double best_seconds(const Product& p, void (*run)(const Product&), double best) 
     return std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
-// On operands of its own: the product itself may add, and runs once. The best of five, interleaved after a warm-up.
+// Measures on separate operands, since the real call may add to C and must run once. Best of five interleaved runs
+// after a warm-up.
 Library fastest(Product p) {
     int64_t a = p.transpose_a ? p.k * p.n : p.n * p.k, b = p.m * p.k, c = p.n * p.m;
     p.lda = p.transpose_a ? p.n : p.k, p.ldb = p.transpose_b ? p.k : p.m, p.ldc = p.m;
@@ -85,13 +86,13 @@ bool by_choice(const Product& p) {
 
 }  // namespace cloze
 
-// 1: from now on a shape that has no choice is timed once and keeps the winner. 0, as at the start: no timing.
+// 1: from now on, a shape without a choice is timed once and keeps the faster library. 0, the default: no timing.
 CLOZE_EXPORT void products_tune(int64_t on) {
     cloze::tuning = on != 0;
 }
 
-// One line a shape, "transpose_a transpose_b n m k library", library 0 ours, 1 oneDNN; ends with a zero, cut to
-// capacity. Returns the bytes that the whole text needs.
+// One line per shape, "transpose_a transpose_b n m k library", library 0 is ours, 1 is oneDNN. Zero-terminated and
+// truncated to capacity. Returns the size of the whole text in bytes.
 CLOZE_EXPORT int64_t product_choices_export(char* out, int64_t capacity) {
     std::ostringstream text;
     if (auto table = cloze::current.load())
@@ -108,8 +109,9 @@ CLOZE_EXPORT int64_t product_choices_export(char* out, int64_t capacity) {
     return int64_t(all.size()) + 1;
 }
 
-// Adds to the table what product_choices_export gave, over what is there; then the bits of that run come again. Returns
-// the number of shapes; -1, changing nothing, if the text is malformed; -2 if it asks for oneDNN and that is not open.
+// Adds the output of product_choices_export to the table and overrides existing entries, to repeat the bits of that
+// run. Returns the number of shapes; -1 if the text is malformed, without changes; -2 if it needs oneDNN, which is not
+// open.
 CLOZE_EXPORT int64_t product_choices_import(const char* text) {
     cloze::Table table;
     std::istringstream lines(text);

@@ -4,7 +4,8 @@
 
 namespace cloze {
 
-// Where no product packs x. A task owns some columns for all rows; blocks of rows keep the float32 sums short.
+// Column sums if no matrix multiplication packs x. A task owns some columns for all rows; blocks of rows keep the
+// float32 sums short.
 void column_sums(const float* x, int64_t n, int64_t m, int64_t ld, float* sums, bool add) {
     constexpr int64_t rows = 64;
     parallel_blocks(m, 4 * lanes, [&](int64_t begin, int64_t end) {

@@ -6,19 +6,19 @@
 #include "cloze/gemm.h"
 #include "cloze/loop.h"
 
-// x [b, h, w, c], weight [m, p, q, c / groups], bias [m], y [b, down, across, m]: products with matrices of windows
-// that are never there, their panels are gathered from the images when the product packs them. y = windows(x) weight^T,
-// and dweight = dy^T windows(x). dx is a convolution of dy with the weight turned around: pixels whose places have one
-// rest by the stride see the same part of the weight, so each rest is a product of its own and nothing is multiplied by
-// the zeros between strides.
+// x [b, h, w, c], weight [m, p, q, c / groups], bias [m], y [b, down, across, m]: an implicit im2col: the matrices of
+// windows are never stored, their panels are gathered from the images during packing. y = windows(x) weight^T, and
+// dweight = dy^T windows(x). dx is a convolution of dy with the flipped weight: pixels with the same remainder modulo
+// the stride use the same part of the weight, so each remainder is one matrix multiplication, without the zeros between
+// strides.
 
 using namespace cloze;
 
 namespace {
 
-// Row (image, i, j) is what lies under p x q pixels at (i step + y, j step + x), `dilation` apart, zero outside.
+// Row (image, i, j) holds the p x q pixels from (i step + y, j step + x), `dilation` apart, zero outside the image.
 struct Windows {
-    const float* image;  // [.., h, w, ld], of which the first c channels are seen
+    const float* image;  // [.., h, w, ld], of which the first c channels are used
     int64_t h, w, ld, c;
     int64_t down, across, step, y, x;
     int64_t p, q, dilation;
@@ -33,9 +33,9 @@ void copy_or_zero(const float* from, float* to, int64_t n) {
         each(0, n, [&](int64_t i, auto step) { step.store(to + i, vf{}); });
 }
 
-// Floats [at, at + count) of a row of the window, which begins at pixel x of a line of the image.
+// Floats [at, at + count) of a row of the window, which starts at pixel x of a row of the image.
 void window_row(const Windows& v, const float* line, int64_t x, int64_t at, int64_t count, float* to) {
-    if (v.dilation == 1 && v.c == v.ld) {  // its pixels lie side by side
+    if (v.dilation == 1 && v.c == v.ld) {  // its pixels are contiguous
         int64_t begin = std::clamp<int64_t>(-x * v.c, at, at + count);
         int64_t end = std::clamp<int64_t>((v.w - x) * v.c, begin, at + count);
         copy_or_zero(nullptr, to, begin - at);
@@ -52,7 +52,7 @@ void window_row(const Windows& v, const float* line, int64_t x, int64_t at, int6
 
 void gather_windows(const void* context, int64_t row, int64_t rows, int64_t at, int64_t count, float* to, int64_t ld) {
     auto& v = *static_cast<const Windows*>(context);
-    if (count == 0) return;  // no row of the weight reaches these pixels
+    if (count == 0) return;  // no row of the weight contributes to these pixels
     int64_t run = v.q * v.c, first = at / run, offset = at % run;
     int64_t j = row % v.across, i = row / v.across % v.down, image = row / (v.across * v.down);
     for (; rows > 0; rows--, to += ld) {
@@ -87,8 +87,8 @@ struct Convolution {
     }
 };
 
-// Which rows of the weight reach pixels at `rest`, `rest` + stride, ... along one axis, the last row first, and where
-// the first of these pixels' windows on dy begins.
+// The rows of the weight that contribute to pixels at `rest`, `rest` + stride, ... along one axis, the last row first,
+// and the start of the first pixel's window in dy.
 struct Taps {
     int64_t count, first, apart;  // row first + i apart
     int64_t dilation, begin;
@@ -109,7 +109,7 @@ float* room(Slot slot, int64_t floats) {
     std::abort();
 }
 
-// The pixels of one rest of a group's dx.
+// The pixels of a group's dx with one remainder.
 struct Rest {
     const Convolution& v;
     int64_t group, y, x;
@@ -117,7 +117,7 @@ struct Rest {
     Taps rows{v, v.p, y}, columns{v, v.q, x};
     int64_t down = (v.h - y + v.stride - 1) / v.stride, across = (v.w - x + v.stride - 1) / v.stride;
     int64_t depth = rows.count * columns.count * v.group_m;
-    const float* sums = nullptr;  // where they do not lie as dx does, [images, down, across, c / groups]
+    const float* sums = nullptr;  // if their layout differs from dx, [images, down, across, c / groups]
     float* dx = nullptr;          // of the first image
 
     // [taps, m / groups, c / groups]
@@ -135,7 +135,7 @@ struct Rest {
         return to;
     }
 
-    // For Product: a tile of sums to where it belongs.
+    // For Product: copies a tile of sums to its place in dx.
     static void scatter(const void* context, int64_t row, int64_t column, int64_t count, int64_t columns) {
         auto& to = *static_cast<const Rest*>(context);
         auto& v = to.v;

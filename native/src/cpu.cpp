@@ -5,8 +5,8 @@
 
 #include "cloze/export.h"
 
-// What this machine can run: 0 baseline, 1 AVX2 (x86-64-v3), 2 AVX-512 (x86-64-v4). The operating system's support for
-// the wide registers is part of the answer.
+// The level of this machine: 0 baseline, 1 AVX2 (x86-64-v3), 2 AVX-512 (x86-64-v4). Includes the operating system's
+// support for the wide registers.
 CLOZE_EXPORT int64_t cpu_level() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -59,7 +59,7 @@ std::string model_name() {
 
 }  // namespace
 
-// "model name\nfeatures", cut to capacity, always ended by a zero.
+// "model name\nfeatures", truncated to capacity, always zero-terminated.
 CLOZE_EXPORT void cpu_describe(char* out, int64_t capacity) {
     if (capacity <= 0) return;
     std::string text = model_name() + "\n" + features();

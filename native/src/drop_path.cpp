@@ -2,8 +2,8 @@
 #include "cloze/loop.h"
 #include "cloze/philox.h"
 
-// x, y, dx, dy [b, n]; y = kept ? x / (1 - rate) : 0, dx = kept ? dy / (1 - rate) : 0, a sample as a whole.  Sample i
-// draws lane i % 4 of counter i / 4, as element i of dropout does.
+// x, y, dx, dy [b, n]; y = kept ? x / (1 - rate) : 0, dx = kept ? dy / (1 - rate) : 0, for each sample as a whole.
+// Sample i draws lane i % 4 of counter i / 4, like element i of dropout.
 
 using namespace cloze;
 

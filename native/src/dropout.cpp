@@ -3,7 +3,7 @@
 #include "cloze/philox.h"
 
 // x, y, dx, dy [n]; y = kept ? x / (1 - rate) : 0, dx = kept ? dy / (1 - rate) : 0.  Element i draws lane i % 4 of
-// counter i / 4, so backward draws again and no mask is stored.
+// counter i / 4, so backward draws the same numbers and no mask is stored.
 
 using namespace cloze;
 

@@ -2,14 +2,14 @@
 #include "cloze/loop.h"
 
 // ids int32 [b, t], table [v, d], positions [p, d] | null, starts int32 [b] | null, y [b, t, d]
-// y[b, i] = table[ids[b, i]] + positions[starts[b] + i].  Backward: a thread owns columns, so every row of the tables
-// is summed in the order of the tokens whatever the number of threads.
+// y[b, i] = table[ids[b, i]] + positions[starts[b] + i]. Backward: a task owns columns, so every row of the tables is
+// summed in the order of the tokens for any number of threads.
 
 using namespace cloze;
 
 namespace {
 
-// Columns a task, in whole cache lines; free to depend on the threads since no sum crosses columns.
+// Columns per task, in whole cache lines; may depend on the number of threads, since no sum crosses columns.
 int64_t columns(int64_t d) {
     int64_t share = (d + threads() - 1) / threads();
     return std::max<int64_t>((share + 15) / 16 * 16, 64);

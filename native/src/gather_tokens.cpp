@@ -1,8 +1,8 @@
 #include "cloze/export.h"
 #include "cloze/loop.h"
 
-// x [b, n, d], ids int32 [b, m], y [b, m, d]; y[b, i] = x[b, ids[b, i]].  ids may repeat: a thread owns all tokens of
-// one b, so dx is summed in the order of i.
+// x [b, n, d], ids int32 [b, m], y [b, m, d]; y[b, i] = x[b, ids[b, i]]. ids may repeat: a task owns all tokens of one
+// b, so dx is summed in the order of i.
 
 using namespace cloze;
 

@@ -4,7 +4,7 @@
 #include "cloze/loop.h"
 
 // x, y, dx, dy [n]; y = x P(x).  form 1: P = (1 + erf(x / sqrt 2)) / 2, form 2: P = (1 + tanh(u)) / 2, see gelu.h.
-// One inline exp an element: libtorch, which calls tanh a float, takes 5 times as long.
+// One inline exp per element: libtorch, which calls tanh per float, takes 5 times as long.
 
 using namespace cloze;
 

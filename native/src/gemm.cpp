@@ -8,26 +8,26 @@
 #include "cloze/gemm_parts.h"
 #include "cloze/threads.h"
 
-// The product in the manner of Goto: panels of B in the first cache, a block of A in the second. One operand (the
-// smaller) is packed once for all threads; the other is packed by each task for itself, right before use. k is cut at
-// fixed places and never by threads.
+// Matrix multiplication by Goto's algorithm: panels of B in L1, a block of A in L2. The smaller operand is packed once
+// for all threads; each task packs its part of the other right before use. k is divided at fixed places that do not
+// depend on the threads.
 namespace cloze {
 namespace {
 
 using namespace parts;
 
-// B 24 KB and A 9 KB a tile in the first cache. At 16 lanes 48 and 21 KB, which it can not hold: but C is passed over
-// once where k is 384, and shorter blocks were not faster (128 to 384 within 2 %).
+// B takes 24 KB and A 9 KB per tile in L1. With 16 lanes they take 48 and 21 KB, which exceeds it, but a k of 384 then
+// needs one pass over C, and shorter blocks were not faster (128 to 384 within 2 %).
 constexpr int64_t k_block = 384;
 static_assert(k_block <= gathered_depth);
-constexpr int64_t row_block = 192;          // 288 KB of A in the second
-constexpr int64_t column_block = 512;       // 768 KB of B in the second, where B is the one packed by tasks
-constexpr int64_t shared_floats = 4 << 20;  // at most 16 MiB packed for all: then the next stretch of k
+constexpr int64_t row_block = 192;          // 288 KB of A in L2
+constexpr int64_t column_block = 512;       // 768 KB of B in L2 if tasks pack B
+constexpr int64_t shared_floats = 4 << 20;  // at most 16 MiB are packed for all threads, then the next part of k
 
 struct Plan {
     const Product& p;
     bool serial;
-    bool share_b;     // tasks own rows of C and pack A, or own columns of C and pack B
+    bool share_b;     // true: tasks own rows of C and pack A; false: they own columns of C and pack B
     int64_t k_step;   // one block of k
     int64_t stretch;  // k between two packings of the shared operand: a multiple of k_step
     int64_t chunk;    // rows or columns of a task
@@ -42,7 +42,7 @@ struct Plan {
                         : chunk_of(p.m, column_block, 4 * tile_columns, tile_columns);
     }
 
-    // Near most, but smaller where that gives every thread some tasks, and as many as another.
+    // Close to most, but smaller if that gives every thread the same number of tasks.
     int64_t chunk_of(int64_t size, int64_t most, int64_t least, int64_t unit) const {
         int64_t team = serial ? 1 : threads();
         int64_t tasks = std::max(ceil_div(size, most), std::min(team * (team > 1 ? 3 : 1), ceil_div(size, least)));
@@ -64,7 +64,7 @@ struct Plan {
         return p.b + (p.transpose_b ? column * p.ldb + k : k * p.ldb + column);
     }
 
-    // Packs op(A)[row.., k..] and does what is to be done to A exactly once.
+    // Packs op(A)[row.., k..] and does the work on A that must be done exactly once.
     void pack_rows(int64_t row, int64_t rows, int64_t k, int64_t depth, float* out) const {
         if (p.prepare) p.prepare(p.context, row, k, rows, depth);
         if (p.gather_a)
@@ -82,7 +82,7 @@ struct Plan {
     }
 
     // Shared layout: [block of k][panel][k][width]. A task owns some panels for all k, so that their sums have one
-    // order; many, since where they lie side by side in memory one would read a line of each row.
+    // order. It owns many, since a single panel may use only one cache line of each row.
     void pack_shared(int64_t k_begin, int64_t k_end) const {
         int64_t width = share_b ? tile_columns : tile_rows, size = share_b ? p.m : p.n;
         int64_t team = serial ? 1 : threads();
@@ -108,8 +108,8 @@ struct Plan {
                   p.ldc, p.add || k > 0, last && p.finish ? &p : nullptr, row, column, next});
     }
 
-    // What this thread packs after the block at k: the same rows or columns further along k, or those of its next task
-    // (a guess where there are several threads).
+    // The data that this thread packs after the block at k: the same rows or columns further along k, or those of its
+    // next task (a guess with several threads).
     Ahead ahead(int64_t at, int64_t k, int64_t k_begin, int64_t k_end) const {
         if (k >= k_end) at += chunk * (serial ? 1 : threads()), k = k_begin;
         int64_t count = std::min(chunk, (share_b ? p.n : p.m) - at), depth = std::min(k_step, k_end - k);

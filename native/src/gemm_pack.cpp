@@ -34,9 +34,9 @@ void pack_ragged(const float* x, int64_t ld, bool across, int64_t count, int wid
         for (int64_t i = 0; i < width; i++) out[p * width + i] = i < count ? x[p * step + i * next] : 0.f;
 }
 
-// Panels side by side, row by row of x, so that memory is read in its own order. Whole vectors are stored where width
-// is not a multiple of the lanes: the surplus is overwritten by the next step, and the last step of a panel is stored
-// exactly, since another thread may own the next panel.
+// Packs several panels together, row by row of x, so that memory is read in order. If width is not a multiple of the
+// lanes, whole vectors are stored and the next step overwrites the surplus. The last step of a panel is stored exactly,
+// since another thread may own the next panel.
 template <int width>
 void pack_copy(const float* x, int64_t ld, int64_t panels, int64_t k, float* out) {
     constexpr bool whole = width % lanes == 0;
@@ -56,7 +56,7 @@ void pack_transposed(const float* x, int64_t ld, int64_t k, float* out) {
     constexpr int last = (width - 1) / lanes * lanes;
     int64_t p = 0;
     for (; p + lanes < k + (width % lanes == 0); p += lanes) {
-        // From the last rows to the first: the surplus of a ragged group lands on what comes after it.
+        // From the last group to the first: an incomplete group spills into the next row, which is written later.
 #pragma GCC unroll 4
         for (int group = last; group >= 0; group -= lanes) {
             vf v[lanes];
@@ -72,7 +72,7 @@ void pack_transposed(const float* x, int64_t ld, int64_t k, float* out) {
 
 template <int width>
 void pack(const float* x, int64_t ld, bool across, int64_t count, int64_t k, float* out) {
-    constexpr int64_t streams = 16;  // that are written at a time
+    constexpr int64_t streams = 16;  // panels written at a time
     int64_t whole = count / width;
     for (int64_t i = 0, panels; i < whole; i += panels) {
         panels = across ? std::min(streams, whole - i) : 1;
@@ -95,7 +95,7 @@ void pack_b(const float* b, int64_t ldb, bool across, int64_t columns, int64_t k
     pack<tile_columns>(b, ldb, across, columns, k, out);
 }
 
-// A panel of rows at a time, in the first cache.
+// One panel of rows at a time, in L1.
 void gather_a(const Gather& a, int64_t row, int64_t rows, int64_t k, int64_t depth, float* out) {
     alignas(64) float lines[tile_rows * gathered_depth];
     for (int64_t i = 0; i < rows; i += tile_rows) {
@@ -126,7 +126,7 @@ void gather_b(const Gather& b, int64_t k, int64_t depth, int64_t column, int64_t
 
 void panel_sums(const float* panels, int64_t rows, int64_t k, float* sums, bool add) {
     constexpr int vectors = (tile_rows + lanes - 1) / lanes, rest = tile_rows - (vectors - 1) * lanes;
-    constexpr int chains = 4;  // one would wait for its own last addition
+    constexpr int chains = 4;  // hide the latency of the additions
     for (int64_t row = 0; row < rows; row += tile_rows, panels += k * tile_rows) {
         vf sum[chains][vectors] = {};
         int64_t p = 0;
@@ -137,7 +137,7 @@ void panel_sums(const float* panels, int64_t rows, int64_t k, float* sums, bool 
                 for (int i = 0; i < vectors; i++) sum[chain][i] += load(panels + (p + chain) * tile_rows + i * lanes);
         for (; p < k - 1; p++)
             for (int i = 0; i < vectors; i++) sum[0][i] += load(panels + p * tile_rows + i * lanes);
-        if (k > 0)  // not a float behind the panel: it may be another thread's
+        if (k > 0)  // no float after the panel: it may belong to another thread
             for (int i = 0; i < vectors; i++)
                 sum[1][i] += load(panels + p * tile_rows + i * lanes, i < vectors - 1 ? lanes : rest);
         for (int64_t i = 0; i < std::min<int64_t>(tile_rows, rows - row); i++) {

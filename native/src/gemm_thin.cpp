@@ -1,7 +1,7 @@
 #include "cloze/gemm_parts.h"
 #include "cloze/threads.h"
 
-// y [n, m] = x [n, k] w [m, k]^T for few rows: decoding and short sentences. w is read once, straight from memory.
+// y [n, m] = x [n, k] w [m, k]^T for few rows: decoding and short sentences. w is read once, directly from memory.
 namespace cloze::parts {
 namespace {
 

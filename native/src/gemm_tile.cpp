@@ -6,7 +6,7 @@ namespace cloze::parts {
 namespace {
 
 // c [M, columns] (+)= start + a b; a [k][tile_rows], b [k][tile_columns] packed. Every sum is one chain of
-// multiply-adds in the order of k, whatever M: so the bits do not depend on how rows fall into tiles.
+// multiply-adds in the order of k for any M, so the bits do not depend on the division into tiles.
 template <int M, int V>
 void tile(int64_t k, const float* __restrict a, const float* __restrict b, const float* start, float* c, int64_t ldc,
           int64_t columns, bool add) {
@@ -29,8 +29,8 @@ void tile(int64_t k, const float* __restrict a, const float* __restrict b, const
             for (int j = 0; j < V; j++) sum[i][j] += y * x[j];
         }
     };
-    // Two steps from one pair of pointers: what else the loop does competes with the multiply-adds for their ports
-    // (AVX-512: 97 % of the peak, 91 % when the compiler unrolls a loop of single steps).
+    // Two steps per update of the pointers: other instructions of the loop compete with the multiply-adds for ports
+    // (AVX-512: 97 % of the peak, 91 % if the compiler unrolls a loop of single steps).
     for (; k >= 2; k -= 2, a += 2 * tile_rows, b += 2 * tile_columns) step(0), step(1);
     if (k > 0) step(0);
     int64_t rest = columns - (V - 1) * lanes;
@@ -72,7 +72,7 @@ Tile tile_for(int64_t rows, int64_t columns) {
     return (vectors == 2 ? table_2.of : table_1.of)[rows - 1];
 }
 
-// Lines of what is read next, into the second cache, a share at a time.
+// Prefetches the next data into L2, some lines at each call.
 class Fetch {
     Ahead left_;
     int64_t lines_, share_, line_ = 0;
@@ -94,8 +94,8 @@ class Fetch {
 
 }  // namespace
 
-// A panel of B stays in the first cache while the panels of A pass by from the second. Every tile fetches its share of
-// what is packed next, so that packing does not wait for memory.
+// A panel of B stays in L1 while the panels of A are read from L2. Every tile prefetches some of the data that is
+// packed next, so that packing does not wait for memory.
 void multiply(const Block& x) {
     int64_t tiles = ceil_div(x.rows, tile_rows) * ceil_div(x.columns, tile_columns);
     Fetch fetch(x.next, tiles);

@@ -1,7 +1,7 @@
 #include "cloze/export.h"
 #include "cloze/loop.h"
 
-// x [n], out [1] = sum of x^2.  In double: a float sum over a hundred million parameters keeps three digits.
+// x [n], out [1] = sum of x^2. Summed in double: a float sum over a hundred million parameters keeps three digits.
 
 using namespace cloze;
 

@@ -6,8 +6,8 @@
 // x, residual, y, sum [n, d], weight, bias [d], mean, rstd [n]; s = x + residual, y = (s - mean) rstd weight + bias
 // dx = rstd (g - mean(g) - h mean(g h)), g = dy weight, h = (s - mean) rstd; dweight = sum dy h, dbias = sum dy
 //
-// A row is read from DRAM once and stays in L1; backward takes four rows at a time, so that the running column sums
-// are loaded and stored once for the four.
+// A row is read from DRAM once and stays in L1. Backward processes four rows at a time, so that the column sums are
+// loaded and stored once for the four.
 
 using namespace cloze;
 
@@ -31,7 +31,7 @@ CLOZE_EXPORT void layer_norm_forward(const float* x, const float* residual, cons
                 average = sums<1>(d, [=](int64_t i, auto step, vf* sums) { sums[0] += step.load(s + i); })[0];
             }
             average /= static_cast<float>(d);
-            // a second pass: E[s^2] - mean^2 cancels where the mean is large
+            // a second pass: E[s^2] - mean^2 cancels if the mean is large
             float square = sums<1>(d, [=](int64_t i, auto step, vf* sums) {
                 vf centred = step.mask(step.load(s + i) - average);
                 sums[0] += centred * centred;
@@ -55,7 +55,7 @@ struct Backward {
     int64_t d;
     bool adds;
 
-    // `rows` rows from `row` on; the column sums dweight and dbias go on
+    // `rows` rows from `row` on, added to the column sums dweight and dbias
     template <int rows>
     void run(int64_t row, float* dweight, float* dbias) const {
         vf sum[rows][2] = {};
@@ -67,7 +67,7 @@ struct Backward {
                 vf g = out * w;
                 dw += out * normal;
                 db += out;
-                sum[r][0] += g;  // zero behind the end of the row, as out is
+                sum[r][0] += g;  // zero after the end of the row, like out
                 sum[r][1] += g * step.mask(normal);
             }
             step.store(dweight + i, dw);

@@ -7,10 +7,10 @@
 
 // x [b, t, in]; y [b, t, hidden]; h, c and the last of them [b, hidden]; input_weight [4 hidden, in], hidden_weight [4
 // hidden, hidden], bias [4 hidden] or null, in the order i, f, g, o. kept is gates [b, t, 4 hidden] and then cells [b,
-// t, hidden]; gates are what the input says to them, then all after its activations, then the gradients of the sums.
-// What the input says is one product for all tokens. After it a task owns some columns of the hidden state for all
-// rows: it multiplies what they need and goes on with their gates while the sums are in the cache, so a token is one
-// parallel loop. The weight is packed once for all tokens.
+// t, hidden]. gates hold first the input's part of the sums, then the activations, in backward the gradients of the
+// sums. The input's part is one matrix multiplication for all tokens. Then a task owns some columns of the hidden state
+// for all rows: it multiplies them and computes their gates while the sums are in the cache, so a token is one parallel
+// loop. The weight is packed once for all tokens.
 
 using namespace cloze;
 
@@ -18,17 +18,17 @@ namespace {
 
 constexpr int64_t k_block = 384, rows_at_once = 16 * parts::tile_rows;
 
-float* room(Slot slot, int64_t floats) {
+float* buffer(Slot slot, int64_t floats) {
     float* memory = scratch(slot, size_t(floats + lanes));
     if (memory) return memory;
     std::fputs("cloze: no memory left for an LSTM\n", stderr);
     std::abort();
 }
 
-// Panels of the width of a tile over all k: those of the four gates of some columns side by side, or one.
+// Panels of the width of a tile over all k: either the four gates of some columns together, or one matrix.
 struct Panels {
     int64_t hidden, k, gates;
-    float* memory = room(Slot::weights, parts::round_up(hidden, parts::tile_columns) * gates * k);
+    float* memory = buffer(Slot::weights, parts::round_up(hidden, parts::tile_columns) * gates * k);
 
     int64_t count() const { return parts::ceil_div(hidden, parts::tile_columns); }
     int64_t width(int64_t panel) const {
@@ -38,7 +38,7 @@ struct Panels {
         return memory + ((panel * gates + gate) * k + k_at) * parts::tile_columns;
     }
 
-    // rows of weight are columns of the product, or not
+    // true if rows of weight are columns of the result
     void pack(const float* weight, bool transposed) const {
         parallel(count(), [&](int64_t panel) {
             int64_t column = panel * parts::tile_columns;
@@ -54,7 +54,7 @@ struct Panels {
     // c [rows, ..] (+)= a [rows, k] times panels [first, end); gates are `hidden` apart in c.
     void multiply(const float* a, int64_t lda, int64_t rows, int64_t first, int64_t end, float* c, int64_t ldc,
                   bool add) const {
-        float* packed = room(Slot::gemm_a, parts::round_up(std::min(rows, rows_at_once), parts::tile_rows) * k_block);
+        float* packed = buffer(Slot::gemm_a, parts::round_up(std::min(rows, rows_at_once), parts::tile_rows) * k_block);
         for (int64_t row = 0; row < rows; row += rows_at_once)
             for (int64_t at = 0; at < k; at += k_block) {
                 int64_t count = std::min(rows_at_once, rows - row), depth = std::min(k_block, k - at);
@@ -67,7 +67,7 @@ struct Panels {
             }
     }
 
-    // f(first, end) for tasks of panels, each of a million multiply-adds or so.
+    // f(first, end) for tasks of panels, each of about a million multiply-adds.
     template <class F>
     void each_task(int64_t rows, F&& f) const {
         parallel_blocks(count(), std::max<int64_t>(1, (1 << 20) / (rows * gates * k * parts::tile_columns + 1)), f);
@@ -80,7 +80,7 @@ struct Sequence {
     const float *h, *c;  // before the first token
     int64_t b, t, hidden;
 
-    // Rows of what a token sees of the one before it, and how far they are apart.
+    // The rows of the previous token's state, and the stride between them.
     const float* before(const float* all, const float* first, int64_t token) const {
         return token > 0 ? all + (token - 1) * hidden : first;
     }
@@ -106,11 +106,11 @@ void step_forward(const Sequence& s, float* y, float* gates, float* cells, int64
 }
 
 struct Arriving {
-    const float *dy, *last_h, *last_c;  // null for none
+    const float *dy, *last_h, *last_c;  // null if there is none
     float *dh, *dc;                     // from the token after, [b, hidden]
 };
 
-// dh and dc become what the token before gets, dh when it is multiplied.
+// dh and dc become the gradients for the previous token, dh after the multiplication.
 void step_backward(const Sequence& s, const Arriving& from, float* gates, const float* cells, int64_t token,
                    int64_t begin, int64_t end) {
     const float* before = s.before(cells, s.c, token);
@@ -137,7 +137,7 @@ void step_backward(const Sequence& s, const Arriving& from, float* gates, const 
     }
 }
 
-// What the tokens see of y: row (b, token) of a matrix.
+// The previous y of each token: row (b, token) of a matrix.
 struct Previous {
     const Sequence& s;
     const float* y;
@@ -160,7 +160,7 @@ CLOZE_EXPORT void lstm_forward(const float* x, const float* h, const float* c, c
     Product input{b * t, 4 * hidden, in, x, in, false, input_weight, in, true, gates, 4 * hidden};
     input.bias = bias;
     gemm(input);
-    constexpr int64_t few = 16;  // rows for which the weight is not worth to be packed
+    constexpr int64_t few = 16;  // rows: with fewer, packing the weight does not pay
     if (b * t < few) {
         for (int64_t token = 0; token < t; token++) {
             gemm({b, 4 * hidden, hidden, s.before(y, h, token), s.apart(token), false, hidden_weight, hidden, true,
@@ -191,7 +191,7 @@ CLOZE_EXPORT void lstm_backward(const float* x, const float* h, const float* c, 
     Sequence s{h, c, b, t, hidden};
     float *gates = kept, *cells = kept + 4 * b * t * hidden;
     if (b > 0 && hidden > 0) {
-        float* carried = room(Slot::images, 2 * b * hidden);
+        float* carried = buffer(Slot::images, 2 * b * hidden);
         Arriving from{dy, dlast_h, dlast_c, carried, carried + b * hidden};
         Panels panels{hidden, 4 * hidden, 1};
         panels.pack(hidden_weight, false);

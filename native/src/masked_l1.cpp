@@ -4,7 +4,7 @@
 
 // x, target, dx [n, d], mask int32 [n], 1 is hidden, loss [1], row_loss [n]
 // row_loss = mean(|x - target|), loss = sum(mask row_loss) / sum(mask); dx = dloss mask sign(x - target) / (d
-// sum(mask)), 0 where the two are equal.
+// sum(mask)), 0 if the two are equal.
 
 using namespace cloze;
 

@@ -5,9 +5,9 @@
 #include "cloze/loop.h"
 
 // x, target, dx [n, d], mask int32 [n], 1 is hidden, loss [1], row_loss [n]
-// row_loss = mean((x - t)^2), loss = sum(mask row_loss) / sum(mask); dx = dloss mask 2 (x - t) / (d sum(mask)). Where
-// `normalize` is set, t = (target - mean) / sqrt(var + 1e-6), var over d - 1. Targets are normalised where they are
-// read, both times: no copy of them is kept.
+// row_loss = mean((x - t)^2), loss = sum(mask row_loss) / sum(mask); dx = dloss mask 2 (x - t) / (d sum(mask)). If
+// `normalize` is set, t = (target - mean) / sqrt(var + 1e-6), var over d - 1. Targets are normalised when they are
+// read, in forward and backward: no copy is kept.
 
 using namespace cloze;
 

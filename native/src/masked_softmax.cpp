@@ -4,7 +4,7 @@
 #include "cloze/threads.h"
 #include "cloze/vec.h"
 
-// scores, mask, p, dp, dscores [n, k]; mask 1 keeps; a row with nothing kept is all zero.
+// scores, mask, p, dp, dscores [n, k]; mask 1 keeps; a row without kept scores is all zero.
 // p = softmax(scores where kept), dscores (+)= p (dp - sum(p dp)). A row stays in L1 for its passes up to k = 4096.
 
 namespace cloze {

@@ -8,9 +8,9 @@
 
 // x [n, k], weight [m, k], bias [m]; pre = x weight^T + bias, y = act(pre) [n, m], saved = act'(pre).
 // dpre = dy saved in place of dy; dx = dpre weight, dweight = dpre^T x, dbias = the column sums of dpre.
-// The activation and its slope, which have the dear part in common, are made of each tile of pre in the first cache;
-// backward multiplies each block of dy by the slope right before that is packed, and takes dbias from the panels packed
-// for dweight: no pass over memory is theirs alone.
+// The activation and its derivative share their expensive part and are computed for each tile of pre in L1. Backward
+// multiplies each block of dy by the derivative right before packing it, and sums dbias from the panels packed for
+// dweight. None of them needs an extra pass over memory.
 
 using namespace cloze;
 
@@ -42,11 +42,11 @@ CLOZE_INLINE void rectangle(int64_t m, int64_t row, int64_t column, int64_t rows
 }
 
 struct Activated {
-    float *y, *saved;  // saved null: y holds pre
+    float *y, *saved;  // saved is null if y holds pre
     int64_t m, activation;
 };
 
-// y = act(pre), saved = its slope
+// y = act(pre), saved = act'(pre)
 void activate(const void* context, int64_t row, int64_t column, int64_t rows, int64_t columns) {
     auto [y, saved, m, activation] = *static_cast<const Activated*>(context);
     with_activation(activation, [=, y = y, saved = saved, m = m](auto act) {

@@ -8,7 +8,7 @@ using namespace cloze;
 
 namespace {
 
-constexpr int64_t chunk = 512;  // columns a task: the sums stay in L1
+constexpr int64_t chunk = 512;  // columns per task: the sums stay in L1
 
 int64_t kept_tokens(const int32_t* keep, int64_t t) {
     if (!keep) return t;

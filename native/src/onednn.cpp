@@ -8,7 +8,8 @@
 #include "cloze/export.h"
 #include "cloze/threads.h"
 
-// dnnl_sgemm on our own pool: oneDNN's OpenMP runs one thread in each of ours, so that no second team spins.
+// dnnl_sgemm on our thread pool: oneDNN's OpenMP runs one thread inside each of ours, so that no second team of threads
+// spins.
 
 namespace cloze {
 namespace {
@@ -46,7 +47,7 @@ bool onednn_is_open() {
 }
 
 void onednn_gemm(const Product& p) {
-    if (p.k <= 0) return own_gemm(p);  // dnnl_sgemm would leave C as it is
+    if (p.k <= 0) return own_gemm(p);  // dnnl_sgemm would leave C unchanged
     if (p.prepare)
         parallel_blocks(p.n, 64, [&](int64_t begin, int64_t end) { p.prepare(p.context, begin, 0, end - begin, p.k); });
     bool by_rows = p.n >= p.m;
@@ -63,12 +64,12 @@ void onednn_gemm(const Product& p) {
 
 }  // namespace cloze
 
-// libdnnl with the libgomp beside it; 1 if it can be used from now on, else 0. Stays open.
+// Opens libdnnl and the libgomp beside it. Returns 1 if it can be used from now on, else 0. Stays open.
 CLOZE_EXPORT int64_t onednn_open(const char* path) {
     std::string beside(path);
     size_t slash = beside.rfind('/');
     beside = (slash == std::string::npos ? std::string() : beside.substr(0, slash + 1)) + "libgomp.so.1";
-    dlopen(beside.c_str(), RTLD_NOW | RTLD_GLOBAL);  // absent: the system's, or none is needed
+    dlopen(beside.c_str(), RTLD_NOW | RTLD_GLOBAL);  // if absent, the system's is used or none is needed
     void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) return 0;
     auto found = reinterpret_cast<cloze::Sgemm>(dlsym(library, "dnnl_sgemm"));

@@ -7,7 +7,7 @@ using namespace cloze;
 
 namespace {
 
-// f(place in images, place in patches) for every row of a patch
+// f(offset in images, offset in patches) for every row of a patch
 template <class F>
 void rows(int64_t b, int64_t h, int64_t w, int64_t c, int64_t p, F f) {
     int64_t across = w / p, run = p * c;

@@ -1,15 +1,15 @@
 #include "cloze/export.h"
 #include "cloze/loop.h"
 
-// sums [n] = sums / 2 + 1, `links` times: what multiply-adds reach that wait for no memory. As many chains in registers
-// as hide the wait for the one before.
+// sums [n] = sums / 2 + 1, `links` times: the peak rate of multiply-adds without memory access. Enough chains are in
+// registers to hide the latency.
 
 using namespace cloze;
 
 namespace {
 
 constexpr int64_t chains = lanes == 16 ? 24 : 12;
-constexpr int64_t block = 24 * 16 * 4;  // of any width, whole groups of chains
+constexpr int64_t block = 24 * 16 * 4;  // whole groups of chains for every vector width
 
 void extend(float* sums, int64_t links) {
     vf sum[chains], half = broadcast(0.5f), one = broadcast(1.f);

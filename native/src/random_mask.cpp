@@ -5,8 +5,9 @@
 #include "cloze/philox.h"
 #include "cloze/threads.h"
 
-// ids_keep int32 [b, m], ids_restore int32 [b, lead + n], mask int32 [b, n]. A patch's rank is its place by (number,
-// index); the m smallest are kept. Patch i of image r draws number (r n + i) % 4 of counter (r n + i) / 4.
+// ids_keep int32 [b, m], ids_restore int32 [b, lead + n], mask int32 [b, n]. A patch's rank is its position in the
+// order of (number, index); the m smallest are kept. Patch i of image r draws number (r n + i) % 4 of counter (r n + i)
+// / 4.
 
 using namespace cloze;
 

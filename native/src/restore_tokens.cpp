@@ -3,7 +3,7 @@
 
 // x [b, m, d], mask_token [d], ids_restore int32 [b, n], y [b, n, d]
 // y[b, i] = ids_restore[b, i] < m ? x[b, ids_restore[b, i]] : mask_token
-// dmask_token: one partial sum a block of batch rows, combined in order.
+// dmask_token: one partial sum per block of batch rows, combined in order.
 
 using namespace cloze;
 

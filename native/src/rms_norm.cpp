@@ -5,7 +5,7 @@
 
 // x, residual, y, sum [n, d], weight [d], rstd [n]; s = x + residual, y = s rstd weight
 // rstd = 1 / sqrt(mean(s^2) + epsilon);  dx = rstd (g - h mean(g h)), g = dy weight, h = s rstd; dweight = sum dy h
-// Rows stay in L1; backward takes four at a time, as in layer_norm.cpp.
+// Rows stay in L1; backward processes four at a time, as in layer_norm.cpp.
 
 using namespace cloze;
 
@@ -39,7 +39,7 @@ struct Backward {
     int64_t d;
     bool adds;
 
-    // `rows` rows from `row` on; the column sum dweight goes on
+    // `rows` rows from `row` on, added to the column sum dweight
     template <int rows>
     void run(int64_t row, float* dweight) const {
         vf sum[rows] = {};

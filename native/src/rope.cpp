@@ -5,17 +5,17 @@
 
 // x, y [b, t, (heads + 2 kv_heads) width]: q and k heads are rotated, v is copied; starts int32 [b] | null
 // pairs (i, i + width / 2) by the angle position theta^(-2 i / width), position = starts[b] + token.
-// The angles' sines are exact at every 64th token and turned on from there in double: sin and cos of every token and
-// pair cost more than the rotation.
+// sin and cos are computed exactly at every 64th token and rotated from there in double: computing them for every token
+// and pair costs more than the rotation.
 
 using namespace cloze;
 
 namespace {
 
-constexpr int64_t tokens = 64, pairs = 64;  // a tile: what a task rotates with one set of sines
+constexpr int64_t tokens = 64, pairs = 64;  // tile that a task rotates with one set of sines
 
 struct Turn {
-    double c[pairs], s[pairs];            // of the present position
+    double c[pairs], s[pairs];            // of the current position
     double step_c[pairs], step_s[pairs];  // of one position
     float cos[pairs], sin[pairs];
 

@@ -5,7 +5,7 @@
 
 // logits, targets, dlogits [n, v], loss [1], row_loss [n] in nats; the mean is over all rows
 // row_loss = sum_j t[j] (log sum_k e^x[k] - x[j]);  dlogits = dloss / n (p sum_j t[j] - t), p = softmax(x)
-// Backward takes the exponentials again: rows are classes of images, and short.
+// Backward recomputes the exponentials: rows are image classes, so they are short.
 
 using namespace cloze;
 

@@ -4,12 +4,12 @@
 #include "cloze/loop.h"
 
 // logits [n, columns], targets int32 [n], loss [1], row_loss [n] in nats; the mean is over rows with target !=
-// ignore_index; columns from v on are no classes: whatever they hold, their gradient is 0
+// ignore_index; columns from v on are padding: their content is ignored and their gradient is 0
 // row_loss = (1 - ls) (-log p[target]) + ls mean_j(-log p[j]);  dlogits = (p - (1 - ls) onehot - ls / v) / counted
 //
-// The gradient replaces the logits, and a row crosses the DRAM once each way: a chunk at a time is brought to L1 (the
-// next one is on its way meanwhile), its exponentials are taken against the largest logit so far, and a last pass in
-// L2 brings all chunks to one scale. 256 x 50257 both ways: libtorch 112 ms, this 8.
+// The gradient replaces the logits, and a row is read from and written to DRAM once. Each chunk is loaded to L1 (the
+// next one is prefetched), its exponentials are relative to the largest logit so far, and a last pass in L2 rescales
+// all chunks. 256 x 50257 forward and backward: libtorch 112 ms, this 8.
 
 using namespace cloze;
 
@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t chunks = 64;  // at most
 
 struct CrossEntropy {
-    int64_t v, chunk;        // a chunk is 16 KiB, or what makes 64 of them
+    int64_t v, chunk;        // a chunk is 16 KiB, or larger to have at most 64 chunks
     float smoothing, scale;  // scale: 1 / counted
     bool gradient;
 
@@ -32,11 +32,11 @@ struct CrossEntropy {
         return hmax(max(max(top[0], top[1]), max(top[2], top[3])));
     }
 
-    // x = e^(x - top) if the gradient is wanted; their sum
+    // x = e^(x - top) if the gradient is needed; returns the sum
     double exponentials(float* x, int64_t n, float top) const {
         return double{sums<1>(n, [=, this](int64_t i, auto step, vf* sum) {
             __builtin_prefetch(x + i + chunk);
-            __builtin_prefetch(x + i + 2 * chunk, 0, 2);  // from memory: one chunk is too short for that
+            __builtin_prefetch(x + i + 2 * chunk, 0, 2);  // two chunks ahead: the latency of memory exceeds one chunk
             vf e = step.mask(exp(step.load(x + i) - top));
             if (gradient) step.store(x + i, e);
             sum[0] += e;

@@ -41,9 +41,9 @@ T wait_change(const std::atomic<T>& value, T old) {
     return value.load();
 }
 
-// A worker enters (members), looks whether a job is open, takes tasks until none is left, and leaves. The caller closes
-// the job and waits until members is 0: so it never waits for a worker that still sleeps, and the fields of a job
-// change only while nobody can read them.
+// A worker enters (members), checks for an open job, runs tasks until none is left, and leaves. The caller closes the
+// job and waits until members is 0, so it never waits for a sleeping worker, and the fields of a job change only while
+// no worker can read them.
 class Pool {
   public:
     ~Pool() = delete;
@@ -84,7 +84,7 @@ class Pool {
     void start() {
         sigset_t all, old;
         sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);  // the JVM's signals are for its own threads
+        pthread_sigmask(SIG_SETMASK, &all, &old);  // the JVM's signals must go to its own threads
         uint32_t epoch = epoch_;
         for (int64_t i = 1; i < size(); i++) workers_.emplace_back([this, i, epoch] { live(i, epoch); });
         pthread_sigmask(SIG_SETMASK, &old, nullptr);
@@ -108,7 +108,7 @@ class Pool {
         for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) task_(context_, i);
     }
 
-    static thread_local bool inside_;  // a worker, or a caller in the middle of a job
+    static thread_local bool inside_;  // in a worker, or in a caller during a job
     std::mutex caller_;
     std::vector<std::thread> workers_;
     std::atomic<int64_t> size_{std::max<int64_t>(std::thread::hardware_concurrency(), 1)};
@@ -124,7 +124,7 @@ class Pool {
 
 thread_local bool Pool::inside_ = false;
 
-// Never destroyed: workers may sleep in it while the process exits.
+// Never destroyed: workers may still sleep in it when the process exits.
 Pool& pool() {
     static Pool& pool = *new Pool;
     return pool;

@@ -5,17 +5,17 @@
 #include "cloze/philox.h"
 #include "cloze/tiles.h"
 
-// The pieces that attention shares. Scores are held transposed, [keys, queries]: the softmax of a query then runs down
-// a lane (no horizontal sums), the counters of dropout are whole vectors, and both a and b of every product are read
-// along their rows.
+// Shared parts of attention. Scores are stored transposed, [keys, queries]: the softmax of a query then stays in one
+// lane (no horizontal sums), dropout counters are whole vectors, and both operands of every matrix multiplication are
+// read along their rows.
 
 namespace cloze {
 
-// Which keys a query sees: [low(query), high(query)), less those that keep drops. Query 0 stands at position `first`.
+// The keys that a query sees: [low(query), high(query)), without those that keep masks. Query 0 is at position `first`.
 struct Mask {
-    int64_t first, begin, end;  // keys outside [begin, end) are seen by no query
+    int64_t first, begin, end;  // no query sees keys outside [begin, end)
     bool causal;
-    int64_t window;  // 0: none
+    int64_t window;  // 0: no window
     const int32_t* keep;
 
     Mask(int64_t keys, int64_t first, bool causal, int64_t window, const int32_t* keep)
@@ -43,10 +43,10 @@ struct Mask {
     }
 };
 
-// What a panel of neighbouring queries sees.
+// The keys that a panel of adjacent queries sees.
 struct View {
-    int64_t begin, end;          // keys outside are seen by none
-    int64_t all_begin, all_end;  // keys inside are seen by all
+    int64_t begin, end;          // no query sees keys outside
+    int64_t all_begin, all_end;  // all queries see keys inside
     vf low[tile_vectors], high[tile_vectors];
     const int32_t* keep;
 
@@ -68,7 +68,8 @@ struct View {
     }
 };
 
-// 2^x within 2e-7 for x <= 127; 0 below -126.5, NaN of NaN. Scores are scaled by log2 e so that this is their softmax.
+// 2^x within 2e-7 for x <= 127; 0 below -126.5, NaN for NaN. Scores are scaled by log2 e, so the softmax needs only
+// 2^x.
 CLOZE_INLINE vf power_of_two(vf x) {
     constexpr float shift = 12582912.f + 127.f;
     x = max(broadcast(-127.f), x);
@@ -84,7 +85,7 @@ CLOZE_INLINE vf power_of_two(vf x) {
 }
 inline constexpr float log2_e = 1.44269504f, ln_2 = 0.693147181f;
 
-// Dropout of one head's probabilities; row is the number of query 0 among all rows of all heads.
+// Dropout of one head's probabilities; row is the index of query 0 among all rows of all heads.
 struct Dropout {
     Philox philox;
     int32_t threshold;
@@ -98,7 +99,7 @@ struct Dropout {
           row(static_cast<uint32_t>(row)) {}
     bool on() const { return threshold > 0; }
 
-    // 0 or 1 / (1 - rate) of the keys [begin, end) and V vectors of queries, to [end - begin, ld]
+    // writes 0 or 1 / (1 - rate) for the keys [begin, end) and V vectors of queries, to [end - begin, ld]
     template <int V>
     void factors(int64_t query, int64_t begin, int64_t end, float* to, int64_t ld) const {
         for (int64_t j = begin & ~int64_t{3}; j < end; j += 4)
@@ -115,8 +116,8 @@ struct Dropout {
     }
 };
 
-// Rows that are wanted soon, fetched into L2 a few at each step() while the tiles are computed: short heads spend a
-// quarter of their time on waiting for memory otherwise.
+// Prefetches rows into L2, a few at each step() while the tiles are computed: without it, short heads wait for memory
+// during a quarter of their time.
 class Prefetch {
   public:
     void add(const float* p, int64_t stride, int64_t rows, int64_t width) {
@@ -142,7 +143,7 @@ class Prefetch {
     int64_t rows_ = 0, a_step_ = 0;
 };
 
-// One query head: q, y [queries, width] and its k, v [keys, width], rows apart by strides; lse [queries] or null.
+// One query head: q, y [queries, width] and its k, v [keys, width], with strides between rows; lse [queries] or null.
 struct Head {
     const float *q, *k, *v;
     int64_t q_stride, k_stride, v_stride;
@@ -155,13 +156,13 @@ struct Head {
     Dropout dropout;
 };
 
-// y and lse of the queries [begin, end). Takes what it needs from the scratch of the thread.
+// Computes y and lse of the queries [begin, end). Uses the scratch of the thread.
 void attend(const Head& head, int64_t begin, int64_t end, Prefetch& soon);
 
-// How many queries a task should take: enough to pay for packing their keys.
+// Queries per task: enough to pay for packing their keys.
 inline constexpr int64_t task_queries = 256;
 
-// How many of `units` heads make a task: some, so that the next one can be fetched. Results do not depend on it.
+// Heads per task, of `units` heads: more than one, so that the next one can be prefetched. Results do not depend on it.
 inline int64_t units_of_a_task(int64_t units, int64_t threads) {
     return std::clamp<int64_t>(units / (8 * threads), 1, 16);
 }

@@ -4,7 +4,7 @@
 
 namespace cloze {
 
-// The backward of the query heads that share one k and v; the pointers are at the first of them.
+// The backward pass of the query heads that share one k and v; the pointers are at the first of them.
 struct HeadGradient {
     const float *q, *k, *v, *y, *dy, *lse;  // lse [heads, tokens]
     float *dq, *dk, *dv;
@@ -16,7 +16,7 @@ struct HeadGradient {
     Dropout dropout;  // of the first head
 };
 
-// next: what the thread does next, if that is known; it is fetched meanwhile.
+// next: the next work of the thread, null if unknown; its operands are prefetched.
 void attend_backward(const HeadGradient& head, const HeadGradient* next);
 
 }  // namespace cloze

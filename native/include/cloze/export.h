@@ -2,5 +2,5 @@
 
 #include <cstdint>
 
-// A function that Java binds by name.
+// Exports a function that Java binds by name.
 #define CLOZE_EXPORT extern "C" __attribute__((visibility("default")))

@@ -2,22 +2,22 @@
 
 #include "cloze/vec.h"
 
-// GELU lane-wise, y = x P(x), and its slope dy/dx, for gelu.cpp and the epilogue of mat_mul.cpp; what a caller does not
-// use of them is not computed.
+// GELU by lanes, y = x P(x), and its derivative dy/dx, for gelu.cpp and the epilogue of mat_mul.cpp. The compiler
+// removes the one that a caller does not use.
 
 namespace cloze {
 
 inline constexpr float gelu_tanh_1 = 1.5957691216f;  // 2 sqrt(2 / pi)
 inline constexpr float gelu_tanh_3 = 1.5957691216f * 0.044715f;
 
-// P = (1 + tanh(u)) / 2 = sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3). Beyond 10 it is 0 or 1 and the slope flat:
-// there x enters as 10, whose cube does not overflow.
+// P = (1 + tanh(u)) / 2 = sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3). Beyond |x| = 10, P is 0 or 1 and flat: x is
+// clamped to 10, whose cube does not overflow.
 CLOZE_INLINE vf gelu_tanh(vf x, vf& slope) {
     vf above = max(broadcast(-10.f), x), at = min(broadcast(10.f), above);
     vf square = at * at;
     vf u = at * (square * gelu_tanh_3 + gelu_tanh_1);
     vf e = exp(-u), s = 1.f / (1.f + e);
-    // 1 - s as e s: where s is close to 1 the difference has no digits left (2e-6 of error at x = 5)
+    // 1 - s as e s: the difference has no correct digits if s is close to 1 (error 2e-6 at x = 5)
     slope = s + at * s * (e * s) * (square * (3 * gelu_tanh_3) + gelu_tanh_1);
     return above * s;
 }

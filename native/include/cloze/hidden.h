@@ -4,7 +4,7 @@
 
 namespace cloze {
 
-// Over the rows that a mask int32 [n] hides with 1.
+// Reductions over the hidden rows of a mask int32 [n], 1 is hidden.
 
 inline int64_t hidden_rows(const int32_t* mask, int64_t n) {
     int64_t count = 0;
@@ -12,7 +12,7 @@ inline int64_t hidden_rows(const int32_t* mask, int64_t n) {
     return count;
 }
 
-// sum(mask row_loss) / sum(mask), 0 where nothing is hidden.
+// sum(mask row_loss) / sum(mask), 0 if no row is hidden.
 inline float mean_of_hidden(const int32_t* mask, const float* row_loss, int64_t n) {
     double total = 0;
     for (int64_t i = 0; i < n; i++)

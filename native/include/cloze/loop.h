@@ -7,7 +7,7 @@
 #include "cloze/threads.h"
 #include "cloze/vec.h"
 
-// Loops over the floats of a row whose last step is a part of a vector. The body is written once for both kinds of
+// Loops over the floats of a row, whose last step may be a partial vector. The body is written once for both kinds of
 // step:
 //     each(0, d, [&](int64_t i, auto step) { step.store(y + i, 2.f * step.load(x + i)); });
 
@@ -24,7 +24,7 @@ struct Part {
     int64_t count;
     CLOZE_INLINE vf load(const float* p) const { return cloze::load(p, count); }
     CLOZE_INLINE void store(float* p, vf x) const { cloze::store(p, x, count); }
-    // x in the lanes that are there, `other` behind them
+    // x in the valid lanes, `other` in the rest
     CLOZE_INLINE vf mask(vf x, vf other = vf{}) const { return select(first(count), x, other); }
     CLOZE_INLINE void put(float* p, vf x, bool add) const { store(p, add ? load(p) + x : x); }
 };
@@ -36,7 +36,7 @@ CLOZE_INLINE void each(int64_t begin, int64_t end, F&& f) {
     if (i < end) f(i, Part{end - i});
 }
 
-// As each(), with f(i, step, sums) adding into sums[0..k): four sets, since one would wait for its own last addition.
+// Like each(), with f(i, step, sums) adding to sums[0..k). Four sets of sums hide the latency of the additions.
 template <int k, class F>
 CLOZE_INLINE std::array<float, k> sums(int64_t n, F&& f) {
     vf sum[4][k] = {};
@@ -50,7 +50,7 @@ CLOZE_INLINE std::array<float, k> sums(int64_t n, F&& f) {
     return total;
 }
 
-// Elementwise work over [0, n) on the pool: 32768 floats an array are 128 KiB, so three of them stay in L2.
+// Elementwise work over [0, n) on the pool, in blocks of 32768 floats: 128 KiB per array, so three arrays stay in L2.
 template <class F>
 void elementwise(int64_t n, F&& f) {
     parallel_blocks(n, 32768, [&](int64_t begin, int64_t end) { each(begin, end, f); });
@@ -64,7 +64,7 @@ CLOZE_INLINE void add(const float* x, float* y, int64_t n) {
     each(0, n, [&](int64_t i, auto step) { step.put(y + i, step.load(x + i), true); });
 }
 
-// y = 0 on the pool, past the caches.
+// y = 0 on the pool, with stores that bypass the caches.
 inline void zero(float* y, int64_t n) {
     parallel_blocks(n, 1 << 18, [&](int64_t begin, int64_t end) {
         int64_t i = std::min(end, begin + before_boundary(y + begin));
@@ -75,7 +75,8 @@ inline void zero(float* y, int64_t n) {
     });
 }
 
-// Rows a task: about 128 KiB of each array, and at most 64 tasks, so that a partial sum a task is little memory.
+// Rows per task: about 128 KiB of each array, and at most 64 tasks, so that one partial sum per task takes little
+// memory.
 inline int64_t row_block(int64_t n, int64_t d) {
     return std::max({int64_t{1}, 32768 / std::max<int64_t>(d, 1), (n + 63) / 64});
 }

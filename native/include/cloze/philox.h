@@ -8,7 +8,7 @@
 
 namespace cloze {
 
-// Both halves of the lane-wise 32 x 32 -> 64 bit products.
+// Both halves of the 32 x 32 -> 64 bit product of each lane.
 CLOZE_INLINE void multiply(vu a, uint32_t b, vu& high, vu& low) {
 #if defined(CLOZE_X86)
     using wide [[gnu::vector_size(sizeof(vu))]] = uint64_t;
@@ -30,7 +30,7 @@ CLOZE_INLINE void multiply(vu a, uint32_t b, vu& high, vu& low) {
 #endif
 }
 
-// Philox4x32-10 (Salmon et al., 2011): key = seed, counter = (word0, word1, offset). Four numbers a counter.
+// Philox4x32-10 (Salmon et al., 2011): key = seed, counter = (word0, word1, offset). Four numbers per counter.
 struct Philox {
     uint32_t key0, key1, word2, word3;
 
@@ -54,7 +54,7 @@ struct Philox {
         return {a, b, c, d};
     }
 
-    // A counter a lane in, its four numbers out.
+    // Takes one counter per lane and returns its four numbers.
     CLOZE_INLINE void rounds(vu& a, vu& b, vu& c, vu& d) const {
         uint32_t k0 = key0, k1 = key1;
         for (int round = 0; round < 10; round++) {
@@ -70,8 +70,8 @@ struct Philox {
         }
     }
 
-    // The numbers of counters word0 ... word0 + lanes - 1 (which must not wrap) in the order of the elements they are
-    // for: out[0][0..3] belong to the first counter. That is 4 * lanes elements from 4 * word0 on.
+    // The numbers of counters word0 ... word0 + lanes - 1 (which must not wrap) in the order of the elements:
+    // out[0][0..3] belong to the first counter. These are 4 * lanes elements from 4 * word0 on.
     CLOZE_INLINE void block(uint32_t word0, uint32_t word1, vu out[4]) const {
         vu a = word0 + (vu)iota(), b = broadcast(word1), c = broadcast(word2), d = broadcast(word3);
         rounds(a, b, c, d);

@@ -6,14 +6,15 @@
 
 namespace cloze {
 
-// How many threads take part in a job, the caller included.
+// Number of threads of a job, including the caller.
 int64_t threads();
 
-// Calls task(context, i) for i in [0, tasks), on the pool and on the caller; returns when all are done. Which thread
-// runs which task is open, so a result must not depend on it. Busy pool, or called from inside a task: runs inline.
+// Calls task(context, i) for i in [0, tasks), on the pool and on the caller; returns when all are done. Tasks are
+// assigned to threads in no fixed order, so results must not depend on it. Runs inline if the pool is busy or inside a
+// task.
 void run(int64_t tasks, void (*task)(void* context, int64_t i), void* context);
 
-// parallel(tasks, [&](int64_t task) { ... }): as run(). Tasks should take 20 us or more. f must not throw.
+// parallel(tasks, [&](int64_t task) { ... }): as run(). A task should take 20 us or more. f must not throw.
 template <class F>
 void parallel(int64_t tasks, F&& f) {
     using Body = std::remove_reference_t<F>;
@@ -32,8 +33,8 @@ void parallel_blocks(int64_t n, int64_t block, F&& f) {
     });
 }
 
-// Scratch of the calling thread that outlives the call and is reused: 2 MiB aligned, huge pages, not zeroed, grows.
-// One buffer a slot; who nests calls must use different slots. nullptr if the system has no memory left.
+// Scratch memory of the calling thread, kept and reused after the call: 2 MiB aligned, huge pages, not zeroed, grows.
+// One buffer per slot; nested calls must use different slots. nullptr if the system has no memory left.
 enum class Slot : int { gemm_a, gemm_b, shared_b, attention, attention_2, row, weights, images, test, count };
 float* scratch(Slot slot, size_t floats);
 

@@ -4,25 +4,25 @@
 
 #include "cloze/vec.h"
 
-// Register tiles for products of small matrices that lie in L1 or L2: c [rows, vectors * lanes] += a b, where a is read
-// a number at a time with any strides (so a or its transpose) and b a vector at a time.
+// Register tiles for multiplications of small matrices in L1 or L2: c [rows, vectors * lanes] += a b, where a is read
+// element by element with any strides (so also transposed) and b vector by vector.
 
 namespace cloze {
 
-// 12 of 16 or 24 of 32 registers accumulate; the rest hold a row of b and a number of a.
+// 12 of 16 or 24 of 32 registers accumulate; the rest hold a row of b and an element of a.
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int tile_rows = 12;
 #else
 inline constexpr int tile_rows = 6;
 #endif
-inline constexpr int tile_vectors = 2;  // pack_columns writes two out
+inline constexpr int tile_vectors = 2;  // pack_columns is written for two
 inline constexpr int panel = tile_vectors * lanes;
 
 inline int64_t round_up(int64_t n, int64_t step) {
     return (n + step - 1) / step * step;
 }
 
-// A matrix operand read a number at a time: element (r, i) is at p[r * row + i * step].
+// A matrix operand read element by element: element (r, i) is at p[r * row + i * step].
 struct Left {
     const float* p;
     int64_t row, step;
@@ -32,7 +32,7 @@ template <int R, int V>
 struct Tile {
     vf c[R][V];
 
-    // Unrolled like all loops over a tile: only then the compiler keeps it in registers from end to end.
+    // Unrolled like all loops over a tile: otherwise the compiler does not keep it in registers.
     template <class F>
     CLOZE_INLINE void each(F&& f) {
 #pragma GCC unroll 16
@@ -68,7 +68,7 @@ struct Tile {
     }
 };
 
-// The tiles that n rows are cut into, equal to within a row: tile t holds the rows [begin(t), begin(t + 1)).
+// Divides n rows into tiles of sizes that differ by at most one: tile t holds the rows [begin(t), begin(t + 1)).
 struct Rows {
     int64_t count, each, more;
 
@@ -86,7 +86,7 @@ CLOZE_INLINE void with_rows(int64_t rows, F&& f) {
     f.template operator()<R>();
 }
 
-// f.template operator()<V>(column) for the groups of V vectors that `width` columns (whole vectors) are cut into
+// f.template operator()<V>(column) for each group of V vectors of `width` columns (whole vectors)
 template <class F>
 CLOZE_INLINE void column_groups(int64_t width, F&& f) {
     int64_t c = 0;
@@ -94,7 +94,7 @@ CLOZE_INLINE void column_groups(int64_t width, F&& f) {
     if (c < width) f.template operator()<1>(c);
 }
 
-// lanes x lanes, in registers: fours within 128 bits first, then the 128-bit quarters among the vectors
+// transposes lanes x lanes in registers: first 4 x 4 within 128 bits, then the 128-bit parts among the vectors
 CLOZE_INLINE void transpose(vf (&x)[lanes]) {
 #if CLOZE_LANES == 16
 #define CLOZE_PICK(a, b, w, x, y, z)                                                                                  \
@@ -136,7 +136,7 @@ CLOZE_INLINE void transpose(vf (&x)[lanes]) {
 #endif
 }
 
-// rows [n, width] of x times scale, rounded up to whole vectors by zeros
+// rows [n, width] of x times scale, padded with zeros to whole vectors
 inline void copy_rows(const float* x, int64_t stride, int64_t n, int64_t width, float scale, float* rows) {
     int64_t whole = width / lanes * lanes, padded = round_up(width, lanes);
     for (int64_t i = 0; i < n; i++, x += stride, rows += padded) {
@@ -145,7 +145,7 @@ inline void copy_rows(const float* x, int64_t stride, int64_t n, int64_t width, 
     }
 }
 
-// lanes x lanes at `from` times scale to rows of `to`; less of it where rows or columns are fewer
+// the transpose of lanes x lanes (or fewer rows or columns) at `from` times scale, to rows of `to`
 CLOZE_INLINE void transpose_block(const float* from, int64_t stride, float scale, float* to, int64_t ld) {
     vf block[lanes];
 #pragma GCC unroll 16
@@ -164,7 +164,8 @@ inline void transpose_block(const float* from, int64_t stride, int64_t rows, int
     for (int c = 0; c < lanes && c < columns; c++) store(to + c * ld, block[c]);
 }
 
-// The transpose of n rows [n, width] times scale, in panels [width, panel]; zeros fill up the last vector of rows.
+// The transpose of n rows [n, width] times scale, in panels [width, panel]; the last vector of rows is padded with
+// zeros.
 inline void pack_transposed(const float* x, int64_t stride, int64_t n, int64_t width, float scale, float* panels) {
     for (int64_t i = 0; i < n; i += lanes) {
         float* to = panels + i / panel * panel * width + i % panel;
@@ -176,8 +177,7 @@ inline void pack_transposed(const float* x, int64_t stride, int64_t n, int64_t w
     }
 }
 
-// x [n, width] as panels of columns: group after group of at most panel columns, each [n, columns of the group],
-// rounded up to whole vectors by zeros
+// x [n, width] as panels of at most panel columns, each [n, columns of the panel], padded with zeros to whole vectors
 inline void pack_columns(const float* x, int64_t stride, int64_t n, int64_t width, float* groups) {
     int64_t c = 0;
     for (; c + panel <= width; c += panel)

@@ -10,9 +10,10 @@
 #include <arm_neon.h>
 #endif
 
-// One vector of floats as wide as the target has. Arithmetic and comparisons are the compiler's vector extensions; a
-// comparison yields a vi of all ones or all zeros a lane. Intrinsics stand only where the extensions have no word.
-// CLOZE_LANES may be set to test the code of another width on this machine.
+// A vector of floats with the widest registers of the target. Arithmetic and comparisons are the compiler's vector
+// extensions; a comparison gives a vi with all ones or all zeros in each lane. Intrinsics are used only for operations
+// without an extension.
+// CLOZE_LANES can be set to test another width on this machine.
 
 #if !defined(CLOZE_LANES)
 #if defined(__AVX512F__)
@@ -50,7 +51,7 @@ using vf [[gnu::vector_size(4 * CLOZE_LANES)]] = float;
 using vi [[gnu::vector_size(4 * CLOZE_LANES)]] = int32_t;
 using vu [[gnu::vector_size(4 * CLOZE_LANES)]] = uint32_t;
 using vd [[gnu::vector_size(4 * CLOZE_LANES)]] = double;      // half as many lanes
-using half_vf [[gnu::vector_size(2 * CLOZE_LANES)]] = float;  // what widens into a vd
+using half_vf [[gnu::vector_size(2 * CLOZE_LANES)]] = float;  // converts to a vd
 using loose_vf [[gnu::vector_size(4 * CLOZE_LANES), gnu::aligned(4), gnu::may_alias]] = float;
 using loose_vi [[gnu::vector_size(4 * CLOZE_LANES), gnu::aligned(4), gnu::may_alias]] = int32_t;
 using loose_half [[gnu::vector_size(2 * CLOZE_LANES), gnu::aligned(4), gnu::may_alias]] = float;
@@ -105,7 +106,7 @@ CLOZE_INLINE vi select(vi mask, vi yes, vi no) {
     return mask ? yes : no;
 }
 
-// The first `count` lanes (0 <= count <= lanes), zero behind them; nothing else of the memory is touched.
+// Loads the first `count` lanes (0 <= count <= lanes), zero in the rest; no other memory is accessed.
 CLOZE_INLINE vf load(const float* p, int64_t count) {
 #if CLOZE_LANES == 16 && defined(__AVX512F__)
     return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
@@ -140,7 +141,7 @@ CLOZE_INLINE void store(float* p, vf x, int64_t count) {
 #endif
 }
 
-// Store past the caches; p must be aligned to the vector. Follow the last one by stream_fence().
+// Stores without using the caches; p must be aligned to the vector. Call stream_fence() after the last one.
 CLOZE_INLINE void stream(float* p, vf x) {
 #if defined(CLOZE_X86)
     CLOZE_X86(_mm_stream_ps, _mm256_stream_ps, _mm512_stream_ps)(p, x);
@@ -155,7 +156,7 @@ CLOZE_INLINE void stream_fence() {
 #endif
 }
 
-// How many floats lie before the first vector boundary at or after p.
+// Number of floats before the first vector boundary at or after p.
 CLOZE_INLINE int64_t before_boundary(const float* p) {
     return static_cast<int64_t>((-reinterpret_cast<uintptr_t>(p) % sizeof(vf)) / sizeof(float));
 }
@@ -166,7 +167,7 @@ CLOZE_INLINE vd widen(const float* p) {
 
 // ---- lane-wise
 
-// Where one of the two is NaN the result is the second: max(bound, x) keeps the NaN of x.
+// If one of the two is NaN, the result is the second: max(bound, x) keeps the NaN of x.
 CLOZE_INLINE vf max(vf a, vf b) {
 #if defined(CLOZE_X86)
     return CLOZE_X86(_mm_max_ps, _mm256_max_ps, CLOZE_FULL(_mm512_maskz_max_ps))(a, b);
@@ -207,7 +208,7 @@ CLOZE_INLINE vf abs(vf x) {
     return (vf)((vi)x & 0x7fffffff);
 }
 
-// ---- across lanes, always as the same tree: halves onto halves
+// ---- across lanes, always in the same order: halves onto halves
 
 template <typename V, typename F>
 CLOZE_INLINE auto fold(V v, F combine) {
@@ -241,7 +242,7 @@ CLOZE_INLINE double hsum(vd x) {
 
 // ---- functions
 
-// e^x within 2e-7 relative; 0 below -87, inf above 88.73, NaN of NaN. The shifted sum holds round(x / ln 2) in its
+// e^x within 2e-7 relative; 0 below -87, inf above 88.73, NaN for NaN. The shifted sum holds round(x / ln 2) in its
 // low bits; the polynomial is 2 e^r, so that one exponent field covers everything from 0 to overflow.
 CLOZE_INLINE vf exp(vf x) {
     constexpr float shift = 12582912.f + 126.f;
@@ -259,7 +260,7 @@ CLOZE_INLINE vf exp(vf x) {
     return p * (vf)((vu)z << 23);
 }
 
-// ln x within 2e-7; -inf of 0, NaN below 0, right for subnormals.
+// ln x within 2e-7; -inf at 0, NaN below 0, correct for subnormals.
 CLOZE_INLINE vf log(vf x) {
     vi tiny = x < 1.17549435e-38f;
     vf scaled = select(tiny, x * 8388608.f, x);
@@ -286,7 +287,7 @@ CLOZE_INLINE vf log(vf x) {
     return select(x < 0.f, broadcast(std::numeric_limits<float>::quiet_NaN()), y);
 }
 
-// tanh x within 5e-7: an odd rational function, 1 from the clamp on.
+// tanh x within 5e-7: an odd rational function, 1 beyond the clamp.
 CLOZE_INLINE vf tanh(vf x) {
     x = min(broadcast(7.90531110763549805f), max(broadcast(-7.90531110763549805f), x));
     vf q = x * x;

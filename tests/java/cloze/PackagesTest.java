@@ -59,7 +59,8 @@ class PackagesTest {
         List<Source> sources = new ArrayList<>();
         for (String module : List.of("core", "cpu", "cuda", "media", "cli")) {
             try (Stream<Path> tree = Files.walk(java().resolve(module).resolve("src/main/java"))) {
-                for (Path file : tree.filter(f -> f.toString().endsWith(".java")).toList()) {
+                for (Path file :
+                        tree.filter(f -> f.toString().endsWith(".java")).toList()) {
                     String text = Files.readString(file);
                     Matcher name = PACKAGE.matcher(text);
                     if (name.find()) {
@@ -103,7 +104,8 @@ class PackagesTest {
     @Test
     void layers_and_images_know_no_text() throws IOException {
         for (Source source : sources()) {
-            if (Set.of("cloze.nn", "cloze.image", "cloze.optim", "cloze.checkpoint").contains(source.name)) {
+            if (Set.of("cloze.nn", "cloze.image", "cloze.optim", "cloze.checkpoint")
+                    .contains(source.name)) {
                 assertThat(source.text).as(source.simple).doesNotContain("import cloze.text");
             }
             if (source.name.equals("cloze.checkpoint")) {

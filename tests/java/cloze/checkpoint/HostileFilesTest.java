@@ -92,7 +92,7 @@ class HostileFilesTest {
         }
     }
 
-    /** Every byte behind the header belongs to exactly one tensor, and is read as it is. */
+    /** Every byte after the header belongs to exactly one tensor, and is read as it is. */
     private static void requireConsistent(Safetensors read, byte[] bytes) throws IOException {
         int dataStart = 8
                 + Math.toIntExact(

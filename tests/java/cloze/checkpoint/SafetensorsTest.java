@@ -167,8 +167,8 @@ class SafetensorsTest {
             quoteCharacter = '`',
             value = {
                 "{\"x\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}|data_offsets of x must be the 12 bytes of F32 [3], but is [0, 8], 8 bytes",
-                "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}|data_offsets of x must be [begin, end] with begin <= end <= 8, the bytes behind the header, but is [4, 12]",
-                "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}|end of the last tensor must be the file's end, 8, but is 4: bytes behind it belong to no tensor",
+                "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}|data_offsets of x must be [begin, end] with begin <= end <= 8, the bytes after the header, but is [4, 12]",
+                "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}|end of the last tensor must be the file's end, 8, but is 4: bytes after it belong to no tensor",
                 "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}|begin of x must be 0, where the tensor before it ends, but is 4",
                 "{\"x\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}|dtype of x must be one of [F64, F32, F16, BF16, F8_E5M2, F8_E4M3, I64, U64, I32, U32, I16, U16, I8, U8, BOOL], but is F31",
                 "{\"x\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}|shape of x must be an array of at most 16 whole numbers from 0 to 2^63 - 1, but is -2",
@@ -182,7 +182,7 @@ class SafetensorsTest {
                 "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}|begin of y must be 4, where the tensor before it ends, but is 0",
                 "{\"__metadata__\":{\"a\":1},\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}|__metadata__ a must be text, but is 1",
                 "[]|header must be an object, but is [",
-                "{} {}|text behind the header's object must be blank, but is {",
+                "{} {}|text after the header's object must be blank, but is {",
             })
     void a_file_that_lies_is_refused_with_the_reason(String header, String reason) throws IOException {
         Path file = handmade(folder.resolve("liar.safetensors"), header, 8);

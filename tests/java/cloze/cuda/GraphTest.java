@@ -225,7 +225,11 @@ class GraphTest {
         }
     }
 
-    /** Doubles ones a few times. @return how many results were wrong */
+    /**
+     * Doubles ones a few times.
+     *
+     * @return how many results were wrong
+     */
     private static int doubled(Backend backend) {
         try (Scope scope = backend.memory().scope("thread")) {
             Tensor x = scope.tensor("x", new Shape(300), DType.F32);

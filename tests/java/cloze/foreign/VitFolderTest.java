@@ -198,8 +198,8 @@ class VitFolderTest {
         Files.writeString(config, "{\"model_type\": \"swin\"}");
         assertThatThrownBy(() -> Encoders.config(folder))
                 .hasMessage(
-                        folder + " is a model of kind swin, but an image encoder: a run of mae or simmim, or a vision"
-                                + " transformer of Hugging Face or timm is needed");
+                        folder + " is a model of kind swin, but an image encoder is needed (a run of mae or simmim,"
+                                + " or a vision transformer of Hugging Face or timm)");
     }
 
     @Test

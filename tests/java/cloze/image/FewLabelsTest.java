@@ -67,7 +67,7 @@ class FewLabelsTest {
     void says_which_class_is_too_small_and_that_there_are_none() {
         assertThatThrownBy(() -> FewLabels.draw(images(5), 3, 0))
                 .isInstanceOf(DataException.class)
-                .hasMessage("3 images of each class are wanted, but there are only 2 of 'odd'");
+                .hasMessage("3 images of each class are needed, but there are only 2 of 'odd'");
         ImageSet unlabelled = new ImageSet() {
             private final ImageSet all = new TestImages(List.of(), Set.of());
 

@@ -146,7 +146,7 @@ class ImageDataTest {
         }
         Files.write(images, idx(new int[] {60_000, 28, 28}, new byte[60]));
         assertThatThrownBy(() -> IdxImages.read(images))
-                .hasMessage(images + ", byte 76: expected 47040000 bytes behind the header, found the end of the file");
+                .hasMessage(images + ", byte 76: expected 47040000 bytes after the header, found the end of the file");
         Files.write(images, idx(new int[] {Integer.MAX_VALUE, Integer.MAX_VALUE, 2}, new byte[60]));
         assertThatThrownBy(() -> IdxImages.read(images)).isInstanceOf(DataException.class);
         Files.write(images, whole);

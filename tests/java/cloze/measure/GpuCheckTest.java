@@ -159,9 +159,12 @@ class GpuCheckTest {
     @EnumSource
     void pytorch_is_measured_at_every_step_of_ours_and_reads_its_shape(Shapes shapes) throws IOException {
         String python = Files.readString(GPU.resolve("torch_models.py"));
-        for (StepCase step : shapes.steps()) {
-            String model = step.name().startsWith("gpt") ? "gpt" : "mae";
+        for (StepCase<?, ?> step : shapes.steps()) {
+            String model = step.recipe().name();
             assertThat(step.name()).startsWith(model);
+            if (shapes == Shapes.TOY && !python.contains("def %s_step(".formatted(model))) {
+                continue; // toy sizes have every recipe, and are never for figures
+            }
             assertThat(parameters(python, model + "_step", 2))
                     .as("numbers of %s", step)
                     .isEqualTo(numbers(step.shape()));

@@ -8,9 +8,12 @@ import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
 import cloze.recipe.Recipes;
 import java.io.IOException;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class StepCaseTest {
     private static final Ceilings ONE = new Ceilings(1, 1, 1, 1, 1);
@@ -31,10 +34,14 @@ class StepCaseTest {
         assertThat(step.flops() / 8 / 1e9).isCloseTo(gigaflops, within(0.1));
     }
 
+    static Stream<Arguments> steps() {
+        return Shapes.TOY.steps().stream()
+                .flatMap(step -> Stream.of(Arguments.of("cpu", step), Arguments.of("cuda", step)));
+    }
+
     @ParameterizedTest
-    @CsvSource({"cpu, 0", "cpu, 1", "cuda, 0", "cuda, 1"})
-    void a_step_is_a_step_of_training(String device, int index) throws IOException {
-        StepCase<?, ?> step = Shapes.TOY.steps().get(index);
+    @MethodSource("steps")
+    void a_step_is_a_step_of_training(String device, StepCase<?, ?> step) throws IOException {
         try (Backend backend = Backends.open(device, BackendOptions.DEFAULT)) {
             StepBench.Result result = new StepBench(backend, ONE, 0).run(step);
             assertThat(result.line().failure()).isNull();

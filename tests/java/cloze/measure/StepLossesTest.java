@@ -14,8 +14,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * GPT and the masked autoencoder learn on CUDA what they learn on the CPU. Toy sizes; on a GPU the property
- * {@code cloze.test.steps} may ask for those of {@link Shapes#CPU}.
+ * Every system learns on CUDA what it learns on the CPU. Toy sizes; on a GPU the property {@code cloze.test.steps} may ask
+ * for those of {@link Shapes#CPU}.
  */
 class StepLossesTest {
     /** Of the loss: what f32 sums in another order may change in six steps. */

@@ -93,8 +93,7 @@ class GptRecipeTest {
             run.trainer(TrainingHooks.NONE).run();
             double seconds = (System.nanoTime() - begin) / 1e9;
             double bits = run.evaluation().evaluate().getOrDefault("val_bits_per_byte", Double.NaN);
-            NgramBaseline ngrams =
-                    NgramBaseline.of(TextData.prepare(TextSettings.DEFAULT, temporary, Progress.NONE));
+            NgramBaseline ngrams = NgramBaseline.of(TextData.prepare(TextSettings.DEFAULT, temporary, Progress.NONE));
             System.out.printf(
                     Locale.ROOT,
                     "nano: %.3f bits per byte after %,d tokens and %.0f s, below n-grams of order %d; %s%n",

@@ -32,8 +32,7 @@ class MaeRecipeTest {
     /** @param data in tests/golden, or a path */
     private static Preset<MaeConfig> nano(String data, long steps, int loaders) {
         Preset<MaeConfig> nano = Recipes.MAE.presets().get("vit-nano-32");
-        return nano.withData(
-                        ImageSettings.of(data).withHeldOut(0.25).withThreads(loaders))
+        return nano.withData(ImageSettings.of(data).withHeldOut(0.25).withThreads(loaders))
                 .withSettings(nano.settings()
                         .withBatch(8, 2)
                         .withGuards(Guards.NONE)
@@ -71,15 +70,15 @@ class MaeRecipeTest {
     private static List<Double> accuracies(Path run) throws IOException {
         return MetricsLog.read(run.resolve("metrics.jsonl")).stream()
                 .filter(TrainingEvent.Evaluated.class::isInstance)
-                .map(event -> ((TrainingEvent.Evaluated) event).metrics().getOrDefault(OnlineProbe.ACCURACY, Double.NaN))
+                .map(event ->
+                        ((TrainingEvent.Evaluated) event).metrics().getOrDefault(OnlineProbe.ACCURACY, Double.NaN))
                 .toList();
     }
 
     @Test
     void a_probe_needs_classes() {
         Preset<MaeConfig> plain = nano(TestRuns.golden("images"), 2, 1);
-        Preset<MaeConfig> probed =
-                plain.withSettings(plain.settings().withCadence(Cadence.END.withProbe(true)));
+        Preset<MaeConfig> probed = plain.withSettings(plain.settings().withCadence(Cadence.END.withProbe(true)));
         assertThatThrownBy(() -> run(temporary.resolve("unlabelled"), probed, 1, -1))
                 .hasMessageContaining("a probe needs classes, but the images of ");
     }
@@ -119,8 +118,7 @@ class MaeRecipeTest {
             assertThat(run.describe()).startsWith("5 images to train on, 2 held out");
             assertThat(run.unreadable()).isLessThanOrEqualTo(1); // it may be held out
         }
-        Preset<MaeConfig> strict =
-                mixed.withData(((ImageSettings) mixed.data()).withStrict(true));
+        Preset<MaeConfig> strict = mixed.withData(((ImageSettings) mixed.data()).withStrict(true));
         assertThatThrownBy(() -> run(temporary.resolve("strict"), strict, 1, -1))
                 .hasMessageContaining("broken.png can not be read");
     }
@@ -133,7 +131,8 @@ class MaeRecipeTest {
                 .withData(ImageSettings.of(TestRuns.golden("fashion-mnist"))
                         .withLeastArea(0.6)
                         .withThreads(1))
-                .withSettings(nano.settings().withSteps(400).withGuards(Guards.NONE).withCadence(Cadence.END));
+                .withSettings(
+                        nano.settings().withSteps(400).withGuards(Guards.NONE).withCadence(Cadence.END));
         Path path = temporary.resolve("filled");
         run(path, raw, 2, -1);
         try (Backend backend = TestRuns.cpu(2);

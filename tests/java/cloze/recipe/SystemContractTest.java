@@ -186,7 +186,7 @@ class SystemContractTest {
             Objective objective = recipe.random(recipe.build(preset, backend, scope), preset, 1);
             new Trainer(backend, objective, recipe.training(preset), TrainingHooks.NONE, null).run();
             assertThat((double) backend.memory().peakBytes())
-                    .isCloseTo(estimate.total(), within(0.15 * estimate.total()));
+                    .isCloseTo((double) estimate.total(), within(0.15 * estimate.total()));
         }
     }
 
@@ -206,7 +206,8 @@ class SystemContractTest {
             for (Foreign<M> layout : recipe.layouts()) {
                 Path to = temporary.resolve(layout.word());
                 String files = Models.export(path, to, layout.word(), backend);
-                assertThat(files.split(", ")).allSatisfy(file -> assertThat(to.resolve(file)).exists());
+                assertThat(files.split(", "))
+                        .allSatisfy(file -> assertThat(to.resolve(file)).exists());
                 boolean read = Files.exists(to.resolve("config.json")) && layout.recognises(ConfigJson.read(to));
                 if (read) {
                     Parameters back = layout.load(to, backend, scope).parameters();
@@ -236,7 +237,7 @@ class SystemContractTest {
         Path path = temporary.resolve("run");
         trained(path, recipe);
         for (Recipe<?, ?> other : ALL) {
-            if (other != recipe) {
+            if (!other.equals(recipe)) {
                 assertThatThrownBy(() -> resumed(path, other))
                         .isInstanceOf(WrongModelException.class)
                         .hasMessage(
@@ -250,13 +251,12 @@ class SystemContractTest {
     void names_of_recipes_and_flags_are_unique() {
         assertThat(ALL).extracting(Recipe::name).doesNotHaveDuplicates();
         for (Recipe<?, ?> recipe : ALL) {
-            assertThat(recipe.preset().fields().stream()
-                            .flatMap(field -> field.flags().stream()))
+            assertThat(recipe.preset().fields().stream().flatMap(field -> field.flags().stream()))
                     .as(recipe.name())
                     .doesNotHaveDuplicates();
-            recipe.presets().forEach((name, preset) -> assertThat(Schema.json(preset.model()))
-                    .as(name)
-                    .isNotEmpty());
+            recipe.presets()
+                    .forEach((name, preset) ->
+                            assertThat(Schema.json(preset.model())).as(name).isNotEmpty());
         }
     }
 }

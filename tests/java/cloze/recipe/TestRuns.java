@@ -39,7 +39,11 @@ public final class TestRuns {
         return Backends.open("cpu", BackendOptions.DEFAULT.withThreads(threads));
     }
 
-    /** The tiny model of a recipe on data of the tests. @param folder for what a run begins with */
+    /**
+     * The tiny model of a recipe on data of the tests.
+     *
+     * @param folder for what a run begins with
+     */
     public static <C extends Record, M> Preset<C> tiny(Recipe<C, M> recipe, Path folder) throws IOException {
         Preset<C> tiny = recipe.tiny();
         return switch (tiny.data()) {
@@ -54,8 +58,8 @@ public final class TestRuns {
                 if (!Files.exists(encoder)) {
                     run(encoder, Recipes.MAE, tiny(Recipes.MAE, folder), 1, -1);
                 }
-                yield tiny.withData(labelled.withImages(small(labelled.images()))).withStart(
-                        new Start(encoder.toString(), false));
+                yield tiny.withData(labelled.withImages(small(labelled.images())))
+                        .withStart(new Start(encoder.toString(), false));
             }
             default -> throw new AssertionError("no data for " + tiny.data());
         };

@@ -196,12 +196,12 @@ class ImageEncoderTest {
         try (ImageEncoder encoder = ImageEncoder.load(golden())) {
             assertThat(encoder.width()).isEqualTo(16);
             assertThatThrownBy(() -> encoder.encode(new float[PIXELS / 2]))
-                    .hasMessage("images must be whole ones of [20, 20, 3], but are 600 numbers");
+                    .hasMessage("FrozenEncoder: images must be whole ones of [20, 20, 3], but are 600 numbers");
         }
         assertThatThrownBy(() -> ImageEncoder.load(empty))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        empty + " is a folder without a config.json, but an image encoder: a run of mae or simmim, or a"
-                                + " vision transformer of Hugging Face or timm is needed");
+                        empty + " is a folder without a config.json, but an image encoder is needed (a run of mae or simmim,"
+                                + " or a vision transformer of Hugging Face or timm)");
     }
 }

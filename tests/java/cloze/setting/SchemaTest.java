@@ -21,7 +21,9 @@ class SchemaTest {
     }
 
     record Inner(
-            @Setting(value = "A share.", above = 0, below = 1) double share,
+            @Setting(value = "A share.", above = 0, below = 1)
+            double share,
+
             @Setting(value = "A count.", min = 1) int microBatches) {
         Inner {
             Schema.check(Inner.class, share, microBatches);
@@ -30,11 +32,23 @@ class SchemaTest {
 
     record Outer(
             Inner inner,
-            @Setting(value = "Steps.", min = 0, group = "length") long steps,
-            @Setting(value = "Epochs.", min = 0, group = "length") double epochs,
+
+            @Setting(value = "Steps.", min = 0, group = "length")
+            long steps,
+
+            @Setting(value = "Epochs.", min = 0, group = "length")
+            double epochs,
+
             @Setting("A colour.") Colour colour,
-            @Setting(value = "Grey or colour.", oneOf = {"0", "1", "3"}) int channels,
-            @Setting(value = "Mirror no images.", off = "raw") boolean flip,
+
+            @Setting(
+                    value = "Grey or colour.",
+                    oneOf = {"0", "1", "3"})
+            int channels,
+
+            @Setting(value = "Mirror no images.", off = "raw")
+            boolean flip,
+
             List<String> names,
             @Nullable String note) {
         Outer {
@@ -51,9 +65,9 @@ class SchemaTest {
     @Test
     void fields_have_paths_flags_and_bounds() {
         List<Field> fields = Schema.fields(Outer.class);
-        assertThat(fields).extracting(Field::path)
-                .containsExactly(
-                        "inner.share", "inner.microBatches", "steps", "epochs", "colour", "channels", "flip");
+        assertThat(fields)
+                .extracting(Field::path)
+                .containsExactly("inner.share", "inner.microBatches", "steps", "epochs", "colour", "channels", "flip");
         assertThat(fields.get(1).flags()).containsExactly("--micro-batches");
         assertThat(fields.get(0).bounds()).isEqualTo("above 0 and below 1");
         assertThat(fields.get(1).bounds()).isEqualTo("1 or more");

@@ -105,8 +105,8 @@ class PoolTest {
                 Scope scope = pool.scope("model")) {
             mebibytes(scope, "weights", 8);
             assertThatThrownBy(() -> mebibytes(scope, "moments", 8))
-                    .hasMessage("moments needs 8.0 MiB more, but 8.0 MiB are mapped and the device has no more; in use:"
-                            + " 'model' 8.0 MiB; kept for reuse: 0.0 MiB; a smaller batch takes less");
+                    .hasMessage("moments needs 8.0 MiB more, but 8.0 MiB are mapped and the device has no memory left;"
+                            + " in use: 'model' 8.0 MiB; kept for reuse: 0.0 MiB; a smaller batch takes less");
         }
     }
 

@@ -9,8 +9,8 @@ import cloze.backend.Backend;
 import cloze.nn.Parameters;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
-import cloze.train.log.TrainingEvent.Reason;
 import cloze.train.log.TrainingEvent;
+import cloze.train.log.TrainingEvent.Reason;
 import cloze.train.log.TrainingListener;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -247,7 +247,7 @@ class TrainerTest {
         var config = TinyModel.config(2).withGuards(Guards.NONE.withEarlyStopping("accuracy", false, 3));
         var model = TinyModel.on(backend, scope);
         assertThatThrownBy(() -> train(model, config, hooks.withEvaluation(() -> model.evaluate(backend))))
-                .hasMessage("EarlyStopping: metric must be one of [loss], but is 'accuracy'");
+                .hasMessage("Guards: metric must be one of [loss], but is 'accuracy'");
     }
 
     @Test

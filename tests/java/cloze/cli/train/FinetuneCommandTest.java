@@ -56,7 +56,8 @@ class FinetuneCommandTest {
         assertThat(single.err()).contains("2,000 images to learn from, 400 held out, 10 classes");
         assertThat(single.out()).contains("held-out images: ", " % right, loss ");
         assertThat(folder.resolve("single/loss.png")).exists();
-        assertThat(Files.readString(folder.resolve("single/config.json"))).contains("\"recipe\" : \"classifier\"", "Sneaker");
+        assertThat(Files.readString(folder.resolve("single/config.json")))
+                .contains("\"recipe\" : \"classifier\"", "Sneaker");
         assertThat(cloze(finetune, "--run", path("single")).err()).contains("already holds a run");
         assertThat(cloze(List.of("finetune"), "--resume", "--run", path("single"))
                         .exitCode())

@@ -86,8 +86,11 @@ final class PretrainTest {
         CommandLines.Ran mae = CommandLines.run("pretrain", "mae", "--resume", "--run", run.toString());
         assertThat(mae.err()).contains(other + "a run of mae is needed").hasLineCount(1);
         CommandLines.Ran finetune = CommandLines.run("finetune", "--resume", "--run", run.toString());
-        assertThat(finetune.err()).contains(other + "a run of classifier is needed").hasLineCount(1);
-        CommandLines.Ran classify = CommandLines.run("classify", "--run", run.toString(), "--top", "1", text.toString());
+        assertThat(finetune.err())
+                .contains(other + "a run of classifier is needed")
+                .hasLineCount(1);
+        CommandLines.Ran classify =
+                CommandLines.run("classify", "--run", run.toString(), "--top", "1", text.toString());
         assertThat(classify.exitCode()).isEqualTo(1);
         CommandLines.Ran export =
                 CommandLines.run("export", "--run", run.toString(), "--format", "timm", "--to", temporary + "/x");
@@ -97,7 +100,8 @@ final class PretrainTest {
     @Test
     void help_shows_the_defaults_of_the_preset_that_is_asked_for() {
         assertThat(CommandLines.run("pretrain", "gpt", "--help").out()).contains("Examples in a batch (default: 12).");
-        assertThat(CommandLines.run("pretrain", "gpt", "--preset", "baby", "--help").out())
+        assertThat(CommandLines.run("pretrain", "gpt", "--preset", "baby", "--help")
+                        .out())
                 .contains("Examples in a batch (default: 64).");
     }
 
@@ -109,7 +113,8 @@ final class PretrainTest {
         assertThat(ran.exitCode()).isEqualTo(2);
         assertThat(ran.err()).contains("--clip must be 0 or more, but it is -1");
         assertThat(nowhere).doesNotExist();
-        assertThat(pretrain(temporary.resolve("free"), "--clip", "0").exitCode()).isZero();
+        assertThat(pretrain(temporary.resolve("free"), "--clip", "0").exitCode())
+                .isZero();
         assertThat(CommandLines.run("pretrain", "mae", "--channels", "5").err())
                 .contains("--channels must be one of 0, 1, 3, but it is 5");
     }

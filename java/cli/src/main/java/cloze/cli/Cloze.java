@@ -17,10 +17,10 @@ import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.Properties;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IVersionProvider;
-import picocli.CommandLine;
 
 /** The {@code cloze} command. Exits 0 if all went well, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C. */
 @Command(
@@ -68,18 +68,25 @@ public final class Cloze {
         System.exit(code);
     }
 
-    /** Runs the command. @return its exit code */
+    /**
+     * Runs the command.
+     *
+     * @return its exit code
+     */
     public static int run(PrintWriter out, PrintWriter err, String... args) {
         return commandLine(args).setOut(out).setErr(err).execute(args);
     }
 
-    /** The whole command. @param args of the line, which decide the defaults in the help */
+    /**
+     * The whole command.
+     *
+     * @param args of the line, which decide the defaults in the help
+     */
     static CommandLine commandLine(String... args) {
         CommandLine all = new CommandLine(new Cloze());
         all.addSubcommand("pretrain", Pretrain.commandLine(args));
         all.addSubcommand("finetune", Finetune.commandLine());
-        return all
-                .setUsageHelpAutoWidth(true)
+        return all.setUsageHelpAutoWidth(true)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Errors::wrongUsage)
                 .setExecutionExceptionHandler(Errors::failure);

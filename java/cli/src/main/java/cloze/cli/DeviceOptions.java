@@ -48,6 +48,9 @@ public final class DeviceOptions {
                     + " all.")
     private String precision = "fp32";
 
+    /** Filled by picocli. */
+    public DeviceOptions() {}
+
     public Backend open() {
         if (threads < 0) {
             throw wrong("--threads must be 0 (one a core) or more, but it is " + threads);

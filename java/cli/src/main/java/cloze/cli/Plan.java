@@ -105,7 +105,10 @@ public final class Plan extends Subcommand {
         return List.of(Recipes.named(system)
                 .orElseThrow(() -> wrongUsage("--system must be one of %s, but it is '%s'"
                         .formatted(
-                                String.join(", ", Recipes.ALL.stream().map(Recipe::name).toList()), system))));
+                                String.join(
+                                        ", ",
+                                        Recipes.ALL.stream().map(Recipe::name).toList()),
+                                system))));
     }
 
     private <C extends Record, M> void add(Recipe<C, M> recipe, Map<String, Map<String, Object>> to) {

@@ -12,6 +12,9 @@ public final class RunOption {
             description = "Folder of a run, or of a model in the layout of Hugging Face.")
     private Path folder = Path.of(".");
 
+    /** Filled by picocli. */
+    public RunOption() {}
+
     public Path folder() {
         return folder;
     }

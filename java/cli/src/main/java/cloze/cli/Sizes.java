@@ -38,13 +38,20 @@ public final class Sizes {
 
     /** {@code 300e9}, {@code 1.5M}, {@code 10k}, {@code 1_000}. */
     public static final class Count implements ITypeConverter<Long> {
+        /** For picocli. */
+        public Count() {}
+
         @Override
         public Long convert(String text) {
             return whole(text);
         }
     }
 
-    /** A whole number with a unit of thousands. @throws TypeConversionException with what it must be */
+    /**
+     * A whole number with a unit of thousands.
+     *
+     * @throws TypeConversionException with what it must be
+     */
     public static long whole(String text) {
         return parse(text, THOUSANDS, "a whole number such as 1000, 10k, 1.5M or 300e9");
     }

@@ -28,6 +28,9 @@ public abstract class Subcommand implements Callable<Integer> {
     @Option(names = Errors.STACKTRACE, description = "If it fails, show where.")
     private boolean stacktrace;
 
+    /** For picocli. */
+    protected Subcommand() {}
+
     public final PrintWriter out() {
         return spec.commandLine().getOut();
     }

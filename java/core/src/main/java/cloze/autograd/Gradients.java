@@ -9,9 +9,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The gradient of one scalar with respect to the tensors of a tape, while it is propagated. A buffer is allocated when
- * the first gradient arrives, which overwrites it; later ones add. Tensors whose gradients are equal, such as the two
- * terms of a residual sum, share one buffer until one of them has to change.
+ * Gradients of one scalar with respect to the tensors of a tape, during backpropagation. The first gradient of a tensor
+ * allocates and overwrites a buffer; later ones are added. Tensors with equal gradients, such as the two terms of a
+ * residual sum, share one buffer until one of them changes.
  */
 public final class Gradients {
     /** Adds {@code x} into {@code y}. */
@@ -33,14 +33,14 @@ public final class Gradients {
     private final @Nullable ParameterGradients parameters;
     private final Map<Tensor, Buffer> arrived = new HashMap<>();
 
-    /** @param scope owns the gradients of everything that is no parameter */
+    /** @param scope owns the gradients of all tensors that are not parameters */
     public Gradients(Backend backend, Scope scope, @Nullable ParameterGradients parameters) {
         this.backend = backend;
         this.scope = scope;
         this.parameters = parameters;
     }
 
-    /** The gradient that has arrived at {@code tensor}. */
+    /** The gradient of {@code tensor} so far; an exception if there is none. */
     public Tensor of(Tensor tensor) {
         Tensor gradient = arrivedAt(tensor);
         if (gradient == null) {
@@ -49,7 +49,7 @@ public final class Gradients {
         return gradient;
     }
 
-    /** Like {@link #of}, in a buffer that the caller may overwrite. */
+    /** Like {@link #of}, but in a buffer that the caller may overwrite. */
     public Tensor ownedOf(Tensor tensor) {
         of(tensor);
         return own(tensor);
@@ -59,7 +59,7 @@ public final class Gradients {
         return arrived.containsKey(tensor);
     }
 
-    /** The gradient that has arrived at {@code tensor}, or null. */
+    /** The gradient of {@code tensor} so far, or null. */
     public @Nullable Tensor arrivedAt(Tensor tensor) {
         Buffer buffer = arrived.get(tensor);
         if (buffer != null) {
@@ -68,21 +68,21 @@ public final class Gradients {
         return parameters == null ? null : parameters.of(tensor);
     }
 
-    /** Sets the gradient of {@code tensor}, which nothing has reached, to a buffer of its own scope. */
+    /** Sets the gradient of {@code tensor}, which must have none, to a tensor of this object's scope. */
     public void set(Tensor tensor, Tensor gradient) {
         if (arrived.put(tensor, new Buffer(gradient)) != null) {
             throw new IllegalStateException("a gradient has already reached " + tensor);
         }
     }
 
-    /** Says that {@code gradient}, a tensor that others still own, is the gradient of {@code tensor}. */
+    /** Adds {@code gradient}, a tensor that stays owned by another scope, to the gradient of {@code tensor}. */
     public void lend(Tensor tensor, Tensor gradient) {
         var buffer = new Buffer(gradient);
         buffer.shares = 0;
         give(tensor, buffer);
     }
 
-    /** Hands the gradient of {@code from} on to {@code to}, the same value computed again. */
+    /** Moves the gradient of {@code from} to {@code to}, which is the recomputed value. */
     void move(Tensor from, Tensor to) {
         Buffer buffer = arrived.remove(from);
         if (buffer != null) {
@@ -90,29 +90,29 @@ public final class Gradients {
         }
     }
 
-    /** The outputs of one backward kernel, in its parameter order. */
+    /** The outputs of one backward kernel, in the order of its parameters. */
     public Targets targets() {
         return new Targets();
     }
 
-    /** How the gradient passes {@code s = x + residual}, or arrives at {@code x} where there is no residual. */
+    /** The backward pass of {@code s = x + residual}, or of {@code x} alone if there is no residual. */
     public Residual residual(Tensor s, Tensor x, @Nullable Tensor residual) {
         return new Residual(s, x, residual);
     }
 
-    /** Where a backward kernel writes, and which of its outputs it adds into. */
+    /** The output buffers of a backward kernel, with a bit for each that says if it is added to. */
     public final class Targets {
         private int count;
         private long mask;
 
         private Targets() {}
 
-        /** Where to write the gradient of {@code tensor}, of its type; null if it needs none. */
+        /** The buffer for the gradient of {@code tensor}, in the tensor's type; null if it needs no gradient. */
         public @Nullable Tensor add(@Nullable Tensor tensor) {
             return add(tensor, tensor == null ? DType.F32 : tensor.dtype());
         }
 
-        /** Where to write the gradient of a parameter, f32 whatever the type of the parameter; null if it needs none. */
+        /** The buffer for the gradient of a parameter, always f32; null if it needs no gradient. */
         public @Nullable Tensor addParameter(@Nullable Tensor parameter) {
             return add(parameter, DType.F32);
         }
@@ -136,7 +136,7 @@ public final class Gradients {
             return buffer;
         }
 
-        /** Where to write the gradient that passes a residual sum. */
+        /** The buffer for the gradient of both terms of a residual sum; null if neither needs it. */
         public @Nullable Tensor add(Residual residual) {
             if (residual.second == null) {
                 return add(residual.first);
@@ -145,13 +145,13 @@ public final class Gradients {
             return residual.target();
         }
 
-        /** Bit i is set if the i-th target is added into, clear if it is overwritten. */
+        /** A mask: bit i is set if the i-th target is added to, clear if it is overwritten. */
         public long accumulate() {
             return mask;
         }
     }
 
-    /** The gradient on its way through a residual sum; closing it hands the result to both terms. */
+    /** The gradient of a residual sum; {@link #close} passes it to both terms. */
     public final class Residual implements AutoCloseable {
         private final Tensor first;
         private final @Nullable Tensor second;
@@ -168,13 +168,13 @@ public final class Gradients {
                 target = null;
             } else if (buffer != null && buffer.shares == 1) {
                 target = buffer.tensor;
-                Gradients.this.arrived.remove(s); // the terms take the buffer over
+                Gradients.this.arrived.remove(s); // the two terms own the buffer now
             } else {
                 target = allocate(s, s.dtype());
             }
         }
 
-        /** The gradient that has reached the sum on its other ways, or null. */
+        /** The gradient of the sum from its other uses, or null. */
         public @Nullable Tensor arrived() {
             return arrived;
         }
@@ -241,7 +241,7 @@ public final class Gradients {
         return scope.tensor("d" + tensor.name(), tensor.shape(), dtype);
     }
 
-    /** Forgets the gradient of {@code tensor} and frees its buffer if no other tensor shares it. */
+    /** Drops the gradient of {@code tensor} and frees its buffer if no other tensor shares it. */
     void release(Tensor tensor) {
         Buffer buffer = arrived.remove(tensor);
         if (buffer != null && --buffer.shares == 0) {

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The gradients of a model's parameters. They live as long as the model and are summed over the micro-batches between
- * two calls of {@link #reset}; the first write overwrites, so nothing has to be zeroed.
+ * two calls of {@link #reset}. The first write overwrites, so buffers need not be zeroed.
  */
 public final class ParameterGradients {
     private static final class State {
@@ -20,16 +20,17 @@ public final class ParameterGradients {
     private final Backend backend;
     private final Map<Tensor, Slot> slots = new HashMap<>();
 
-    /** @param gradients for each parameter the tensor that takes its gradient */
+    /** @param gradients the gradient tensor of each parameter */
     public ParameterGradients(Backend backend, Map<Tensor, Tensor> gradients) {
         this.backend = backend;
         gradients.forEach((parameter, gradient) -> slots.put(parameter, new Slot(gradient, new State())));
     }
 
     /**
-     * Says that {@code other} is memory of {@code parameter} too, so that their gradients are summed in one place.
+     * Declares that {@code other} shares the memory of {@code parameter}, so that both gradients are summed in one
+     * buffer.
      *
-     * @param gradient of {@code other}, memory of the parameter's gradient
+     * @param gradient of {@code other}, a view of the parameter's gradient
      */
     public void alias(Tensor parameter, Tensor other, Tensor gradient) {
         Slot slot = slots.get(parameter);
@@ -39,12 +40,12 @@ public final class ParameterGradients {
         slots.put(other, new Slot(gradient, slot.state));
     }
 
-    /** Forgets what was summed. */
+    /** Starts a new sum: the next write of each gradient overwrites it. */
     public void reset() {
         slots.values().forEach(slot -> slot.state.written = false);
     }
 
-    /** Zeroes the gradients that nothing has reached, so that all can be read. */
+    /** Zeroes the gradients that have not been written, so that all can be read. */
     public void complete() {
         for (Slot slot : slots.values()) {
             if (!slot.state.written) {
@@ -54,14 +55,18 @@ public final class ParameterGradients {
         }
     }
 
-    /** Where the gradient of {@code parameter} is summed, or null if it is none of this model's. */
+    /** The buffer of the gradient of {@code parameter}, or null if this model has no such parameter. */
     @Nullable
     Tensor of(Tensor parameter) {
         Slot slot = slots.get(parameter);
         return slot == null ? null : slot.gradient;
     }
 
-    /** Marks the gradient as written. @return whether it had been before */
+    /**
+     * Marks the gradient as written.
+     *
+     * @return true if it was written before
+     */
     boolean write(Tensor parameter) {
         Slot slot = slots.get(parameter);
         boolean before = slot != null && slot.state.written;

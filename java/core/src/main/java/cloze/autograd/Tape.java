@@ -12,8 +12,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs ops. A recording tape remembers them, so that {@link #backward} can replay them in reverse, once; on its way
- * back it frees what is no longer needed. An inference tape remembers nothing.
+ * Runs ops. A recording tape stores them for one call of {@link #backward}, which goes through them in reverse order
+ * and frees tensors that are no longer needed. An inference tape stores nothing.
  */
 public final class Tape {
     private sealed interface Node {
@@ -23,14 +23,14 @@ public final class Tape {
     private record Applied(Op op, List<Tensor> results) implements Node {}
 
     private record Recomputed(Block block, List<Tensor> inputs, List<Tensor> values, long firstDraw) implements Node {
-        /** What the block made: not an input that it hands on. */
+        /** The tensors that the block computed, without inputs that it returns unchanged. */
         @Override
         public List<Tensor> results() {
             return values.stream().filter(value -> !inputs.contains(value)).toList();
         }
     }
 
-    /** Draws of one step: more than any model has dropouts. */
+    /** Random streams per step: more than any model has dropout layers. */
     private static final long DRAWS = 1L << 24;
 
     private final Backend backend;
@@ -53,13 +53,13 @@ public final class Tape {
      *
      * @param scope owns all results
      * @param seed of the run, for dropout
-     * @param step each micro-batch of a run has its own, so that its random numbers do not depend on what ran before
+     * @param step number of the micro-batch in the run; random numbers depend on it and not on earlier work
      */
     public static Tape recording(Backend backend, Scope scope, long seed, long step) {
         return new Tape(backend, scope, true, seed, Math.multiplyExact(step, DRAWS));
     }
 
-    /** A tape that remembers nothing and drops nothing. */
+    /** A tape that stores no ops and applies no dropout. */
     public static Tape inference(Backend backend, Scope scope) {
         return new Tape(backend, scope, false, 0, 0);
     }
@@ -72,22 +72,22 @@ public final class Tape {
         return scope;
     }
 
-    /** Whether this tape records for training. */
+    /** True if this tape records ops for training. */
     public boolean recording() {
         return recording;
     }
 
-    /** The next random numbers for dropout: none in inference. */
+    /** The key of the next dropout layer; {@link DropoutKey#NONE} in inference. */
     public DropoutKey dropout(float rate) {
         return recording && rate > 0 ? new DropoutKey(rate, seed, draw++) : DropoutKey.NONE;
     }
 
-    /** Runs {@code op}, recording it if gradients flow into any input, and returns its value. */
+    /** Runs {@code op}, records it if gradients flow into any input, and returns its value. */
     public Tensor apply(Op op) {
         return applyAll(op).getFirst();
     }
 
-    /** Like {@link #apply}, for ops with more than one value. */
+    /** Like {@link #apply}, for ops with several values. */
     public List<Tensor> applyAll(Op op) {
         boolean training = recording && anyTrainable(op.inputs());
         List<Op.Result> wanted = op.results(backend, training);
@@ -111,21 +111,21 @@ public final class Tape {
         return false;
     }
 
-    /** Part of a model: what it computes depends on its inputs, parameters and the tape's random numbers alone. */
+    /** Part of a model. Its results depend only on its inputs, parameters and the tape's random numbers. */
     @FunctionalInterface
     public interface Block {
         List<Tensor> apply(Tape tape, List<Tensor> inputs);
     }
 
     /**
-     * Runs part of a model. What it makes besides its results is freed at its end in inference; while training it stays
-     * for {@link #backward}.
+     * Runs part of a model. In inference, its intermediate tensors are freed at its end; in training, they are kept for
+     * {@link #backward}.
      */
     public List<Tensor> block(String name, List<Tensor> inputs, Block block) {
         return recording ? block.apply(this, inputs) : run(name, inputs, block);
     }
 
-    /** Like {@link #block}, but while training too only the results stay: {@link #backward} runs the block again. */
+    /** Like {@link #block}, but keeps only the results in training too: {@link #backward} runs the block again. */
     public List<Tensor> recompute(String name, List<Tensor> inputs, Block block) {
         long firstDraw = draw;
         List<Tensor> results = run(name, inputs, block);
@@ -150,8 +150,8 @@ public final class Tape {
     }
 
     /**
-     * Propagates the gradient of {@code loss}, a scalar, to everything it was computed from. Consumes the tape: results
-     * other than those of the op that made {@code loss} are freed on the way.
+     * Propagates the gradient of {@code loss}, a scalar, to all tensors that it was computed from. Consumes the tape:
+     * frees the results of all ops except the one that computed {@code loss}.
      */
     public Gradients backward(Tensor loss, ParameterGradients parameters) {
         var gradients = new Gradients(backend, scope, parameters);
@@ -160,7 +160,10 @@ public final class Tape {
         return backward(loss, one, gradients);
     }
 
-    /** Like {@link #backward(Tensor, ParameterGradients)} for a value of any shape, with {@code seed} as its gradient. */
+    /**
+     * Like {@link #backward(Tensor, ParameterGradients)} for a value of any shape, with {@code valueGradient} as its
+     * gradient.
+     */
     public Gradients backward(Tensor value, Tensor valueGradient, Gradients gradients) {
         gradients.set(value, valueGradient);
         propagate(value, gradients);

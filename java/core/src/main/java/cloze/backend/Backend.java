@@ -8,11 +8,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** One device: its memory, its kernels, and the ways in and out. Thread-safe. */
+/** One device: its memory, its kernels, and copies to and from the host. Thread-safe. */
 public interface Backend extends AutoCloseable {
     String name();
 
-    /** What was chosen and why, in one line: instruction set, threads, libraries. */
+    /** One line that describes the configuration and its reasons: instruction set, threads, libraries. */
     String description();
 
     Pool memory();
@@ -25,56 +25,59 @@ public interface Backend extends AutoCloseable {
      */
     <K> K kernel(Class<K> type);
 
-    /** Copies host memory into a tensor; {@code host} has at least as many bytes as the tensor. */
+    /** Copies host memory into a tensor; {@code host} is at least as long as the tensor. */
     void upload(MemorySegment host, Tensor tensor);
 
-    /** Copies a tensor into host memory of at least as many bytes, after all work that writes it. */
+    /** Copies a tensor into host memory that is at least as long, after all work that writes the tensor. */
     void download(Tensor tensor, MemorySegment host);
 
-    /** Copies one tensor into another of as many bytes on this device. */
+    /** Copies a tensor into another one of the same size in bytes on this device. */
     void copy(Tensor from, Tensor to);
 
     /** Sets every byte to zero. */
     void zero(Tensor tensor);
 
-    /** Waits until all that was asked of the device is done. */
+    /** Waits until the device has finished all work. */
     void synchronize();
 
     /**
-     * Memory for tensors, those that there are included.
+     * Memory capacity for tensors, including existing ones.
      *
-     * @param words the clause of a message that tells it, "the machine has 15.5 GiB"
+     * @param words a clause for messages, such as "the machine has 15.5 GiB"
      */
     record Room(long bytes, String words) {}
 
-    /** What tensors of this device may take, or null where they share the memory of the machine. */
+    /** The capacity for tensors of this device, or null if they share the memory of the machine. */
     default @Nullable Room room() {
         return null;
     }
 
-    /** What {@link #repeated} began. */
+    /** A section of work started by {@link #repeated}. */
     interface Repeated extends AutoCloseable {
         @Override
         void close();
     }
 
     /**
-     * Says that what this thread asks of the device until the result is closed is mostly what it asked the last time under
-     * the same name: a device may learn it by heart. Results are the same.
+     * Marks a section of work that this thread repeats mostly unchanged under the same name; closing the result ends
+     * it. A device may record the section and replay it. Results do not change.
      */
     default Repeated repeated(String what) {
         return () -> {};
     }
 
-    /** What was chosen by measuring, such as libraries for products, and must be repeated to give the same bits. */
+    /**
+     * Choices made by measurement, such as the library for each matrix multiplication; the same choices give the same
+     * bits.
+     */
     default Map<String, String> choices() {
         return Map.of();
     }
 
     /**
-     * Makes the choices that {@link #choices} gave.
+     * Restores choices returned by {@link #choices}.
      *
-     * @throws BackendException if they need a library that is not here
+     * @throws BackendException if a choice needs a library that is missing
      */
     default void repeat(Map<String, String> choices) {
         if (!choices.isEmpty()) {
@@ -82,7 +85,7 @@ public interface Backend extends AutoCloseable {
         }
     }
 
-    /** What models that are built here compute in. */
+    /** The precision of models on this backend. */
     default Precision precision() {
         return Precision.FP32;
     }

@@ -1,6 +1,6 @@
 package cloze.backend;
 
-/** A backend is not there or can not run; the message says why. */
+/** Thrown if a backend is missing or cannot run; the message gives the reason. */
 public final class BackendException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -1,19 +1,19 @@
 package cloze.backend;
 
 /**
- * How to open a backend.
+ * Options of a backend.
  *
- * @param threads worker threads on the host, 0 for one a core
- * @param memory most bytes that tensors may take, {@link Long#MAX_VALUE} for no limit
+ * @param threads worker threads on the host, 0 for one per core
+ * @param memory maximum bytes of tensors, {@link Long#MAX_VALUE} for no limit
  * @param precision of the models that run on it
- * @param ordinal which of several devices of a kind, from 0
+ * @param ordinal index of the device among devices of its kind, from 0
  */
 public record BackendOptions(int threads, long memory, Precision precision, int ordinal) {
     public static final BackendOptions DEFAULT = new BackendOptions(0, Long.MAX_VALUE, Precision.FP32);
 
     public BackendOptions {
         if (threads < 0) {
-            throw new IllegalArgumentException("threads must be 0 (one a core) or more, but it is " + threads);
+            throw new IllegalArgumentException("threads must be 0 (one per core) or more, but it is " + threads);
         }
         if (ordinal < 0) {
             throw new IllegalArgumentException("ordinal must be 0 or more, but it is " + ordinal);
@@ -23,7 +23,7 @@ public record BackendOptions(int threads, long memory, Precision precision, int 
         }
     }
 
-    /** On the first device of a kind. */
+    /** Options for the first device of a kind. */
     public BackendOptions(int threads, long memory, Precision precision) {
         this(threads, memory, precision, 0);
     }

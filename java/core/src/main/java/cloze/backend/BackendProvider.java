@@ -5,14 +5,14 @@ import org.jspecify.annotations.Nullable;
 
 /** A kind of device, found by {@link java.util.ServiceLoader}. */
 public interface BackendProvider {
-    /** As given to {@code --device}. */
+    /** Name of this kind of device, as given to {@code --device}. */
     String name();
 
-    /** Why this backend can not run here and how that can be mended, or null if it can. */
+    /** The reason why this backend cannot run here, with a remedy; null if it can run. */
     @Nullable
     String unavailable();
 
-    /** A line for each device of this kind that was found, beginning with its name for {@code --device}. */
+    /** One line for each device of this kind, beginning with its name for {@code --device}. */
     default List<String> devices() {
         return List.of();
     }

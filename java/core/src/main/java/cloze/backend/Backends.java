@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 
-/** The backends that are on the class or module path. */
+/** Finds the backends on the class path or module path. */
 public final class Backends {
     private Backends() {}
 
@@ -15,10 +15,10 @@ public final class Backends {
     }
 
     /**
-     * Opens the backend of that name; there is no fall-back to another. A number after a colon chooses one of several
-     * devices: {@code cuda:1}.
+     * Opens the backend with the given name; there is no fallback to another one. A number after a colon selects a
+     * device: {@code cuda:1}.
      *
-     * @throws BackendException if there is none of that name, or it can not run here; the message says why
+     * @throws BackendException if there is no such backend, or it cannot run here; the message gives the reason
      */
     public static Backend open(String device, BackendOptions options) {
         int colon = device.indexOf(':');

@@ -8,7 +8,7 @@ import java.lang.reflect.Proxy;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** A backend without memory whose kernels do nothing: what runs on it only shows how much memory it would take. */
+/** A backend without memory whose kernels do nothing; running a model on it measures the memory that it needs. */
 public final class ShapeBackend implements Backend {
     /** Addresses without memory behind them. */
     private static final class Addresses implements DeviceMemory {
@@ -25,7 +25,7 @@ public final class ShapeBackend implements Backend {
 
         @Override
         public void unmap(long address, long bytes) {
-            // there is enough of nothing
+            // addresses are never used up
         }
 
         @Override
@@ -71,7 +71,7 @@ public final class ShapeBackend implements Backend {
 
     @Override
     public void upload(MemorySegment host, Tensor tensor) {
-        // nowhere to
+        // there is no memory to write
     }
 
     @Override
@@ -81,17 +81,17 @@ public final class ShapeBackend implements Backend {
 
     @Override
     public void copy(Tensor from, Tensor to) {
-        // nothing to copy
+        // there is no memory to copy
     }
 
     @Override
     public void zero(Tensor tensor) {
-        // nothing to zero
+        // there is no memory to zero
     }
 
     @Override
     public void synchronize() {
-        // nothing runs
+        // there is no work to wait for
     }
 
     @Override

@@ -12,9 +12,9 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** A backend that shows the tensors of every kernel call to a watcher once the call has returned. */
+/** A backend that passes the tensors of every kernel call to a watcher after the call. */
 public final class WatchedBackend implements Backend {
-    /** Sees a call's tensors, inputs before outputs. */
+    /** Receives the tensors of a call, inputs before outputs. */
     public interface Watcher {
         void called(String kernel, List<Tensor> tensors);
     }

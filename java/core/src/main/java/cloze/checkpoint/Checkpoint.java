@@ -3,7 +3,7 @@ package cloze.checkpoint;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** Weights and training state of one moment, mapped into memory. */
+/** Weights and training state after one step, mapped into memory. */
 public final class Checkpoint implements AutoCloseable {
     static final String MODEL = Safetensors.MODEL;
     static final String STATE = "state.safetensors";
@@ -20,7 +20,7 @@ public final class Checkpoint implements AutoCloseable {
         this.state = state;
     }
 
-    /** Opens both files and checks that they are of one moment. */
+    /** Opens both files and checks that they are of the same step. */
     static Checkpoint open(Path folder, long generation, long step) throws IOException {
         Safetensors model = Safetensors.open(folder.resolve(MODEL));
         try {
@@ -48,7 +48,7 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
-    /** Number of the step after which this was written. */
+    /** The step after which this was written. */
     public long step() {
         return step;
     }
@@ -58,12 +58,12 @@ public final class Checkpoint implements AutoCloseable {
         return model;
     }
 
-    /** Everything but the weights. */
+    /** The training state without the weights. */
     public Safetensors state() {
         return state;
     }
 
-    /** What {@link CheckpointWriter#put(String, String)} kept. */
+    /** A value that {@link CheckpointWriter#put(String, String)} stored. */
     public String text(String key) throws CheckpointException {
         String text = state.metadata().get(key);
         if (text == null) {
@@ -72,7 +72,7 @@ public final class Checkpoint implements AutoCloseable {
         return text;
     }
 
-    /** What {@link CheckpointWriter#put(String, long)} kept. */
+    /** A value that {@link CheckpointWriter#put(String, long)} stored. */
     public long whole(String key) throws CheckpointException {
         String text = text(key);
         try {
@@ -82,7 +82,7 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
-    /** What {@link CheckpointWriter#put(String, double)} kept. */
+    /** A value that {@link CheckpointWriter#put(String, double)} stored. */
     public double number(String key) throws CheckpointException {
         String text = text(key);
         try {

@@ -3,12 +3,14 @@ package cloze.checkpoint;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** A file that cannot be used: {@code <file>: <place> must be <expected>, but is <actual>}. */
+/** Thrown if a file cannot be used: {@code <file>: <place> must be <expected>, but is <actual>}. */
 public final class CheckpointException extends IOException {
     private static final long serialVersionUID = 1L;
     private static final int LONGEST_QUOTE = 120;
 
-    /** @param place what is wrong, such as {@code shape of h.0.ln_1.weight}; quoted, so it may come from the file */
+    /**
+     * @param place the wrong item, such as {@code shape of h.0.ln_1.weight}; it is quoted, so it may come from the file
+     */
     public CheckpointException(Path file, String place, String expected, String actual) {
         super("%s: %s must be %s, but is %s".formatted(file, quote(place), expected, quote(actual)));
     }
@@ -17,7 +19,7 @@ public final class CheckpointException extends IOException {
         super(file + ": " + message);
     }
 
-    /** Text of a foreign file, fit for one line of a terminal: no control characters, not endless. */
+    /** Makes text of an untrusted file printable on one line: replaces control characters and shortens it. */
     public static String quote(String text) {
         var quoted = new StringBuilder();
         for (int i = 0; i < text.length() && quoted.length() < LONGEST_QUOTE; i++) {

@@ -15,12 +15,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The checkpoints of one run, {@code checkpoint-000012-step-4000/} and so on: each a folder with the weights
- * ({@code model.safetensors}) and everything else that an exact resume needs ({@code state.safetensors}).
+ * The checkpoints of one run, in folders such as {@code checkpoint-000012-step-4000/}. Each holds the weights
+ * ({@code model.safetensors}) and all other state for an exact resume ({@code state.safetensors}).
  *
- * <p>A checkpoint is written to a folder of another name, synced, and renamed: it is there with all its files or not at
- * all, whenever the process or the machine stops. {@code model.safetensors} of the run folder is a link to the weights of
- * the newest, for those who only want the model. One process may write; any number may read meanwhile.
+ * <p>A checkpoint is written to a folder with another name, synced, and renamed: it exists complete or not at all, even
+ * if the process or the machine stops. {@code model.safetensors} of the run folder is a link to the newest weights. One
+ * process may write while any number read.
  */
 public final class CheckpointFolder {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointFolder.class);
@@ -28,24 +28,24 @@ public final class CheckpointFolder {
     private static final Pattern UNFINISHED =
             Pattern.compile("(checkpoint-.*|\\.model\\.safetensors)" + Pattern.quote(DurableFiles.UNFINISHED));
 
-    /** Adds all that the checkpoint shall hold. */
+    /** Adds the content of a checkpoint. */
     @FunctionalInterface
     public interface Contents {
         void addTo(CheckpointWriter checkpoint) throws IOException;
     }
 
-    /** Numbers only rise, also where a run goes on from an older step, so the highest is the newest. */
+    /** The highest number is the newest: numbers rise even if a run resumes from an older step. */
     private record Generation(long number, long step, Path folder) {}
 
     private final Path folder;
     private final int kept;
 
-    /** The two newest checkpoints are kept. */
+    /** Keeps the two newest checkpoints. */
     public CheckpointFolder(Path folder) {
         this(folder, 2);
     }
 
-    /** @param kept how many of the newest checkpoints stay; at least 1 */
+    /** @param kept number of newest checkpoints to keep, at least 1 */
     public CheckpointFolder(Path folder, int kept) {
         if (kept < 1) {
             throw new IllegalArgumentException("CheckpointFolder: kept must be at least 1, but is " + kept);
@@ -54,7 +54,7 @@ public final class CheckpointFolder {
         this.kept = kept;
     }
 
-    /** Writes a checkpoint that is durable when this returns, then deletes the oldest beyond those kept. */
+    /** Writes a checkpoint, which is durable when this returns, and deletes those that are no longer kept. */
     public void write(long step, Contents contents) throws IOException {
         Files.createDirectories(folder);
         recover();
@@ -75,15 +75,15 @@ public final class CheckpointFolder {
         }
         publish(finished);
         for (Generation old : older.subList(Math.min(kept - 1, older.size()), older.size())) {
-            // a half-deleted folder must not look like a checkpoint
+            // a partly deleted folder must not look like a checkpoint
             DurableFiles.rename(old.folder(), unfinished(old.folder()));
             DurableFiles.deleteFolder(unfinished(old.folder()));
         }
     }
 
     /**
-     * Removes what a killed writer left, and links {@code model.safetensors} to the newest weights if it had no time for
-     * that. For the process that writes, before it resumes; {@link #write} does it too.
+     * Removes unfinished files of a killed writer and links {@code model.safetensors} to the newest weights. Only for
+     * the writing process, before it resumes; {@link #write} calls it too.
      */
     public void recover() throws IOException {
         if (!Files.isDirectory(folder)) {
@@ -106,9 +106,9 @@ public final class CheckpointFolder {
     }
 
     /**
-     * The newest checkpoint, empty if there is none. One that was damaged after it was written is skipped with a warning.
+     * Opens the newest checkpoint; empty if there is none. A damaged one is skipped with a warning.
      *
-     * @throws CheckpointException if there are checkpoints, all of them damaged; says what is wrong with the newest
+     * @throws CheckpointException if all checkpoints are damaged; the message describes the newest
      */
     public Optional<Checkpoint> latest() throws IOException {
         IOException first = null;
@@ -117,7 +117,7 @@ public final class CheckpointFolder {
                 return Optional.of(Checkpoint.open(generation.folder(), generation.number(), generation.step()));
             } catch (IOException e) {
                 if (!Files.isDirectory(generation.folder())) {
-                    return latest(); // its writer has gone on meanwhile
+                    return latest(); // the writer has replaced it meanwhile
                 }
                 LOG.warn("skipping a damaged checkpoint: {}", e.getMessage());
                 first = firstOf(first, e);

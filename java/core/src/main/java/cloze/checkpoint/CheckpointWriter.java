@@ -1,7 +1,6 @@
 package cloze.checkpoint;
 
-
-/** Takes what one checkpoint shall hold: the weights, and beside them the state of the training. */
+/** Collects the content of one checkpoint: the weights and the training state. */
 public final class CheckpointWriter {
     private final SafetensorsWriter model = new SafetensorsWriter();
     private final SafetensorsWriter state = new SafetensorsWriter();
@@ -11,33 +10,33 @@ public final class CheckpointWriter {
             throw new IllegalArgumentException("CheckpointFolder: step must be at least 0, but is " + step);
         }
         for (SafetensorsWriter file : new SafetensorsWriter[] {model, state}) {
-            file.metadata("format", "pt"); // without it Hugging Face's loader refuses the file
+            file.metadata("format", "pt"); // Hugging Face's loader refuses a file without it
             file.metadata(Checkpoint.GENERATION, "" + generation).metadata(Checkpoint.STEP, "" + step);
         }
     }
 
-    /** The weights, under the names that the model's users . */
+    /** The weights, under the public names of the model's layout. */
     public SafetensorsWriter model() {
         return model;
     }
 
-    /** Everything else: moments, averages, and as metadata what is not a tensor. */
+    /** The training state: moments and averages as tensors, all other values as metadata. */
     public SafetensorsWriter state() {
         return state;
     }
 
-    /** Keeps a text with the state. */
+    /** Stores a text in the state. */
     public CheckpointWriter put(String key, String text) {
         state.metadata(key, text);
         return this;
     }
 
-    /** Keeps a whole number with the state. */
+    /** Stores an integer in the state. */
     public CheckpointWriter put(String key, long number) {
         return put(key, Long.toString(number));
     }
 
-    /** Keeps a number with the state, to the bit. */
+    /** Stores a number in the state, exact to the bit. */
     public CheckpointWriter put(String key, double number) {
         return put(key, Double.toString(number));
     }

@@ -2,7 +2,6 @@ package cloze.checkpoint;
 
 import cloze.io.DurableFiles;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,7 +17,7 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.NullNode;
 
-/** A {@code config.json}, read key by key; what is wrong is said with its key. */
+/** A {@code config.json}, read key by key; error messages name the key. */
 public final class ConfigJson {
     static final String NAME = "config.json";
     public static final JsonNode NONE = NullNode.getInstance();
@@ -69,14 +68,9 @@ public final class ConfigJson {
         return JSON.writeValueAsBytes(json);
     }
 
-    /** Writes a file, or {@code config.json} into a folder, in the place of one that may be there. */
+    /** Writes or replaces a file, or {@code config.json} of a folder. */
     public static void write(Path path, Map<String, Object> json) throws IOException {
-        ByteBuffer bytes = ByteBuffer.wrap(bytes(json));
-        DurableFiles.replace(Files.isDirectory(path) ? path.resolve(NAME) : path, channel -> {
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-        });
+        DurableFiles.replace(Files.isDirectory(path) ? path.resolve(NAME) : path, bytes(json));
     }
 
     /** The object under a key; an empty one if it is absent. */
@@ -111,7 +105,7 @@ public final class ConfigJson {
         }
     }
 
-    /** A number that must be there. */
+    /** A required integer. */
     public int whole(String key) throws CheckpointException {
         require(key);
         return whole(key, 0);
@@ -188,7 +182,7 @@ public final class ConfigJson {
         return value.doubleValue();
     }
 
-    /** A list of numbers that must be there. */
+    /** A required list of numbers. */
     public List<Double> numbers(String key) throws CheckpointException {
         require(key);
         JsonNode value = root.path(key);

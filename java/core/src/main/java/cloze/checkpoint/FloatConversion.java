@@ -9,8 +9,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * f32 from the floating-point types of a file. Goes through small arrays: their loops become vector instructions whatever
- * the alignment of the file's data.
+ * Converts the floating-point types of a file to f32. Copies through small arrays, since their loops are vectorised for
+ * any alignment of the file's data.
  */
 public final class FloatConversion {
     private static final int BLOCK = 8192;
@@ -23,7 +23,7 @@ public final class FloatConversion {
     private final short[] shorts;
     private final double[] doubles;
 
-    /** @param from elements of a type that converts to float */
+    /** @param from elements of {@code type}, which must convert to float */
     public FloatConversion(MemorySegment from, StoredType type) {
         this.from = from;
         this.type = type;
@@ -31,7 +31,7 @@ public final class FloatConversion {
         this.doubles = new double[type == StoredType.F64 ? BLOCK : 0];
     }
 
-    /** All elements, to a segment of as many f32. */
+    /** Converts all elements to a segment of equally many f32. */
     void copyTo(MemorySegment floats) {
         if (type == StoredType.F32) {
             floats.copyFrom(from);
@@ -46,7 +46,7 @@ public final class FloatConversion {
         }
     }
 
-    /** The matrix [rows, columns] as [columns, rows]. */
+    /** Converts a matrix [rows, columns] to its transpose [columns, rows]. */
     public void copyTransposedTo(MemorySegment floats, int rows, int columns) {
         int strip = Math.min(16, rows); // a cache line of the destination
         float[] lines = new float[Math.multiplyExact(strip, columns)];

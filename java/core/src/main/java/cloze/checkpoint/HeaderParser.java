@@ -23,8 +23,8 @@ import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.core.json.JsonFactory;
 
 /**
- * {@code {"__metadata__": {text: text}, name: {"dtype": text, "shape": [n, ...], "data_offsets": [begin, end]}, ...}},
- * and nothing but that. Streams, so memory follows what was read and not what a number claims.
+ * Parses {@code {"__metadata__": {text: text}, name: {"dtype": text, "shape": [n, ...], "data_offsets": [begin, end]},
+ * ...}} and refuses anything else. Streams, so memory depends on the bytes read and not on numbers in the file.
  */
 final class HeaderParser {
     private static final int DEEPEST = 4;
@@ -67,7 +67,7 @@ final class HeaderParser {
             }
             throw e.getCause();
         } catch (JacksonException e) {
-            var location = e.getLocation(); // a limit that was passed has none
+            var location = e.getLocation(); // an exceeded limit has no location
             String place = location == null ? "header" : "header at character " + location.getCharOffset();
             throw new CheckpointException(file, place, "JSON", e.getOriginalMessage());
         }
@@ -83,7 +83,7 @@ final class HeaderParser {
                 tensor(name);
             }
         }
-        require(null, "text behind the header's object", "blank");
+        require(null, "text after the header's object", "blank");
         return new Parsed(Collections.unmodifiableSequencedMap(tensors), Collections.unmodifiableMap(metadata));
     }
 
@@ -135,7 +135,7 @@ final class HeaderParser {
 
     private StoredTensor located(String name, StoredType type, Shape shape, long[] offsets) throws CheckpointException {
         if (offsets.length != 2 || offsets[0] > offsets[1] || offsets[1] > dataLength) {
-            String expected = "[begin, end] with begin <= end <= " + dataLength + ", the bytes behind the header";
+            String expected = "[begin, end] with begin <= end <= " + dataLength + ", the bytes after the header";
             throw new CheckpointException(file, "data_offsets of " + name, expected, Arrays.toString(offsets));
         }
         long bytes = saturatedProduct(shape.size(), type.bytes());
@@ -147,7 +147,7 @@ final class HeaderParser {
         return new StoredTensor(name, type, shape, offsets[0], offsets[1]);
     }
 
-    /** Beyond 2^63 a product stays there: no file is that long, and a wrapped one might look right. */
+    /** Multiplies and saturates at 2^63: no file is that long, and an overflow could look valid. */
     private static long saturatedProduct(long a, long b) {
         return Math.multiplyHigh(a, b) != 0 || a * b < 0 ? Long.MAX_VALUE : a * b;
     }

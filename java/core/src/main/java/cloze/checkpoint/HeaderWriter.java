@@ -12,10 +12,10 @@ import tools.jackson.core.ObjectWriteContext;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.core.json.JsonWriteFeature;
 
-/** The header of a safetensors file, padded with blanks so that the data begins at a cache line. */
+/** Writes the header of a safetensors file, padded with blanks so that the data starts at a cache line. */
 final class HeaderWriter {
     private static final int ALIGNMENT = 64;
-    // escapes carry any text of Java, half a surrogate pair too
+    // escapes can represent any Java string, including lone surrogates
     private static final JsonFactory JSON =
             JsonFactory.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build();
 

@@ -18,9 +18,9 @@ import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Named tensors of a safetensors file, or of several with an index, mapped into memory.
+ * The tensors of a safetensors file, or of several with an index, mapped into memory.
  *
- * <p>Many threads may read. A file that does not follow the format to the byte is refused before its data is touched.
+ * <p>Thread-safe. A file that violates the format is refused before its data is read.
  *
  * @see <a href="https://github.com/huggingface/safetensors#format">the format</a>
  */
@@ -40,7 +40,7 @@ public final class Safetensors implements AutoCloseable {
         this.path = path;
     }
 
-    /** Made when a header was found good: closing it stops all threads for a moment. */
+    /** Creates the arena only for a valid header, since closing it briefly stops all threads. */
     @SuppressWarnings("MustBeClosedChecker") // close() closes it
     private Arena arena() {
         if (arena == null) {
@@ -52,7 +52,7 @@ public final class Safetensors implements AutoCloseable {
     /**
      * Opens one file, or a folder with {@code model.safetensors} or {@code model.safetensors.index.json}.
      *
-     * @throws CheckpointException where the file or its index is not what the format says
+     * @throws CheckpointException if the file or its index violates the format
      */
     public static Safetensors open(Path path) throws IOException {
         var opened = new Safetensors(path);
@@ -74,7 +74,7 @@ public final class Safetensors implements AutoCloseable {
     }
 
     private Shard map(Path file) throws IOException {
-        // opening a named pipe would wait for ever
+        // opening a named pipe would block
         if (!Files.isRegularFile(file)) {
             String actual = Files.exists(file) ? "something else" : "missing";
             throw new CheckpointException(file, "safetensors", "a regular file", actual);
@@ -119,17 +119,21 @@ public final class Safetensors implements AutoCloseable {
         return path;
     }
 
-    /** Every tensor by its name, in the order of the file. */
+    /** All tensors by name, in the order of the file. */
     public SequencedMap<String, StoredTensor> tensors() {
         return Collections.unmodifiableSequencedMap(tensors);
     }
 
-    /** Free texts of the header. */
+    /** The metadata of the header. */
     public Map<String, String> metadata() {
         return Collections.unmodifiableMap(metadata);
     }
 
-    /** Type and shape of one tensor. @throws CheckpointException if there is none of this name */
+    /**
+     * Type and shape of one tensor.
+     *
+     * @throws CheckpointException if there is no tensor of this name
+     */
     public StoredTensor tensor(String name) throws CheckpointException {
         StoredTensor tensor = tensors.get(name);
         if (tensor == null) {
@@ -140,7 +144,9 @@ public final class Safetensors implements AutoCloseable {
         return tensor;
     }
 
-    /** The bytes of one tensor in the file: read-only, little-endian, perhaps unaligned, valid until {@link #close}. */
+    /**
+     * The bytes of one tensor in the file: read-only, little-endian, possibly unaligned, valid until {@link #close}.
+     */
     public MemorySegment segment(String name) throws CheckpointException {
         StoredTensor tensor = tensor(name);
         Shard home = homes.get(name);
@@ -151,15 +157,15 @@ public final class Safetensors implements AutoCloseable {
     }
 
     /**
-     * The elements of one tensor as f32; rounds F64 to nearest, is exact for F32, F16 and BF16.
+     * Copies one tensor as f32: rounds F64 to nearest, exact for F32, F16 and BF16.
      *
-     * @param floats exactly as many f32
+     * @param floats segment of exactly as many f32 as the tensor has elements
      */
     public void copyTo(String name, MemorySegment floats) throws CheckpointException {
         conversion(name, floats).copyTo(floats);
     }
 
-    /** As {@link #copyTo}, with a matrix [rows, columns] of the file arriving as [columns, rows]. */
+    /** Like {@link #copyTo}, but transposes a matrix [rows, columns] to [columns, rows]. */
     public void copyTransposedTo(String name, MemorySegment floats) throws CheckpointException {
         StoredTensor tensor = tensor(name);
         if (tensor.shape().rank() != 2) {
@@ -181,7 +187,7 @@ public final class Safetensors implements AutoCloseable {
         return new FloatConversion(segment(name), tensor.type());
     }
 
-    /** The elements of one tensor as they are, to exactly as many bytes. */
+    /** Copies one tensor without conversion to a segment of the same size in bytes. */
     public void copyBytesTo(String name, StoredType type, MemorySegment elements) throws CheckpointException {
         StoredTensor tensor = tensor(name);
         if (tensor.type() != type || tensor.bytes() != elements.byteSize()) {
@@ -191,7 +197,10 @@ public final class Safetensors implements AutoCloseable {
         elements.copyFrom(segment(name));
     }
 
-    /** Fills a tensor of the same shape in host memory: f32 from any floating-point type, others as they are. */
+    /**
+     * Fills a tensor of the same shape in host memory. An f32 tensor takes any floating-point type; other types must
+     * match.
+     */
     public void copyTo(String name, Tensor tensor) throws CheckpointException {
         StoredTensor stored = tensor(name);
         if (!stored.shape().equals(tensor.shape())) {
@@ -204,18 +213,18 @@ public final class Safetensors implements AutoCloseable {
         }
     }
 
-    /** Those of a tensor in host memory, whose block may be larger. */
+    /** The elements of a tensor in host memory, without the rest of its block. */
     public static MemorySegment elements(Tensor tensor) {
         return tensor.memory().asSlice(0, tensor.shape().size() * tensor.dtype().bytes());
     }
 
-    /** The files behind this: one, or the shards. */
+    /** The files: one, or the shards. */
     public List<Path> files() {
         return new ArrayList<>(homes.values())
                 .stream().map(Shard::file).distinct().toList();
     }
 
-    /** Unmaps; segments that were given out are dead from here on. */
+    /** Unmaps the files; segments from {@link #segment} become invalid. */
     @Override
     public void close() {
         if (arena != null) {

@@ -17,11 +17,10 @@ import java.util.Map;
 import java.util.SequencedMap;
 
 /**
- * What stands in front of the data: every tensor lies inside the file, on no other's bytes, and together they cover all
- * of it.
+ * The validated header: all tensors are inside the file, do not overlap, and cover the data completely.
  *
  * @param tensors by name, in the order of the header
- * @param dataStart byte of the file at which the data begins
+ * @param dataStart offset of the data in the file, in bytes
  */
 record SafetensorsHeader(
         SequencedMap<String, StoredTensor> tensors, Map<String, String> metadata, long dataStart, long dataLength) {
@@ -38,7 +37,7 @@ record SafetensorsHeader(
                 .newDecoder()
                 .onMalformedInput(CodingErrorAction.REPORT)
                 .onUnmappableCharacter(CodingErrorAction.REPORT);
-        // the parser closes the reader, the stream ignores that: the channel is its opener's
+        // the parser closes the reader, but the stream ignores close(): the caller owns the channel
         Reader json = new InputStreamReader(new First(channel, length), decoder);
         var parsed = HeaderParser.parse(file, json, dataLength);
         requireTiling(file, parsed.tensors(), dataLength);
@@ -76,7 +75,7 @@ record SafetensorsHeader(
             end = tensor.end();
         }
         if (end != dataLength) {
-            String actual = end + (end < dataLength ? ": bytes behind it belong to no tensor" : "");
+            String actual = end + (end < dataLength ? ": bytes after it belong to no tensor" : "");
             throw new CheckpointException(file, "end of the last tensor", "the file's end, " + dataLength, actual);
         }
     }

@@ -20,17 +20,17 @@ import java.util.SequencedMap;
 import java.util.TreeMap;
 
 /**
- * Collects named tensors and texts, then writes them as safetensors in one pass, without a copy of the data.
+ * Collects named tensors and texts, then writes them as safetensors in one pass without copying the data.
  *
- * <p>Nothing is read from the segments before the write, and nothing is kept after it.
+ * <p>The segments are read only during the write.
  */
 public final class SafetensorsWriter {
     private static final int CHUNK = 1 << 20;
 
-    /** Gives a tensor's elements when their turn to be written has come. */
+    /** Loads the elements of a tensor when they are written. */
     @FunctionalInterface
     public interface Contents {
-        /** @param memory freed when the tensor has been written; for elements that must be computed */
+        /** @param memory for computed elements; freed after the tensor has been written */
         MemorySegment load(SegmentAllocator memory) throws IOException;
     }
 
@@ -43,7 +43,7 @@ public final class SafetensorsWriter {
     private final SequencedMap<String, Entry> entries = new LinkedHashMap<>();
     private final Map<String, String> metadata = new TreeMap<>();
 
-    /** With nothing in it. */
+    /** Creates an empty writer. */
     public SafetensorsWriter() {}
 
     /** Adds a tensor under its own name. */
@@ -56,12 +56,12 @@ public final class SafetensorsWriter {
         return add(name, StoredType.of(tensor.dtype()), tensor.shape(), memory -> Safetensors.elements(tensor));
     }
 
-    /** Adds the elements of a segment; {@code elements} holds exactly {@code shape} of {@code type}. */
+    /** Adds a tensor; {@code elements} holds exactly {@code shape} elements of {@code type}. */
     public SafetensorsWriter add(String name, StoredType type, Shape shape, MemorySegment elements) {
         return add(name, type, shape, memory -> elements);
     }
 
-    /** Adds elements that are computed when they are written. */
+    /** Adds a tensor whose elements are computed when they are written. */
     public SafetensorsWriter add(String name, StoredType type, Shape shape, Contents contents) {
         if (name.isEmpty() || name.equals("__metadata__") || name.length() > HeaderParser.LONGEST_NAME) {
             throw new IllegalArgumentException("no name for a tensor: " + CheckpointException.quote(name));
@@ -72,7 +72,7 @@ public final class SafetensorsWriter {
         return this;
     }
 
-    /** Adds a text; each key once. */
+    /** Adds a metadata text; each key only once. */
     public SafetensorsWriter metadata(String key, String value) {
         if (metadata.putIfAbsent(key, value) != null) {
             throw new IllegalArgumentException("two values of the metadata " + key);
@@ -80,25 +80,25 @@ public final class SafetensorsWriter {
         return this;
     }
 
-    /** Bytes of all tensors, without headers. */
+    /** Size of all tensors in bytes, without headers. */
     public long bytes() {
         return entries.values().stream().mapToLong(Entry::bytes).sum();
     }
 
-    /** Writes one file in the place of one that may exist: whatever happens, the old or the new one is there, whole. */
+    /** Writes or replaces one file: after a crash, the old or the new file is there, complete. */
     public void write(Path file) throws IOException {
         DurableFiles.replace(file, channel -> write(file, entries.values(), channel));
     }
 
-    /** As {@link #write}, to a name that is free; the caller syncs the folder. */
+    /** Like {@link #write} for a file that must not exist; the caller syncs the folder. */
     void create(Path file) throws IOException {
         DurableFiles.create(file, channel -> write(file, entries.values(), channel));
     }
 
     /**
-     * Writes {@code model.safetensors} into a folder, or, where that would be larger than {@code shardBytes}, shards with
-     * an index. Shards replace an older model of the folder only from the moment on that their index is there; until
-     * then, if this is interrupted, the folder has no model.
+     * Writes {@code model.safetensors} into a folder, or shards with an index if that file would exceed
+     * {@code shardBytes}. An older model of the folder is deleted first; the index is written last, so after an
+     * interruption the folder has no model.
      */
     public void writeFolder(Path folder, long shardBytes) throws IOException {
         if (bytes() <= shardBytes) {
@@ -113,9 +113,9 @@ public final class SafetensorsWriter {
         return entries.values();
     }
 
-    /** Writes some of the entries as one file. */
+    /** Writes the given entries as one file. */
     void write(Path file, Collection<Entry> some, FileChannel channel) throws IOException {
-        List<Entry> widestFirst = new ArrayList<>(some); // so that every tensor is aligned to its elements
+        List<Entry> widestFirst = new ArrayList<>(some); // aligns every tensor to its element size
         widestFirst.sort(Comparator.comparingInt((Entry e) -> e.type().bytes()).reversed());
         ByteBuffer header = HeaderWriter.header(file, widestFirst, metadata);
         while (header.hasRemaining()) {

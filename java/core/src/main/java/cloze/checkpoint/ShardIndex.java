@@ -18,7 +18,7 @@ import tools.jackson.core.TokenStreamFactory;
 import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.core.json.JsonFactory;
 
-/** {@code {"metadata": {...}, "weight_map": {tensor: shard}}}: which file beside the index holds which tensor. */
+/** Maps each tensor to a file beside the index: {@code {"metadata": {...}, "weight_map": {tensor: shard}}}. */
 record ShardIndex(Map<String, String> shardOf) {
     private static final long LONGEST = 100_000_000;
     private static final String PLAIN_NAME = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\\.safetensors";
@@ -51,7 +51,7 @@ record ShardIndex(Map<String, String> shardOf) {
                     parser.skipChildren();
                 }
             }
-            require(parser.nextToken() == null, file, "text behind the index's object", "blank");
+            require(parser.nextToken() == null, file, "text after the index's object", "blank");
         } catch (JacksonIOException e) {
             throw e.getCause();
         } catch (JacksonException e) {
@@ -68,7 +68,7 @@ record ShardIndex(Map<String, String> shardOf) {
             String tensor = parser.currentName();
             require(parser.nextToken() == JsonToken.VALUE_STRING, file, "shard of " + tensor, "text");
             String shard = parser.getString();
-            // a name, never a path: an index must not reach out of its folder
+            // a file name, never a path: an index must not refer to other folders
             if (!shard.matches(PLAIN_NAME)) {
                 throw new CheckpointException(file, "shard of " + tensor, "a file beside the index", shard);
             }

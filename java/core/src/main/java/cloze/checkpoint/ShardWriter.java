@@ -2,7 +2,6 @@ package cloze.checkpoint;
 
 import cloze.io.DurableFiles;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +14,7 @@ import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Shards and their index, named as Hugging Face names them. */
+/** Writes shards and their index with Hugging Face's file names. */
 final class ShardWriter {
     private static final ObjectMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -23,7 +22,7 @@ final class ShardWriter {
     private ShardWriter() {}
 
     static void write(SafetensorsWriter tensors, Path folder, long shardBytes) throws IOException {
-        // first, so that at no moment an index stands over shards of two models
+        // deleted first, so that no index ever refers to shards of two models
         Files.deleteIfExists(folder.resolve(Safetensors.MODEL));
         removeShards(folder);
         List<List<SafetensorsWriter.Entry>> shards = pack(tensors.entries(), shardBytes);
@@ -36,15 +35,10 @@ final class ShardWriter {
             shard.forEach(entry -> shardOf.put(entry.name(), name));
         }
         var index = Map.of("metadata", Map.of("total_size", tensors.bytes()), "weight_map", shardOf);
-        byte[] json = JSON.writeValueAsBytes(index);
-        DurableFiles.replace(folder.resolve(Safetensors.INDEX), channel -> {
-            for (ByteBuffer bytes = ByteBuffer.wrap(json); bytes.hasRemaining(); ) {
-                channel.write(bytes);
-            }
-        });
+        DurableFiles.replace(folder.resolve(Safetensors.INDEX), JSON.writeValueAsBytes(index));
     }
 
-    /** Deletes the index, and then what it named. */
+    /** Deletes the index, then the shards. */
     static void removeShards(Path folder) throws IOException {
         Files.deleteIfExists(folder.resolve(Safetensors.INDEX));
         DurableFiles.syncFolder(folder.resolve(Safetensors.INDEX));
@@ -55,7 +49,7 @@ final class ShardWriter {
         }
     }
 
-    /** In order, a new shard where the next tensor would not fit; a tensor is never cut. */
+    /** Assigns tensors to shards in order; a tensor that does not fit starts a new shard and is never split. */
     private static List<List<SafetensorsWriter.Entry>> pack(
             Iterable<SafetensorsWriter.Entry> entries, long shardBytes) {
         List<List<SafetensorsWriter.Entry>> shards = new ArrayList<>();

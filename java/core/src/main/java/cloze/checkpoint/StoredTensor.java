@@ -5,8 +5,8 @@ import cloze.tensor.Shape;
 /**
  * One tensor of a safetensors file.
  *
- * @param begin first byte, counted from the end of the header
- * @param end byte after the last
+ * @param begin offset of the first byte, from the end of the header
+ * @param end offset after the last byte
  */
 public record StoredTensor(String name, StoredType type, Shape shape, long begin, long end) {
     /** Size in bytes. */

@@ -3,7 +3,7 @@ package cloze.checkpoint;
 import cloze.tensor.DType;
 import java.util.Optional;
 
-/** Element types of a safetensors file, named as there; the floating-point ones up to F64 convert to f32. */
+/** Element types of a safetensors file, with the names of the format. */
 public enum StoredType {
     F64(8),
     F32(4),
@@ -32,12 +32,12 @@ public enum StoredType {
         return bytes;
     }
 
-    /** Whether {@link Safetensors#copyTo} can give the elements as f32. */
+    /** True if {@link Safetensors#copyTo} converts the elements to f32. */
     public boolean convertsToFloat() {
         return this == F64 || this == F32 || this == F16 || this == BF16;
     }
 
-    /** The type in a file of a tensor's elements: the two enums share their names. */
+    /** The stored type of a tensor's elements; both enums use the same names. */
     public static StoredType of(DType dtype) {
         return valueOf(dtype.name());
     }

@@ -88,11 +88,7 @@ public record ImageProbe(Pooling pooling, List<Integer> labels, int draws, int n
      * @return the rows, all labels first, then from few to many
      */
     public List<Row> run(
-            FrozenEncoder encoder,
-            FrozenEncoder untrained,
-            ImageData data,
-            Unreadable unreadable,
-            Consumer<Row> found)
+            FrozenEncoder encoder, FrozenEncoder untrained, ImageData data, Unreadable unreadable, Consumer<Row> found)
             throws IOException {
         if (!data.train().classes().equals(data.heldOut().classes())) {
             throw new DataException("the classes of the images to learn from and of those held out differ: %s and %s"

@@ -32,7 +32,8 @@ public final class OnlineProbe {
     private final ImageSet test;
     private final Unreadable unreadable;
 
-    public OnlineProbe(Backend backend, VisionEncoder encoder, Normalization normalization, ImageData data, boolean strict) {
+    public OnlineProbe(
+            Backend backend, VisionEncoder encoder, Normalization normalization, ImageData data, boolean strict) {
         this.backend = backend;
         this.encoder = new FrozenEncoder(backend, encoder, normalization);
         train = some(data.train(), FITTED);

@@ -75,8 +75,8 @@ public enum ForeignMae implements Foreign<Mae> {
             Path path, VitLayout layout, MaeConfig sizes, Backend backend, Scope scope) throws IOException {
         try (var file = Safetensors.open(path)) {
             StoredPositions encoder = positions(file, layout.positions(), sizes.encoder(), sizes.grid());
-            StoredPositions decoder = positions(
-                    file, Objects.requireNonNull(layout.decoderPositions()), sizes.decoder(), sizes.grid());
+            StoredPositions decoder =
+                    positions(file, Objects.requireNonNull(layout.decoderPositions()), sizes.decoder(), sizes.grid());
             MaeConfig config = sizes.withEncoder(sizes.encoder().withPositions(encoder.kind()))
                     .withDecoder(sizes.decoder().withPositions(decoder.kind()));
             Parameters.Built<Mae> built = Parameters.build(backend, scope, 0, p -> new Mae(config, p));
@@ -107,20 +107,18 @@ public enum ForeignMae implements Foreign<Mae> {
         MaeConfig c = model.model().config();
         requireEpsilon(c);
         Normalization normalization = Objects.requireNonNull(companions.normalization(), "images have a normalization");
-        List<String> files =
-                switch (this) {
-                    case HUGGING_FACE -> {
-                        ConfigJson.write(folder, ForeignVit.json(c));
-                        ConfigJson.write(
-                                folder.resolve(ForeignVit.PREPROCESSOR), ForeignVit.json(c.image(), normalization));
-                        yield List.of("config.json", ForeignVit.PREPROCESSOR, "model.safetensors");
-                    }
-                    case TIMM -> {
-                        ConfigJson.write(folder, ForeignVit.json(c.vit(), normalization));
-                        yield List.of("config.json", "model.safetensors");
-                    }
-                    case PAPER -> List.of("model.safetensors");
-                };
+        List<String> files = switch (this) {
+            case HUGGING_FACE -> {
+                ConfigJson.write(folder, ForeignVit.json(c));
+                ConfigJson.write(folder.resolve(ForeignVit.PREPROCESSOR), ForeignVit.json(c.image(), normalization));
+                yield List.of("config.json", ForeignVit.PREPROCESSOR, "model.safetensors");
+            }
+            case TIMM -> {
+                ConfigJson.write(folder, ForeignVit.json(c.vit(), normalization));
+                yield List.of("config.json", "model.safetensors");
+            }
+            case PAPER -> List.of("model.safetensors");
+        };
         VitWeights.export(folder, layout(c), c, model.parameters(), backend);
         return files;
     }
@@ -138,12 +136,11 @@ public enum ForeignMae implements Foreign<Mae> {
     private void requireEpsilon(MaeConfig c) {
         float encoder = c.encoder().epsilon();
         float decoder = c.decoder().epsilon();
-        boolean fits =
-                switch (this) {
-                    case HUGGING_FACE -> encoder == decoder;
-                    case PAPER -> encoder == Stack.EPSILON && decoder == encoder;
-                    case TIMM -> encoder == Stack.EPSILON;
-                };
+        boolean fits = switch (this) {
+            case HUGGING_FACE -> encoder == decoder;
+            case PAPER -> encoder == Stack.EPSILON && decoder == encoder;
+            case TIMM -> encoder == Stack.EPSILON;
+        };
         if (!fits) {
             throw new IllegalArgumentException(
                     "%s has no place for norms with epsilons of %s and %s".formatted(word, encoder, decoder));

@@ -4,7 +4,6 @@ import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.StoredTensor;
 import cloze.checkpoint.StoredType;
-import cloze.model.MaeConfig;
 import cloze.nn.PositionGrid;
 import cloze.nn.SinCosPositions;
 import cloze.nn.Stack;

@@ -45,6 +45,11 @@ public final class VitFolder {
     }
 
     private static VitConfig config(ConfigJson json) throws CheckpointException {
+        if (!recognises(json)) {
+            String type = json.text("model_type", "");
+            throw new CheckpointException(
+                    json.file(), "model_type", "vit or vit_mae, or given architecture", "'%s'".formatted(type));
+        }
         return isTimm(json) ? ForeignVit.timm(json) : ForeignVit.vit(json);
     }
 
@@ -110,7 +115,10 @@ public final class VitFolder {
                 ? VitLayout.timm(layers, stored.channels())
                 : VitLayout.huggingFaceEncoder(layers, stored.channels());
         StoredPositions found = StoredPositions.read(
-                file, layout.layout().prefix(), layout.positions(), stored.stack().width());
+                file,
+                layout.layout().prefix(),
+                layout.positions(),
+                stored.stack().width());
         return Opened.of(file, layout.layout(), stored, found, side);
     }
 

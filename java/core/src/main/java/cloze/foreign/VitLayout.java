@@ -45,13 +45,16 @@ public record VitLayout(
         }
         linear(mappings, "decoder_norm", "decoder_norm");
         linear(mappings, "decoder_pred", "decoder_pred");
-        return new VitLayout(new Layout(mappings, "", Map.of(), VitLayout::isPositions), Vit.POSITIONS, Mae.DECODER_POSITIONS);
+        return new VitLayout(
+                new Layout(mappings, "", Map.of(), VitLayout::isPositions), Vit.POSITIONS, Mae.DECODER_POSITIONS);
     }
 
     /** The encoder as the paper's code and timm name it; what else there is in the file is passed over. */
     public static VitLayout timm(int layers, int channels) {
         return new VitLayout(
-                new Layout(paperEncoder(layers, channels), "", Map.of(), VitLayout::isBesideEncoder), Vit.POSITIONS, null);
+                new Layout(paperEncoder(layers, channels), "", Map.of(), VitLayout::isBesideEncoder),
+                Vit.POSITIONS,
+                null);
     }
 
     private static List<Mapping> paperEncoder(int layers, int channels) {

@@ -83,8 +83,7 @@ public final class VitWeights {
      *
      * @param learned [N, D] or [1 + N, D], or null for the fixed ones
      */
-    private static void add(
-            SafetensorsWriter to, String name, int grid, Stack stack, Layout.@Nullable Values learned) {
+    private static void add(SafetensorsWriter to, String name, int grid, Stack stack, Layout.@Nullable Values learned) {
         float[] table = learned == null
                 ? SinCosPositions.grid(grid, grid, stack.width())
                 : learned.floats().toArray(ValueLayout.JAVA_FLOAT);

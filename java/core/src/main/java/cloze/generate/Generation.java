@@ -15,10 +15,11 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * Continues a batch of prompts. When a row has filled the model's context, all rows go on from the last half of it.
+ * Continues a batch of prompts. When a row fills the model's context, all rows keep only its
+ * last half.
  */
 public final class Generation {
-    /** Takes text as it is made. */
+    /** Receives text as it is generated. */
     @FunctionalInterface
     public interface Sink {
         void accept(int row, String text);
@@ -31,7 +32,12 @@ public final class Generation {
     private final List<Row> rows = new ArrayList<>();
 
     public Generation(
-            Backend backend, CausalModel model, Tokenizer tokenizer, Sampling sampling, List<int[]> prompts, Sink sink) {
+            Backend backend,
+            CausalModel model,
+            Tokenizer tokenizer,
+            Sampling sampling,
+            List<int[]> prompts,
+            Sink sink) {
         this.backend = backend;
         this.model = model;
         this.tokenizer = tokenizer;
@@ -43,7 +49,7 @@ public final class Generation {
         }
     }
 
-    /** One sequence: what the model has still to read, and what has been written. */
+    /** One sequence: the tokens that the model has not read yet, and the generated tokens. */
     private static final class Row {
         private final Sampler sampler;
         private final TextStream text;
@@ -111,7 +117,7 @@ public final class Generation {
         return rows.stream().mapToInt(row -> row.ids[row.length - 1]).toArray();
     }
 
-    /** Reads at most the last {@code most} tokens of every row into an empty state. */
+    /** Feeds at most the last {@code most} tokens of every row into an empty state. */
     private float[] fill(Scope scope, DecoderState state, int most) {
         int[] lengths =
                 rows.stream().mapToInt(row -> Math.min(row.length, most)).toArray();
@@ -131,7 +137,10 @@ public final class Generation {
         return step(scope, state, ids, counts);
     }
 
-    /** Runs the next tokens of every row, padded to the same number; gives the logits after the last of each. */
+    /**
+     * Runs the next tokens of every row, padded to the same number. Returns the logits after the last token of each
+     * row.
+     */
     private float[] step(Scope scope, DecoderState state, int[] ids, int[] counts) {
         int b = rows.size();
         try (Scope inner = scope.child("token")) {

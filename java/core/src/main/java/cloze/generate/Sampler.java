@@ -4,20 +4,20 @@ import java.util.Arrays;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
-/** Draws tokens from logits, as {@link Sampling} says. One for each sequence; not thread-safe. */
+/** Samples tokens from logits with the options of {@link Sampling}. One instance per sequence; not thread-safe. */
 final class Sampler {
     private final Sampling sampling;
     private final RandomGenerator random;
     private double[] weights = new double[0];
     private long[] order = new long[0];
 
-    /** @param row tells apart the sequences that share a seed */
+    /** @param row number of the sequence; sequences with the same seed draw different random numbers */
     Sampler(Sampling sampling, int row) {
         this.sampling = sampling;
         random = RandomGeneratorFactory.of("L64X128MixRandom").create(sampling.seed() * 0x9E3779B97F4A7C15L + row);
     }
 
-    /** A token id; {@code logits} from {@code from}, one for each of {@code count} tokens. */
+    /** Samples a token id from the {@code count} logits that start at {@code from}. */
     int draw(float[] logits, int from, int count) {
         if (sampling.temperature() == 0) {
             return likeliest(logits, from, count);
@@ -31,7 +31,7 @@ final class Sampler {
             order[i] = limited ? key(logits[from + i], i) : i;
         }
         if (limited) {
-            Arrays.sort(order); // the likeliest first
+            Arrays.sort(order); // the most likely token first
         }
         return pick(weigh(logits, from, sampling.topK() == 0 ? count : Math.min(count, sampling.topK())));
     }
@@ -46,14 +46,16 @@ final class Sampler {
         return best;
     }
 
-    /** Ascending keys are descending logits, and among equals ascending ids. */
+    /** A sort key: ascending keys give descending logits, and ascending ids for equal logits. */
     private static long key(float logit, int id) {
-        int bits = Float.floatToIntBits(logit + 0f); // + 0 makes one zero of two
+        int bits = Float.floatToIntBits(logit + 0f); // + 0 turns -0 into 0
         int ascending = bits ^ (bits >> 31 & Integer.MAX_VALUE);
         return (long) ~ascending << 32 | id;
     }
 
-    /** The places of {@link #order} that can be drawn: of the first {@code most}, those that make up {@code topP}. */
+    /**
+     * The number of candidates in {@link #order}: of the first {@code most}, those that reach {@code topP} together.
+     */
     private int weigh(float[] logits, int from, int most) {
         double max = Double.NEGATIVE_INFINITY;
         for (int i = 0; i < most; i++) {
@@ -90,6 +92,6 @@ final class Sampler {
                 }
             }
         }
-        return (int) order[last]; // the last one if rounding leaves a rest
+        return (int) order[last]; // the last candidate if rounding leaves a remainder
     }
 }

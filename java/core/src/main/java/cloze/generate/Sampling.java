@@ -3,18 +3,18 @@ package cloze.generate;
 import java.util.List;
 
 /**
- * How text is continued.
+ * Options of text generation.
  *
- * @param tokens most tokens that are generated
- * @param temperature logits are divided by it; 0 takes the likeliest token always
- * @param topK only the k likeliest tokens can be drawn, the lower id first among equals; 0 for all
- * @param topP only the likeliest tokens that together reach this probability can be drawn, the one that crosses it
- *     included; 1 for all
- * @param seed of the draws: the same seed, prompt and options give the same text
+ * @param tokens maximum number of generated tokens
+ * @param temperature divisor of the logits; 0 always takes the most likely token
+ * @param topK samples from the k most likely tokens; the lower id wins a tie; 0 for all
+ * @param topP samples from the most likely tokens that together reach this probability, including the last one; 1 for
+ *     all
+ * @param seed of the random numbers: the same seed, prompt and options give the same text
  * @param stop strings that end the text; they are not part of it
  */
 public record Sampling(int tokens, double temperature, int topK, double topP, long seed, List<String> stop) {
-    /** 200 tokens at temperature 0.8, from all tokens. */
+    /** 200 tokens at temperature 0.8, sampled from all tokens. */
     public static final Sampling DEFAULT = new Sampling(200, 0.8, 0, 1, 1337, List.of());
 
     public Sampling {
@@ -32,7 +32,7 @@ public record Sampling(int tokens, double temperature, int topK, double topP, lo
         }
     }
 
-    /** The likeliest token at every step. */
+    /** Takes the most likely token at every step. */
     public static Sampling greedy(int tokens) {
         return new Sampling(tokens, 0, 0, 1, 0, List.of());
     }

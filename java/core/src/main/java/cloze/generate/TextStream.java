@@ -8,7 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Turns the bytes of tokens into text as they come, and ends it where a stop string begins. */
+/** Decodes the bytes of tokens to text as they arrive, and ends the text before a stop string. */
 final class TextStream {
     private final List<String> stop;
     private final Consumer<String> sink;
@@ -28,9 +28,9 @@ final class TextStream {
     }
 
     /**
-     * Adds the bytes of one token; a character that spans tokens comes with its last.
+     * Adds the bytes of one token. A character that spans several tokens is emitted with the last of them.
      *
-     * @return whether the text is at its end
+     * @return true if a stop string has ended the text
      */
     boolean add(byte[] token) {
         decode(token, false);
@@ -47,7 +47,7 @@ final class TextStream {
         return false;
     }
 
-    /** Gives out what was held back in case a stop string had begun. */
+    /** Emits the text that was held back as the possible start of a stop string. */
     void end() {
         if (!stopped) {
             decode(new byte[0], true);

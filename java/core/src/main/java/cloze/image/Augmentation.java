@@ -3,12 +3,12 @@ package cloze.image;
 import cloze.stat.Permutation;
 
 /**
- * How a picture becomes what a model sees, [side, side, C]: a part of it, resized, perhaps mirrored, normalised.
+ * Converts a picture to a model's input [side, side, C]: crops it, resizes it, mirrors it at random and normalises it.
  *
- * @param side pixels
- * @param leastArea share of the picture that a random part has at least; 1 takes the middle square, always the same
- * @param flip whether half of the pictures are mirrored
- * @see <a href="https://arxiv.org/abs/1409.4842">Szegedy et al. 2015, section 6, for the random part</a>
+ * @param side of the result in pixels
+ * @param leastArea minimum area of the random crop as a share of the picture; 1 always takes the central square
+ * @param flip true to mirror half of the pictures
+ * @see <a href="https://arxiv.org/abs/1409.4842">Szegedy et al. 2015, section 6, for the random crop</a>
  */
 public record Augmentation(int side, double leastArea, boolean flip, Normalization normalization) {
     private static final double WIDEST = 4.0 / 3;
@@ -22,17 +22,17 @@ public record Augmentation(int side, double leastArea, boolean flip, Normalizati
         }
     }
 
-    /** The middle square of every picture, as it is: for evaluation. */
+    /** The central square of every picture, not mirrored: for evaluation. */
     public static Augmentation none(int side, Normalization normalization) {
         return new Augmentation(side, 1, false, normalization);
     }
 
-    /** A random part of at least a fifth, mirrored or not: pre-training as in the paper. */
+    /** A random crop of at least a fifth of the area, mirrored at random: pre-training as in the paper. */
     public static Augmentation crop(int side, Normalization normalization) {
         return new Augmentation(side, 0.2, true, normalization);
     }
 
-    /** Numbers of what a batch holds of one picture. */
+    /** Number of floats per picture in a batch. */
     public int size() {
         return side * side * normalization.channels();
     }
@@ -40,7 +40,7 @@ public record Augmentation(int side, double leastArea, boolean flip, Normalizati
     /**
      * Writes [side, side, C] at {@code at}.
      *
-     * @param key decides alone what is random
+     * @param key seed of all random choices
      */
     public void apply(Picture picture, long key, float[] to, int at) {
         var random = new Draws(key);
@@ -51,7 +51,7 @@ public record Augmentation(int side, double leastArea, boolean flip, Normalizati
         normalization.apply(to, at, size());
     }
 
-    /** Numbers in [0, 1) that depend on a key alone. */
+    /** Random numbers in [0, 1) that depend only on a key. */
     private static final class Draws {
         private long state;
 

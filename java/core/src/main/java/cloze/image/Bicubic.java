@@ -3,25 +3,23 @@ package cloze.image;
 import java.util.Arrays;
 
 /**
- * Resizes a part of a picture with the cubic convolution kernel of a = -1/2, widened where the picture shrinks so that
- * nothing aliases, as image libraries and the reference recipes do; one axis after the other, in float32, clamped to
- * 0..255 at the end.
+ * Resizes a part of a picture with the cubic convolution kernel, a = -1/2. When it shrinks a picture, it widens the
+ * kernel to avoid aliasing, as image libraries and the reference recipes do. Resizes one axis after the other in
+ * float32 and clamps the result to 0..255.
  *
  * @see "Keys 1981, Cubic Convolution Interpolation for Digital Image Processing"
  */
 final class Bicubic {
     private static final double A = -0.5;
 
-    /**
-     * For every output along an axis: where its inputs start, how many there are, and their weights, which add up to 1.
-     */
+    /** For every output along an axis: the first input, the number of inputs, and their weights, which sum to 1. */
     private static final class Taps {
         final int[] start;
         final int[] count;
         final int most;
         final float[] weights; // [out, most]
 
-        /** Of {@code length} inputs; none beyond them counts. */
+        /** Computes the taps for {@code length} inputs; inputs outside get no weight. */
         Taps(int length, int out) {
             double scale = (double) length / out;
             double stretch = Math.max(scale, 1);
@@ -59,19 +57,19 @@ final class Bicubic {
         return x < 2 ? (((x - 5) * x + 8) * x - 4) * A : 0;
     }
 
-    /** A part of a picture, in pixels. */
+    /** A rectangle of a picture, in pixels. */
     record Box(int y, int x, int height, int width) {}
 
     /**
      * Writes [side, side, C] samples in 0..255.
      *
-     * @param mirrored whether left and right change places
+     * @param mirrored true to swap left and right
      */
     static void resize(Picture from, Box box, int side, boolean mirrored, float[] to, int at) {
         int c = from.channels();
         var rows = new Taps(box.height, side);
         var columns = new Taps(box.width, side);
-        var low = new float[box.width * c]; // a row of what is as wide as the box and as high as the result
+        var low = new float[box.width * c]; // one row of the box, resized vertically
         for (int i = 0; i < side; i++) {
             down(from, box, rows, i, low);
             for (int j = 0; j < side; j++) {
@@ -85,7 +83,7 @@ final class Bicubic {
         }
     }
 
-    /** First the axis along which the samples lie apart: this sums whole rows of them. */
+    /** Resizes vertically. This axis comes first because it sums whole rows of contiguous samples. */
     private static void down(Picture from, Box box, Taps taps, int i, float[] to) {
         byte[] samples = from.samples();
         int stride = from.width() * from.channels();

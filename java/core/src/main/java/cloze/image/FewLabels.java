@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.function.IntUnaryOperator;
 
 /**
- * The same number of images of every class, drawn by a seed: what there is to learn from where labels are few. What is
- * drawn depends on the labels, the number and the seed alone; a larger number with the same seed holds the smaller one.
+ * Draws the same number of images from every class, for training with few labels. The draw depends only on the labels,
+ * the number and the seed. A larger draw with the same seed contains the smaller one.
  */
 public final class FewLabels {
     private FewLabels() {}
@@ -21,17 +21,17 @@ public final class FewLabels {
      */
     public static ImageSet draw(ImageSet images, int perClass, long seed) throws DataException {
         if (!images.labelled()) {
-            throw new DataException("the images have no classes: they can not be told apart by them");
+            throw new DataException("the images have no classes, so they can not be drawn by class");
         }
         return images.subset(draw(images.count(), images::label, images.classes(), perClass, seed));
     }
 
     /**
-     * Draws {@code perClass} numbers of each class from 0 to {@code count - 1}.
+     * Draws {@code perClass} indices of each class from 0 to {@code count - 1}.
      *
-     * @param label of each number
-     * @return the numbers, in their order
-     * @throws DataException if a class has fewer
+     * @param label class of each index
+     * @return the indices in ascending order
+     * @throws DataException if a class has fewer members
      */
     public static List<Integer> draw(int count, IntUnaryOperator label, List<String> classes, int perClass, long seed)
             throws DataException {
@@ -47,7 +47,7 @@ public final class FewLabels {
         for (int c = 0; c < members.size(); c++) {
             List<Integer> of = members.get(c);
             if (of.size() < perClass) {
-                throw new DataException("%d images of each class are wanted, but there are only %d of '%s'"
+                throw new DataException("%d images of each class are needed, but there are only %d of '%s'"
                         .formatted(perClass, of.size(), classes.get(c)));
             }
             var order = new Permutation(of.size(), Permutation.mix(seed) ^ Permutation.mix(c));

@@ -14,7 +14,7 @@ import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 
 /**
- * Images and labels in the two IDX files of MNIST and its kin, plain or gzipped, held in memory.
+ * Images and labels from the two IDX files of MNIST and similar sets, plain or gzipped, held in memory.
  *
  * @see <a href="https://yann.lecun.com/exdb/mnist/">The IDX file format</a>
  */
@@ -53,7 +53,7 @@ public final class IdxImages implements ImageSet {
      * Reads both files.
      *
      * @param classes names of the labels 0, 1, ...
-     * @throws DataException if a file is cut off or is something else, or the two do not belong together
+     * @throws DataException if a file is truncated or of another format, or if the numbers of images and labels differ
      */
     public static IdxImages read(Path images, Path labels, List<String> classes) throws IOException {
         Values pixels = values(images, 3, "[images, rows, columns]");
@@ -71,7 +71,7 @@ public final class IdxImages implements ImageSet {
         return new IdxImages(images, pixels, of.bytes, classes);
     }
 
-    /** Images without labels. */
+    /** Reads images without labels. */
     public static IdxImages read(Path images) throws IOException {
         return new IdxImages(images, values(images, 3, "[images, rows, columns]"), new byte[0], List.of());
     }
@@ -97,7 +97,7 @@ public final class IdxImages implements ImageSet {
             }
             return new Values(extents, bytes(file, in, (int) size, 4L * (rank + 1)));
         } catch (EOFException | ZipException e) {
-            throw new DataException(file + ": the IDX file is cut off or broken: " + e.getMessage(), e);
+            throw new DataException(file + ": the IDX file is truncated or damaged: " + e.getMessage(), e);
         }
     }
 
@@ -108,7 +108,10 @@ public final class IdxImages implements ImageSet {
         return gzip ? new GZIPInputStream(raw, CHUNK) : raw;
     }
 
-    /** Reads as much as there is before room is made for all that the header claims. */
+    /**
+     * Reads {@code size} bytes. A large array is allocated only after its first part has been read, since the header
+     * may be wrong.
+     */
     private static byte[] bytes(Path file, InputStream in, int size, long header) throws IOException {
         byte[] bytes = in.readNBytes(Math.min(size, CHUNK));
         if (bytes.length < size && bytes.length == CHUNK) {
@@ -118,7 +121,7 @@ public final class IdxImages implements ImageSet {
         }
         if (bytes.length < size) {
             throw new DataException(
-                    file, "byte " + (header + bytes.length), size + " bytes behind the header", "the end of the file");
+                    file, "byte " + (header + bytes.length), size + " bytes after the header", "the end of the file");
         }
         return bytes;
     }

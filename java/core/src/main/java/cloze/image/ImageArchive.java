@@ -3,9 +3,9 @@ package cloze.image;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** A kind of file that holds many images, such as tar. Providers are found by {@link java.util.ServiceLoader}. */
+/** A file format that holds many images, such as tar. Providers are found by {@link java.util.ServiceLoader}. */
 public interface ImageArchive {
-    /** Whether the name of the file says that it is of this kind. */
+    /** True if the file name has an extension of this format. */
     boolean reads(Path file);
 
     /** Opens a file; its images are decoded by {@code codec}. */

@@ -1,6 +1,6 @@
 package cloze.image;
 
-/** Images side by side, and their classes. Its arrays belong to who asked for it. */
+/** A batch of images and their classes. The receiver owns the arrays. */
 public final class ImageBatch {
     private final float[] pixels;
     private final int[] labels;
@@ -15,7 +15,7 @@ public final class ImageBatch {
         return pixels;
     }
 
-    /** [B], -1 where the class is not known. */
+    /** [B], -1 if the class is unknown. */
     public int[] labels() {
         return labels;
     }

@@ -13,13 +13,12 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Training batches of images: an epoch visits every image once, in an order that the seed and the epoch give. What a batch
- * holds depends on (seed, index) alone, whatever the number of threads, which makes resuming exact. While one batch is
- * worked on, the next are read and augmented on other threads. In the place of an image that can not be read comes the next
- * one of the epoch.
+ * Training batches of images. An epoch visits every image once, in an order given by seed and epoch. The content of a
+ * batch depends only on (seed, index) and not on the number of threads, so resuming is exact. Other threads read and
+ * augment the next batches ahead. An image that cannot be read is replaced by the next one of the epoch.
  */
 public final class ImageBatches implements BatchSource<ImageBatch> {
-    private static final int HOPELESS = 1000; // images in a row that can not be read
+    private static final int HOPELESS = 1000; // consecutive images that can not be read
 
     private final ImageSet images;
     private final Augmentation augmentation;
@@ -31,11 +30,11 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
     private final Map<Long, Future<ImageBatch>> pending = new TreeMap<>();
 
     /**
-     * Begins to read when the first batch is asked for.
+     * Starts reading at the first request for a batch.
      *
      * @param batch B
-     * @param seed of order and augmentation
-     * @param threads that read ahead, a batch each
+     * @param seed of the order and the augmentation
+     * @param threads threads that read ahead, each one batch
      */
     public ImageBatches(
             ImageSet images, Augmentation augmentation, int batch, long seed, int threads, Unreadable unreadable) {
@@ -54,7 +53,7 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
                 threads, Thread.ofPlatform().daemon().name("images-", 0).factory());
     }
 
-    /** Reads one batch on this thread: the first {@code count} images in the order that the seed gives. */
+    /** Reads one batch on this thread: the first {@code count} images in the order of the seed. */
     public static ImageBatch read(
             ImageSet images, Augmentation augmentation, int count, long seed, Unreadable unreadable)
             throws IOException {
@@ -77,9 +76,9 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
     }
 
     /**
-     * Waits for batch {@code index} and has the next ones made. For one thread at a time.
+     * Waits for batch {@code index} and starts reading the next ones. Not thread-safe.
      *
-     * @throws IOException if images can not be read and none may be left out, or too many in a row
+     * @throws IOException if an image cannot be read and none may be skipped, or if too many in a row cannot be read
      */
     @Override
     public ImageBatch at(long index) throws IOException {
@@ -97,14 +96,14 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
             if (e.getCause() instanceof IOException because) {
                 throw because;
             }
-            throw new IllegalStateException("batch %d can not be made".formatted(index), e.getCause());
+            throw new IllegalStateException("batch %d can not be read".formatted(index), e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while waiting for batch " + index, e);
         }
     }
 
-    /** Batches that are no longer wanted, where the run has jumped. */
+    /** Cancels batches that were read ahead for another position. */
     private void forget(long index) {
         for (var each = pending.entrySet().iterator(); each.hasNext(); ) {
             var entry = each.next();
@@ -126,7 +125,7 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
         return new ImageBatch(pixels, labels);
     }
 
-    /** The image that comes as sample {@code sample}, counted over all epochs. */
+    /** Reads a sample, counted over all epochs, and returns the index of its image. */
     private int read(long sample, float[] to, int at) throws IOException {
         int n = images.count();
         long epoch = sample / n;

@@ -7,38 +7,45 @@ import java.util.List;
 import java.util.Locale;
 import java.util.ServiceLoader;
 
-/** Reads encoded images, JPEG, PNG and the like, and writes PNG. Providers are found by {@link ServiceLoader}; cloze-media has one. */
+/**
+ * Reads encoded images such as JPEG and PNG, and writes PNG. Providers are found by {@link ServiceLoader}; cloze-media
+ * has one.
+ */
 public interface ImageCodec {
-    /** Larger images are refused by the size they declare, before room is made for them. */
+    /** Maximum size of an image. The declared size is checked before memory is allocated. */
     long LARGEST = 100_000_000; // pixels
 
-    /** Whether files of this name are of a format that is read, such as {@code x.jpg}. */
+    /** True if this codec reads files with this extension, such as {@code x.jpg}. */
     boolean reads(String name);
 
     /**
-     * Decodes an image and turns it upright.
+     * Decodes an image and rotates it upright.
      *
      * @param name for messages
-     * @param encoded the whole file
-     * @throws IOException if it is broken, of no known format, or declares more than {@link #LARGEST} pixels
+     * @param encoded content of the file
+     * @throws IOException if it is damaged, of an unknown format, or declares more than {@link #LARGEST} pixels
      */
     Picture decode(String name, byte[] encoded) throws IOException;
 
-    /** The picture as a PNG file. */
+    /** Encodes a picture as a PNG file. */
     byte[] png(Picture picture) throws IOException;
 
-    /** The codec that is installed. @throws DataException if there is none */
+    /**
+     * Finds the installed codec.
+     *
+     * @throws DataException if there is none
+     */
     static ImageCodec installed() throws DataException {
         List<ImageCodec> found = ServiceLoader.load(ImageCodec.class).stream()
                 .map(ServiceLoader.Provider::get)
                 .toList();
         if (found.isEmpty()) {
-            throw new DataException("no reader of JPEG, PNG and the like is there: put cloze-media on the path");
+            throw new DataException("no reader of JPEG and PNG is installed: put cloze-media on the path");
         }
         return found.getFirst();
     }
 
-    /** The ending of a file's name, in small letters, without the dot; empty if there is none. */
+    /** The extension of a file name in lower case, without the dot; empty if there is none. */
     static String ending(Path file) {
         String name = String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
         return name.substring(name.lastIndexOf('.') + 1);

@@ -13,16 +13,16 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Images to learn from and images held out.
+ * Training images and held-out images.
  *
- * @param train to learn from
- * @param heldOut never learnt from
+ * @param train images to train on
+ * @param heldOut images that are never trained on
  */
 public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseable {
-    /** Clothes in grey, 28 x 28: the default. */
+    /** Clothes, greyscale, 28 x 28; the default. */
     public static final String FASHION_MNIST = "fashion-mnist";
 
-    /** Things and animals in colour, 32 x 32. */
+    /** Objects and animals in colour, 32 x 32. */
     public static final String CIFAR_10 = "cifar-10";
 
     private static final List<String> FASHION = List.of(
@@ -32,16 +32,16 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
     private static final List<String> CIFAR =
             List.of("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck");
     private static final List<String> HELD_OUT = List.of("val", "valid", "validation", "test");
-    private static final long SPLIT = 0x5b1a7; // the same images are held out in every run
+    private static final long SPLIT = 0x5b1a7; // a fixed seed: every run holds out the same images
 
     /**
-     * Opens what a user names.
+     * Opens images by a user's argument.
      *
-     * @param data a folder of images (sub-folders are classes; of {@code train} and {@code val} or {@code test} the second is
-     *     held out), a list of files ({@code .txt}, {@code .tsv}), IDX images, an archive that {@link ImageArchive} reads, or
-     *     the name of an installed set
-     * @param cache folder of what was installed ({@code data/NAME})
-     * @param heldOut share that is held out where the data do not say which
+     * @param data a folder of images (sub-folders are classes; if they are {@code train} and {@code val} or
+     *     {@code test}, the second is held out), a list of files ({@code .txt}, {@code .tsv}), IDX images, an archive
+     *     that {@link ImageArchive} reads, or the name of an installed set
+     * @param cache folder of installed sets ({@code data/NAME})
+     * @param heldOut share to hold out if the data have no split
      */
     public static ImageData open(String data, Path cache, double heldOut) throws IOException {
         Path path = path(data, cache);
@@ -71,7 +71,7 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         return Files.exists(path) ? path : installed;
     }
 
-    /** A folder of one of the sets that build-scripts/data installs. */
+    /** Opens a folder of one of the sets that build-scripts/data installs; null if it is none. */
     private static @Nullable ImageData known(Path folder) throws IOException {
         if (Files.exists(folder.resolve("train-images-idx3-ubyte.gz"))) {
             return new ImageData(idx(folder, "train"), idx(folder, "t10k"));
@@ -99,7 +99,7 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         return PackedImages.read(files, labels, 32, CIFAR, ImageCodec.installed());
     }
 
-    /** All images of a folder, a list, or an archive. */
+    /** Opens all images of a folder, a list or an archive. */
     public static ImageSet set(Path path) throws IOException {
         if (Files.isDirectory(path)) {
             return ImageFiles.folder(path, ImageCodec.installed());
@@ -122,7 +122,7 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         };
     }
 
-    /** All images of what a user names; of an installed set those to learn from. */
+    /** Opens all images of a user's argument; of an installed set, the training images. */
     public static ImageSet all(String data, Path cache) throws IOException {
         Path path = path(data, cache);
         ImageData known = known(path);
@@ -134,7 +134,7 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         int held = (int) Math.round(n * share);
         if (held < 1 || held >= n) {
             throw new DataException(
-                    "%d images are too few to learn from some and hold out %s of them".formatted(n, share));
+                    "%d images are too few to train on some and hold out %s of them".formatted(n, share));
         }
         var order = new Permutation(n, SPLIT);
         List<Integer> shuffled = new ArrayList<>();

@@ -12,10 +12,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Image files: those of a folder, by name, whose sub-folders are classes, or those that a list names. They are read when
- * asked for.
- */
+/** Image files of a folder, whose sub-folders are classes, or of a list. A file is read on demand. */
 public final class ImageFiles implements ImageSet {
     private final List<Path> files;
     private final List<Integer> labels;
@@ -42,7 +39,7 @@ public final class ImageFiles implements ImageSet {
                 .toList();
     }
 
-    /** All images of a folder; the first sub-folder on the way to one is its class. */
+    /** All images of a folder, sorted by name; the first sub-folder on the path of an image is its class. */
     public static ImageFiles folder(Path folder, ImageCodec codec) throws IOException {
         List<Path> found;
         try (Stream<Path> tree = Files.walk(folder)) {
@@ -72,7 +69,7 @@ public final class ImageFiles implements ImageSet {
         return false;
     }
 
-    /** The files that the lines of a list name, from its folder, each with its class behind a tab or without one. */
+    /** The files in the lines of a list, relative to its folder; a class may follow after a tab. */
     public static ImageFiles list(Path list, ImageCodec codec) throws IOException {
         List<Path> found = new ArrayList<>();
         List<@Nullable String> names = new ArrayList<>();

@@ -9,8 +9,8 @@ import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Every image of a set once, in its order, in batches: for evaluation. While one batch is worked on, the next is read on
- * another thread. An image that can not be read is left out, so that a batch may be smaller than others.
+ * Reads every image of a set once, in order, in batches, for evaluation. Another thread reads the next batch ahead. An
+ * image that cannot be read is skipped, so a batch may be smaller than others.
  */
 public final class ImagePass implements AutoCloseable {
     private final ImageSet images;
@@ -22,7 +22,7 @@ public final class ImagePass implements AutoCloseable {
     private int next;
     private @Nullable Future<ImageBatch> ahead;
 
-    /** @param batch the most images of one */
+    /** @param batch maximum number of images in a batch */
     public ImagePass(ImageSet images, Augmentation augmentation, int batch, Unreadable unreadable) {
         if (batch < 1) {
             throw new IllegalArgumentException("ImagePass: batch must be 1 or more, but it is " + batch);
@@ -34,9 +34,9 @@ public final class ImagePass implements AutoCloseable {
     }
 
     /**
-     * The next batch, perhaps of no image at all; null when all have been read.
+     * The next batch, possibly empty; null after the last one.
      *
-     * @throws IOException if an image can not be read and none may be left out
+     * @throws IOException if an image cannot be read and none may be skipped
      */
     public @Nullable ImageBatch next() throws IOException {
         Future<ImageBatch> wanted = ahead == null ? submit() : ahead;

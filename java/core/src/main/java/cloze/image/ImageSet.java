@@ -3,28 +3,28 @@ package cloze.image;
 import java.io.IOException;
 import java.util.List;
 
-/** Images by number, read when they are asked for, from any thread. */
+/** Images by index, read on demand. Thread-safe. */
 public interface ImageSet extends AutoCloseable {
     int count();
 
-    /** Where image i comes from, for people. */
+    /** Name of image i for messages, such as its file. */
     String name(int i);
 
-    /** The class of image i, or -1 if it is not known. */
+    /** The class of image i, or -1 if it is unknown. */
     int label(int i);
 
     /** Names of the classes, empty if there are none. */
     List<String> classes();
 
-    /** @throws IOException if image i can not be read; others may still be read */
+    /** @throws IOException if image i cannot be read; others may still be readable */
     Picture read(int i) throws IOException;
 
-    /** Whether every image has a class. */
+    /** True if every image has a class. */
     default boolean labelled() {
         return !classes().isEmpty();
     }
 
-    /** Some of the images, in the order given. */
+    /** A view of some of the images, in the given order. */
     default ImageSet subset(List<Integer> indices) {
         return new SubsetImages(this, indices);
     }

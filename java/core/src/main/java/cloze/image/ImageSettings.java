@@ -13,34 +13,39 @@ import org.jspecify.annotations.Nullable;
  */
 public record ImageSettings(
         @Setting(
-                        value = "Images: a folder (sub-folders are classes), a list of files, IDX, .tar, .parquet, or"
-                                + " the name of an installed set such as fashion-mnist or cifar-10.",
-                        label = "PATH")
-                String data,
+                value = "Images: a folder (sub-folders are classes), a list of files, IDX, .tar, .parquet, or"
+                        + " the name of an installed set such as fashion-mnist or cifar-10.",
+                label = "PATH")
+        String data,
+
         @Setting(
-                        value = "1 for grey, 3 for colour, 0 for as the images are.",
-                        label = "C",
-                        oneOf = {"0", "1", "3"})
-                int channels,
+                value = "1 for grey, 3 for colour, 0 for as the images are.",
+                label = "C",
+                oneOf = {"0", "1", "3"})
+        int channels,
+
         @Setting(
-                        value = "Share of the images kept to evaluate on, where the data do not say which.",
-                        label = "SHARE",
-                        above = 0,
-                        below = 1)
-                double heldOut,
+                value = "Share of the images kept to evaluate on, where the data do not say which.",
+                label = "SHARE",
+                above = 0,
+                below = 1)
+        double heldOut,
+
         @Setting(
-                        value = "Least share of an image that a random part of it has, 1 for the middle square.",
-                        label = "SHARE",
-                        above = 0,
-                        max = 1)
-                double leastArea,
+                value = "Least share of an image that a random part of it has, 1 for the middle square.",
+                label = "SHARE",
+                above = 0,
+                max = 1)
+        double leastArea,
+
         @Setting("Mirror half of the images.") boolean flip,
-        @Setting("End at the first image that can not be read, instead of leaving it out.") boolean strict,
-        @Setting(
-                        value = "Threads that read images ahead. Results do not depend on it.",
-                        flag = "loaders",
-                        min = 1)
-                int threads,
+
+        @Setting("End at the first image that can not be read, instead of leaving it out.")
+        boolean strict,
+
+        @Setting(value = "Threads that read images ahead. Results do not depend on it.", flag = "loaders", min = 1)
+        int threads,
+
         @Nullable Normalization normalization,
         List<String> classes) {
     public ImageSettings {
@@ -83,12 +88,20 @@ public record ImageSettings(
         return new ImageSettings(data, channels, heldOut, leastArea, flip, strict, threads, found, names);
     }
 
-    /** The random part, the mirroring and the normalisation of training images. @param side pixels */
+    /**
+     * The random part, the mirroring and the normalisation of training images.
+     *
+     * @param side pixels
+     */
     public Augmentation augmentation(int side) {
         return new Augmentation(side, leastArea, flip, found());
     }
 
-    /** The middle square of every image. @param side pixels */
+    /**
+     * The middle square of every image.
+     *
+     * @param side pixels
+     */
     public Augmentation view(int side) {
         return Augmentation.none(side, found());
     }

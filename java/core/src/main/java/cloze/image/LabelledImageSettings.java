@@ -11,16 +11,18 @@ import cloze.setting.Setting;
 public record LabelledImageSettings(
         ImageSettings images,
         int perClass,
-        @Setting(
-                        value = "Share of the images of which a rectangle is erased.",
-                        label = "SHARE",
-                        min = 0,
-                        max = 1)
-                double erase,
-        @Setting(value = "Strength of mixup, 0 for none; the paper has 0.8.", label = "ALPHA", min = 0) double mixup,
-        @Setting(value = "Strength of cutmix, 0 for none; the paper has 1.", label = "ALPHA", min = 0) double cutmix,
+
+        @Setting(value = "Share of the images of which a rectangle is erased.", label = "SHARE", min = 0, max = 1)
+        double erase,
+
+        @Setting(value = "Strength of mixup, 0 for none; the paper has 0.8.", label = "ALPHA", min = 0)
+        double mixup,
+
+        @Setting(value = "Strength of cutmix, 0 for none; the paper has 1.", label = "ALPHA", min = 0)
+        double cutmix,
+
         @Setting(value = "Share of a label that is spread over all classes.", label = "SHARE", min = 0, below = 1)
-                double smoothing) {
+        double smoothing) {
     public LabelledImageSettings {
         Schema.check(LabelledImageSettings.class, images, perClass, erase, mixup, cutmix, smoothing);
     }

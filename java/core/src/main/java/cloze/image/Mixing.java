@@ -3,18 +3,18 @@ package cloze.image;
 import java.util.SplittableRandom;
 
 /**
- * Each image of a batch is mixed with another, and so are their classes: as a weighted mean (mixup), or by a rectangle of
- * the other in its place (cutmix), one of the two for a batch, each half of the time where both are wanted. The first
- * image is mixed with the last, the second with the last but one.
+ * Mixes each image of a batch with another one, and their classes too: by a weighted mean (mixup), or by a rectangle of
+ * the other image (cutmix). A batch uses one of the two; if both are enabled, each is chosen half of the time. Image i
+ * is mixed with image B - 1 - i.
  *
- * @param mixup both parameters of the Beta distribution of the weight, 0 for never
- * @param cutmix the same for the share of the image that stays, 0 for never
- * @param smoothing share of a target that is spread over all classes
+ * @param mixup both parameters of the Beta distribution of the weight, 0 to disable
+ * @param cutmix both parameters of the Beta distribution of the share of the image that is kept, 0 to disable
+ * @param smoothing label smoothing: share of a target that is spread over all classes
  * @see <a href="https://arxiv.org/abs/1710.09412">Zhang et al. 2018</a>
  * @see <a href="https://arxiv.org/abs/1905.04899">Yun et al. 2019</a>
  */
 public record Mixing(double mixup, double cutmix, double smoothing) {
-    /** Neither mixed nor smoothed. */
+    /** No mixing and no smoothing. */
     public static final Mixing NONE = new Mixing(0, 0, 0);
 
     public Mixing {
@@ -30,9 +30,9 @@ public record Mixing(double mixup, double cutmix, double smoothing) {
     /**
      * Mixes the images in place.
      *
-     * @param side pixels
-     * @param key decides alone what is random
-     * @return the targets [B, classes], which add up to 1 for each image
+     * @param side of the images in pixels
+     * @param key seed of all random choices
+     * @return the targets [B, classes], which sum to 1 for each image
      */
     public float[] apply(ImageBatch batch, int side, int classes, long key) {
         var random = new SplittableRandom(key);
@@ -62,7 +62,9 @@ public record Mixing(double mixup, double cutmix, double smoothing) {
         }
     }
 
-    /** @return the share of the images that stays, which is not quite what was wanted at their borders */
+    /**
+     * @return the share of the images that is kept; it differs from {@code wanted} if the border clips the rectangle
+     */
     private static double cut(ImageBatch batch, int side, double wanted, SplittableRandom random) {
         int length = (int) (side * Math.sqrt(1 - wanted));
         int y = random.nextInt(side);
@@ -101,7 +103,7 @@ public record Mixing(double mixup, double cutmix, double smoothing) {
         return targets;
     }
 
-    /** Of equal parameters: a share of two draws from the gamma distribution. */
+    /** Samples Beta(alpha, alpha) as a ratio of two gamma samples. */
     private static double beta(double alpha, SplittableRandom random) {
         double x = gamma(alpha, random);
         double y = gamma(alpha, random);

@@ -5,13 +5,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What samples in 0..1 are shifted and scaled by, for each channel: {@code (x - mean) / deviation}.
+ * Normalises samples in 0..1 for each channel: {@code (x - mean) / deviation}.
  *
  * @param mean [C]
  * @param deviation [C], standard deviations
  */
 public record Normalization(List<Double> mean, List<Double> deviation) {
-    /** That of the reference recipes on photographs. */
+    /** Mean and deviation of ImageNet, as in the reference recipes. */
     public static final Normalization IMAGENET =
             new Normalization(List.of(0.485, 0.456, 0.406), List.of(0.229, 0.224, 0.225));
 
@@ -37,9 +37,9 @@ public record Normalization(List<Double> mean, List<Double> deviation) {
     }
 
     /**
-     * That of a set, from up to 5000 of its images spread evenly; images that can not be read are left out.
+     * Computes mean and deviation from up to 5000 evenly spaced images of a set; unreadable images are skipped.
      *
-     * @throws IOException if none of them can be read
+     * @throws IOException if none of the images can be read
      */
     public static Normalization of(ImageSet images, int channels) throws IOException {
         double[] sum = new double[channels];
@@ -76,12 +76,12 @@ public record Normalization(List<Double> mean, List<Double> deviation) {
         for (int c = 0; c < sum.length; c++) {
             double m = sum[c] / pixels;
             mean.add(m);
-            deviation.add(Math.max(1e-3, Math.sqrt(Math.max(0, squares[c] / pixels - m * m)))); // one colour only
+            deviation.add(Math.max(1e-3, Math.sqrt(Math.max(0, squares[c] / pixels - m * m)))); // not 0
         }
         return new Normalization(mean, deviation);
     }
 
-    /** Changes samples in 0..255, [pixels, C], in place. */
+    /** Normalises samples in 0..255, [pixels, C], in place. */
     void apply(float[] samples, int at, int count) {
         int channels = channels();
         for (int c = 0; c < channels; c++) {
@@ -93,7 +93,7 @@ public record Normalization(List<Double> mean, List<Double> deviation) {
         }
     }
 
-    /** Normalised pixels [side, side, C] as the picture that they were. */
+    /** Converts normalised pixels [side, side, C] back to a picture. */
     public Picture picture(float[] pixels, int side) {
         byte[] samples = new byte[pixels.length];
         for (int i = 0; i < samples.length; i++) {
@@ -102,7 +102,7 @@ public record Normalization(List<Double> mean, List<Double> deviation) {
         return new Picture(side, side, channels(), samples);
     }
 
-    /** The sample in 0..255, rounded, that became {@code value}. */
+    /** Converts a normalised value back to a sample in 0..255, rounded. */
     public int sample(float value, int channel) {
         double unit = value * deviation.get(channel) + mean.get(channel);
         return Math.clamp(Math.round(255 * unit), 0, 255);

@@ -10,7 +10,7 @@ import java.util.List;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Small images of one size, each a row of pixels in larger images, with their labels in JSON; held in memory. */
+/** Small images of one size, stored as rows of pixels in larger images, with labels in JSON; held in memory. */
 public final class PackedImages implements ImageSet {
     private final List<Path> files;
     private final int side;
@@ -31,8 +31,8 @@ public final class PackedImages implements ImageSet {
     /**
      * Reads images and labels.
      *
-     * @param files each of side x side pixels a row, the same number of rows in all
-     * @param labels a JSON array of a number for each image
+     * @param files images with side x side pixels per row, all with the same number of rows
+     * @param labels a JSON array with one integer per image
      */
     public static PackedImages read(List<Path> files, Path labels, int side, List<String> classes, ImageCodec codec)
             throws IOException {
@@ -47,7 +47,7 @@ public final class PackedImages implements ImageSet {
                 throw new DataException(
                         file,
                         "header",
-                        "%d x %d pixels, an image a row".formatted(side * side, rows),
+                        "%d x %d pixels, one image per row".formatted(side * side, rows),
                         "%d x %d".formatted(all.width(), all.height()));
             }
             byte[] rgb = all.withChannels(3).samples();

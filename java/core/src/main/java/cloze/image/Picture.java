@@ -2,7 +2,7 @@ package cloze.image;
 
 import java.util.Objects;
 
-/** An image in memory: 8-bit samples [H, W, C], row by row, the channels of a pixel side by side; C is 1 (grey) or 3 (RGB). */
+/** An image in memory: 8-bit samples [H, W, C] in row-major order; C is 1 (grey) or 3 (RGB). */
 public final class Picture {
     private final int height;
     private final int width;
@@ -10,7 +10,7 @@ public final class Picture {
     private final byte[] samples;
 
     /**
-     * Keeps the array, which nobody may change any more.
+     * Keeps the array without a copy; the caller must not change it afterwards.
      *
      * @param samples [H, W, C], unsigned
      */
@@ -50,12 +50,12 @@ public final class Picture {
         return samples[(y * width + x) * channels + c] & 0xFF;
     }
 
-    /** All samples [H, W, C], to read only. */
+    /** All samples [H, W, C], not copied; must not be changed. */
     byte[] samples() {
         return samples;
     }
 
-    /** The same in grey or in colour: luma of Rec. 601, or the grey three times. */
+    /** Converts to grey (luma of Rec. 601) or to colour (three equal channels). */
     public Picture withChannels(int wanted) {
         if (wanted == channels) {
             return this;
@@ -78,7 +78,7 @@ public final class Picture {
         return (byte) ((19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16); // 0.299, 0.587, 0.114
     }
 
-    /** Turned and mirrored to be looked at, by the orientation 1 to 8 of EXIF. */
+    /** Rotates and mirrors the picture upright, by an EXIF orientation from 1 to 8. */
     public Picture oriented(int orientation) {
         if (orientation <= 1 || orientation > 8) {
             return this;

@@ -3,7 +3,7 @@ package cloze.image;
 import java.util.Arrays;
 import java.util.List;
 
-/** Pictures of one size in rows and columns on white, each enlarged by a whole number so that it can be looked at. */
+/** Draws pictures of one size as a grid on white, each enlarged by an integer factor. */
 public final class PictureGrid {
     private static final int GAP = 4;
 
@@ -12,8 +12,8 @@ public final class PictureGrid {
     /**
      * Draws a grid.
      *
-     * @param rows of equal length
-     * @param least side of a picture, in pixels of the grid
+     * @param rows rows of equal length
+     * @param least minimum side of a picture in the grid, in pixels
      */
     public static Picture draw(List<List<Picture>> rows, int least) {
         Picture first = rows.getFirst().getFirst();

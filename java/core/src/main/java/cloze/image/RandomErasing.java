@@ -3,10 +3,10 @@ package cloze.image;
 import java.util.SplittableRandom;
 
 /**
- * A rectangle of an image is replaced by noise as large as normalised pixels are: of 2 to 33 percent of the image, 0.3 to
- * 3.3 times as high as wide.
+ * Replaces a rectangle of an image by standard normal noise. Its area is 2 to 33 percent of the image, its height 0.3
+ * to 3.3 times its width.
  *
- * @param share of the images that this happens to
+ * @param share probability that an image is changed
  * @see <a href="https://arxiv.org/abs/1708.04896">Zhong et al. 2017, algorithm 1</a>
  */
 public record RandomErasing(double share) {
@@ -24,7 +24,7 @@ public record RandomErasing(double share) {
     /**
      * Changes one image [side, side, C] at {@code at}.
      *
-     * @param key decides alone what is random
+     * @param key seed of all random choices
      */
     public void apply(float[] pixels, int at, int side, int channels, long key) {
         var random = new SplittableRandom(key);

@@ -3,7 +3,7 @@ package cloze.image;
 import java.io.IOException;
 import java.util.List;
 
-/** Some images of a set, which stays the owner of what has to be closed. */
+/** Some images of a set. Closing it does not close the set. */
 record SubsetImages(ImageSet all, List<Integer> indices) implements ImageSet {
     SubsetImages {
         indices = List.copyOf(indices);

@@ -6,7 +6,7 @@ import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Counts images that can not be read, and names the first of them. Thread-safe. */
+/** Counts images that cannot be read and logs the first 20. Thread-safe. */
 public final class Unreadable {
     private static final Logger LOG = LoggerFactory.getLogger(Unreadable.class);
     private static final int NAMED = 20;
@@ -14,12 +14,16 @@ public final class Unreadable {
     private final boolean strict;
     private final TreeMap<Integer, String> found = new TreeMap<>();
 
-    /** @param strict whether the first one is the end */
+    /** @param strict true if the first unreadable image is an error */
     public Unreadable(boolean strict) {
         this.strict = strict;
     }
 
-    /** Takes note of an image that can not be read. @throws DataException if that must not be */
+    /**
+     * Records an image that cannot be read.
+     *
+     * @throws DataException if this is strict
+     */
     void add(int index, String name, IOException why) throws DataException {
         if (strict) {
             throw new DataException("%s can not be read: %s".formatted(name, why.getMessage()), why);
@@ -31,11 +35,11 @@ public final class Unreadable {
             count = found.size();
         }
         if (first && count <= NAMED) {
-            LOG.warn("{} is left out: {}{}", name, why.getMessage(), count == NAMED ? " (more will not be named)" : "");
+            LOG.warn("{} is skipped: {}{}", name, why.getMessage(), count == NAMED ? " (the last that is logged)" : "");
         }
     }
 
-    /** How many different images could not be read so far. */
+    /** Number of distinct images that could not be read so far. */
     public synchronized int count() {
         return found.size();
     }

@@ -3,7 +3,7 @@ package cloze.io;
 import java.io.IOException;
 import java.io.Serial;
 
-/** Data that cannot be used: which file, where in it, what was expected and what was there. */
+/** Data that cannot be used; the message names the file, the place in it, the expected and the actual content. */
 public class DataException extends IOException {
     @Serial
     private static final long serialVersionUID = 1;

@@ -1,6 +1,7 @@
 package cloze.io;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -11,18 +12,19 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Files that are there whole or not at all, whenever the process or the machine stops. */
+/** Writes and renames files so that each exists complete or not at all, even if the process or the machine stops. */
 public final class DurableFiles {
-    /** Ends the names of what is not finished. */
+    /** Suffix of files and folders that are still being written. */
     public static final String UNFINISHED = ".tmp";
 
+    /** Writes the content of a file. */
     public interface Body {
         void writeTo(FileChannel channel) throws IOException;
     }
 
     private DurableFiles() {}
 
-    /** A file that did not exist, on the disk when this returns; its name is durable once the folder is synced. */
+    /** Writes a file that must not exist yet, and syncs it. Its name is durable only after {@link #syncFolder}. */
     public static void create(Path file, Body body) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             body.writeTo(channel);
@@ -30,7 +32,7 @@ public final class DurableFiles {
         }
     }
 
-    /** A file in the place of one that may exist: readers find the old one or the new one. */
+    /** Writes a file, or replaces it: readers see the old content or the new one. One writer at a time. */
     public static void replace(Path file, Body body) throws IOException {
         Path unfinished = file.resolveSibling("." + file.getFileName() + UNFINISHED);
         Files.deleteIfExists(unfinished);
@@ -42,10 +44,19 @@ public final class DurableFiles {
         }
     }
 
-    /** A second name of {@code source} in the place of one that may exist; a copy where the disk has no hard links. */
+    /** Like {@link #replace(Path, Body)} for content in memory. */
+    public static void replace(Path file, byte[] content) throws IOException {
+        replace(file, channel -> {
+            for (ByteBuffer bytes = ByteBuffer.wrap(content); bytes.hasRemaining(); ) {
+                channel.write(bytes);
+            }
+        });
+    }
+
+    /** Makes {@code file} a hard link to {@code source}, or a copy if the file system has no hard links. */
     public static void replaceByLink(Path file, Path source) throws IOException {
         if (Files.exists(file) && Files.isSameFile(file, source)) {
-            return; // renaming a link over another to the same file would do nothing and leave both
+            return; // rename does nothing between two links to one file, so the unfinished name would stay
         }
         Path unfinished = file.resolveSibling("." + file.getFileName() + UNFINISHED);
         Files.deleteIfExists(unfinished);
@@ -67,24 +78,24 @@ public final class DurableFiles {
         }
     }
 
-    /** Renames a file, or a folder to a name that is free, and makes that durable. */
+    /** Renames a file, replacing an existing one, or a folder to a free name; then syncs the parent folder. */
     public static void rename(Path from, Path to) throws IOException {
         Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
         syncFolder(to);
     }
 
-    /** Makes the names in the folder of {@code file} durable. */
+    /** Syncs the folder of {@code file}, so that new names in it survive a power cut. */
     public static void syncFolder(Path file) throws IOException {
         Path folder = file.toAbsolutePath().getParent();
         if (folder == null || folder.getFileSystem().getSeparator().equals("\\")) {
-            return; // Windows has no handle to sync a folder by
+            return; // Windows cannot sync a folder
         }
         try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);
         }
     }
 
-    /** Deletes a folder with what is in it, if it exists. */
+    /** Deletes a folder and its content if it exists. */
     public static void deleteFolder(Path folder) throws IOException {
         if (!Files.exists(folder)) {
             return;

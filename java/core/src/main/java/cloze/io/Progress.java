@@ -1,15 +1,15 @@
 package cloze.io;
 
-/** Told now and then how far a long piece of work is; called from the thread that started the work. */
+/** Receives progress reports of long work, on the thread that started the work. */
 @FunctionalInterface
 public interface Progress {
     Progress NONE = (done, total, unit) -> {};
 
     /**
-     * So much is done.
+     * Reports the amount of work done.
      *
-     * @param total -1 where it is not known
-     * @param unit what is counted: "bytes", "merges", "words"
+     * @param total -1 if unknown
+     * @param unit of the counts: "bytes", "merges", "words"
      */
     void at(long done, long total, String unit);
 }

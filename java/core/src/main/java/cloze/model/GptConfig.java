@@ -23,17 +23,21 @@ import java.util.function.Supplier;
  */
 public record GptConfig(
         int vocabulary,
-        @Setting(value = "Tokens in a window.", label = "T", min = 1) int context,
+
+        @Setting(value = "Tokens in a window.", label = "T", min = 1)
+        int context,
+
         int layers,
         int width,
         Heads heads,
         Style style,
+
         @Setting(
-                        value = "Share that is dropped of embeddings, attention and residual additions.",
-                        label = "SHARE",
-                        min = 0,
-                        below = 1)
-                float dropout) {
+                value = "Share that is dropped of embeddings, attention and residual additions.",
+                label = "SHARE",
+                min = 0,
+                below = 1)
+        float dropout) {
     /** How the position of a token enters. */
     public enum Positions {
         /** A table of T rows, added to the embedding. */

@@ -65,8 +65,7 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
 
     /** As {@link #flopPerToken}, with half of the attention scores: those that a causal mask keeps. */
     public double causalFlopPerToken() {
-        return 6.0 * activeParameters()
-                + 6.0 * config.layers() * config.heads().inner() * config.context();
+        return 6.0 * activeParameters() + 6.0 * config.layers() * config.heads().inner() * config.context();
     }
 
     /** {@code 6 N D}, the estimate that the papers quote; attention scores left out. */

@@ -20,22 +20,29 @@ import java.util.Map;
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021</a>
  */
 public record MaeConfig(
-        @Setting(value = "Pixels of a side.", label = "SIDE", min = 1) int image,
+        @Setting(value = "Pixels of a side.", label = "SIDE", min = 1)
+        int image,
+
         int channels,
-        @Setting(value = "Pixels of a patch's side.", label = "P", min = 1) int patch,
+
+        @Setting(value = "Pixels of a patch's side.", label = "P", min = 1)
+        int patch,
+
         Stack encoder,
         Stack decoder,
+
         @Setting(
-                        value = "Share of the patches that is hidden.",
-                        flag = "mask-ratio",
-                        label = "SHARE",
-                        min = 0,
-                        max = 0.95)
-                double ratio,
+                value = "Share of the patches that is hidden.",
+                flag = "mask-ratio",
+                label = "SHARE",
+                min = 0,
+                max = 0.95)
+        double ratio,
+
         @Setting(
-                        value = "Predict pixels as they are, not normalised over each patch: better to look at.",
-                        off = "raw-pixels")
-                boolean normalize) {
+                value = "Predict pixels as they are, not normalised over each patch: better to look at.",
+                off = "raw-pixels")
+        boolean normalize) {
     /** The paper's decoder. */
     private static final Stack PAPER_DECODER = new Stack(8, 512, 16);
 

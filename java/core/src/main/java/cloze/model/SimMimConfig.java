@@ -13,18 +13,20 @@ import cloze.setting.Setting;
  */
 public record SimMimConfig(
         VitConfig encoder,
+
         @Setting(
-                        value = "Pixels along a side of the squares that are hidden, 0 for two patches.",
-                        label = "SIDE",
-                        min = 0)
-                int maskPatch,
+                value = "Pixels along a side of the squares that are hidden, 0 for two patches.",
+                label = "SIDE",
+                min = 0)
+        int maskPatch,
+
         @Setting(
-                        value = "Share of the squares that is hidden.",
-                        flag = "mask-ratio",
-                        label = "SHARE",
-                        above = 0,
-                        below = 1)
-                double ratio) {
+                value = "Share of the squares that is hidden.",
+                flag = "mask-ratio",
+                label = "SHARE",
+                above = 0,
+                below = 1)
+        double ratio) {
     /** The paper's share of hidden squares. */
     public static final double RATIO = 0.6;
 

@@ -98,7 +98,11 @@ public final class VitClassifier {
         return norm.forward(tape, new Norm.Residual(mean, null)).y();
     }
 
-    /** Shares of classes on the device. @param targets [B, V] */
+    /**
+     * Copies shares of classes to the device.
+     *
+     * @param targets [B, V]
+     */
     public Tensor targets(Tape tape, float[] targets) {
         return HostValues.real(tape, "targets", targets, targets.length / config.classes(), config.classes());
     }

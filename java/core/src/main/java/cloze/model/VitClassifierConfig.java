@@ -14,13 +14,16 @@ import cloze.setting.Setting;
 public record VitClassifierConfig(
         VitConfig encoder,
         int classes,
-        @Setting("What the head sees: the mean of the patches or the class_token.") Pooling pool,
+
+        @Setting("What the head sees: the mean of the patches or the class_token.")
+        Pooling pool,
+
         @Setting(
-                        value = "Share of the images for which the last block adds nothing; less for those before it.",
-                        label = "SHARE",
-                        min = 0,
-                        below = 1)
-                double dropPath) {
+                value = "Share of the images for which the last block adds nothing; less for those before it.",
+                label = "SHARE",
+                min = 0,
+                below = 1)
+        double dropPath) {
     public VitClassifierConfig {
         if (classes < 2) {
             throw new IllegalArgumentException("VitClassifierConfig: classes must be 2 or more, but are " + classes);

@@ -2,6 +2,7 @@ package cloze.model;
 
 import cloze.nn.Stack;
 import cloze.setting.Setting;
+
 /**
  * Sizes of a vision transformer.
  *
@@ -11,9 +12,14 @@ import cloze.setting.Setting;
  * @param stack its blocks
  */
 public record VitConfig(
-        @Setting(value = "Pixels of a side.", label = "SIDE", min = 1) int image,
+        @Setting(value = "Pixels of a side.", label = "SIDE", min = 1)
+        int image,
+
         int channels,
-        @Setting(value = "Pixels of a patch's side.", label = "P", min = 1) int patch,
+
+        @Setting(value = "Pixels of a patch's side.", label = "P", min = 1)
+        int patch,
+
         Stack stack) {
     public VitConfig {
         if (image <= 0 || patch <= 0 || image % patch != 0) {

@@ -24,8 +24,7 @@ public final class Transformer {
      * @param normName null for no norm at the end
      * @param dropPath of the last block; it grows linearly from 0 at the first
      */
-    public Transformer(
-            ParameterSource p, String blockName, @Nullable String normName, Stack stack, double dropPath) {
+    public Transformer(ParameterSource p, String blockName, @Nullable String normName, Stack stack, double dropPath) {
         int layers = stack.layers();
         for (int i = 0; i < layers; i++) {
             double drop = layers == 1 ? dropPath : dropPath * i / (layers - 1);

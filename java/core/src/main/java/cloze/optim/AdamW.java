@@ -56,12 +56,12 @@ public final class AdamW implements Optimizer {
             require("weightDecay", "at least 0", weightDecay, weightDecay >= 0);
         }
 
-        /** Betas, epsilon and decay of GPT-3, appendix B. */
+        /** Betas, epsilon and weight decay of GPT-3, appendix B. */
         public static Config gpt3(double learningRate) {
             return new Config(learningRate, 0.9, 0.95, 1e-8, 0.1, true);
         }
 
-        /** BERT's own optimiser, which has no bias correction: small data sets fine-tune differently with it. */
+        /** BERT's original optimiser. It has no bias correction, which changes fine-tuning on small data sets. */
         public static Config bert(double learningRate) {
             return new Config(learningRate, 0.9, 0.999, 1e-6, 0.01, false);
         }
@@ -79,9 +79,9 @@ public final class AdamW implements Optimizer {
     }
 
     /**
-     * A stretch of the flat buffers with one weight decay.
+     * A range of the flat buffers with one weight decay and one learning rate.
      *
-     * @param share of the learning rate
+     * @param share factor of the learning rate
      */
     private record Stretch(Tensor gradient, Tensor weight, Tensor m, Tensor v, long count, float decay, double share) {}
 
@@ -93,12 +93,12 @@ public final class AdamW implements Optimizer {
     private final SequencedMap<String, Tensor> state = new LinkedHashMap<>();
     private long updates;
 
-    /** @param roles of the parameters to change; neighbours in the flat buffers */
+    /** @param roles of the parameters to update; adjacent in the flat buffers */
     AdamW(Config config, Backend backend, Scope scope, Parameters parameters, List<Role> roles) {
         this(config, backend, scope, parameters, roles, _ -> 1);
     }
 
-    /** @param share of the learning rate that a parameter has */
+    /** @param share factor of the learning rate for a parameter */
     AdamW(
             Config config,
             Backend backend,
@@ -138,14 +138,14 @@ public final class AdamW implements Optimizer {
         }
     }
 
-    /** The parameters of a role, neighbours of one share together. */
+    /** The parameters of a role as ranges, with adjacent parameters of equal factor merged. */
     private static SequencedMap<Parameters.Range, Double> ranges(
             Parameters parameters, Role role, ToDoubleFunction<Tensor> share) {
         Parameters.Range all = parameters.range(role);
         var ranges = new LinkedHashMap<Parameters.Range, Double>();
         long from = all.from();
         double shared = Double.NaN;
-        for (Tensor parameter : parameters.tensors()) { // those of a role lie in this order
+        for (Tensor parameter : parameters.tensors()) { // the parameters of a role are stored in this order
             if (parameters.role(parameter) == role) {
                 double own = share.applyAsDouble(parameter);
                 if (own != shared && !Double.isNaN(shared)) {

@@ -21,7 +21,7 @@ public final class Ema {
     private final double decay;
 
     /**
-     * Begins at the present weights.
+     * Starts with the current weights.
      *
      * @param scope owns the average
      */
@@ -33,13 +33,13 @@ public final class Ema {
         backend.copy(parameters.weights(), average);
     }
 
-    /** After an update of the weights. */
+    /** Updates the average; called after each update of the weights. */
     public void update() {
         Tensor weights = parameters.weights();
         backend.kernel(Update.class).call(weights, average, weights.shape().size(), (float) decay);
     }
 
-    /** Runs {@code work} while the model has the averaged weights. */
+    /** Runs {@code work} with the averaged weights in the model, then restores the weights. */
     public void during(Runnable work) {
         try (Scope scope = backend.memory().scope("weights beside their average")) {
             Tensor weights = parameters.weights();

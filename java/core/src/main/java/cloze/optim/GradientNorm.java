@@ -6,7 +6,7 @@ import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 
-/** The length of a long vector; NaN or infinite where any element is, or where its square does not fit f32. */
+/** The Euclidean norm of a vector. It is NaN or infinite if an element is, or if the squared norm exceeds f32. */
 public final class GradientNorm {
     /** {@code gradient_norm_squared}: {@code out} [1] is the sum of the squares. */
     public interface Squared {
@@ -23,12 +23,12 @@ public final class GradientNorm {
         }
     }
 
-    /** @param out [1] f32, takes the square of the length */
+    /** @param out [1] f32, receives the squared norm */
     public static void squared(Backend backend, Tensor x, Tensor out) {
         backend.kernel(Squared.class).call(x, out, x.shape().size());
     }
 
-    /** What to multiply gradients of length {@code norm} by so that they are no longer than {@code most}. */
+    /** The factor that scales gradients of norm {@code norm} to a norm of at most {@code most}. */
     public static double clip(double norm, double most) {
         return norm > most ? most / norm : 1;
     }

@@ -8,14 +8,13 @@ import java.util.List;
 import java.util.function.ToIntFunction;
 
 /**
- * AdamW whose learning rate falls from the head of a model to its first layer: that of depth d is
- * {@code rate decay^(depths - 1 - d)}. What a network has learnt before is most general near its input, and is changed
- * least there.
+ * AdamW with layer-wise learning rate decay: the learning rate at depth d is {@code rate decay^(depths - 1 - d)}.
+ * Layers near the input hold the most general features, so they change least.
  *
- * @param rest for the deepest layer
- * @param decay from a layer to the one below, in (0, 1]
- * @param depths how many there are
- * @param depth of a parameter by its name, 0 for the first
+ * @param rest AdamW's config; its learning rate is that of the deepest layer
+ * @param decay factor from a layer to the one below, in (0, 1]
+ * @param depths number of depths
+ * @param depth depth of a parameter by its name, 0 for the first layer
  * @see <a href="https://arxiv.org/abs/2003.10555">Clark et al. 2020, appendix B</a>
  */
 public record LayerDecay(AdamW.Config rest, double decay, int depths, ToIntFunction<String> depth)
@@ -31,7 +30,7 @@ public record LayerDecay(AdamW.Config rest, double decay, int depths, ToIntFunct
         return rest.learningRate();
     }
 
-    /** The share of the learning rate that a parameter has. */
+    /** The factor of the learning rate for a parameter. */
     public double share(String parameter) {
         return Math.pow(decay, depths - 1 - depth.applyAsInt(parameter));
     }

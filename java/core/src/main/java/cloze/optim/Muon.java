@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.SequencedMap;
 
 /**
- * Momentum whose update is made orthogonal by five Newton-Schulz steps, for the matrices inside a network; embeddings,
- * heads, biases and norms take {@link AdamW}.
+ * Momentum with updates orthogonalised by five Newton-Schulz steps, for the hidden matrices of a network. Embeddings,
+ * heads, biases and norms use {@link AdamW}.
  *
  * @see <a href="https://kellerjordan.github.io/posts/muon/">Muon: an optimizer for hidden layers</a>
  */
@@ -36,7 +36,7 @@ public final class Muon implements Optimizer {
                 float gradientScale);
     }
 
-    /** @param rest for what is no matrix, with a learning rate of its own */
+    /** @param rest for all other parameters, with its own learning rate */
     public record Config(double learningRate, double momentum, double weightDecay, AdamW.Config rest)
             implements Optimizer.Config {
         public Config {
@@ -47,7 +47,7 @@ public final class Muon implements Optimizer {
             }
         }
 
-        /** The author's numbers: learning rate 0.02, momentum 0.95; weight decay 0.01. */
+        /** The author's values: learning rate 0.02, momentum 0.95, weight decay 0.01. */
         public static Config of(AdamW.Config rest) {
             return new Config(0.02, 0.95, 0.01, rest);
         }

@@ -6,11 +6,11 @@ import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
 import java.util.SequencedMap;
 
-/** Changes the parameters of a model by their gradients. */
+/** Updates the parameters of a model from their gradients. */
 public sealed interface Optimizer permits AdamW, Muon {
-    /** What to run and with which numbers. */
+    /** The optimiser and its hyperparameters. */
     sealed interface Config permits AdamW.Config, LayerDecay, Muon.Config {
-        /** At the peak of the schedule. */
+        /** The learning rate at the peak of the schedule. */
         double learningRate();
 
         /** @param scope owns the moments */
@@ -18,22 +18,22 @@ public sealed interface Optimizer permits AdamW, Muon {
     }
 
     /**
-     * One update of every parameter.
+     * Updates every parameter once.
      *
-     * @param rateFactor of the peak learning rates, from a {@link Schedule}
-     * @param gradientScale factor of all gradients: one over the number of micro-batches, and clipping
+     * @param rateFactor factor of the peak learning rates, from a {@link Schedule}
+     * @param gradientScale factor of all gradients: 1 / micro-batches, times the clipping factor
      */
     void step(double rateFactor, double gradientScale);
 
-    /** Updates done so far. */
+    /** Number of updates so far. */
     long updates();
 
-    /** Goes on after so many updates; the moments are restored by writing {@link #state}. */
+    /** Continues after the given number of updates; the caller restores the moments by writing {@link #state}. */
     void resumeAt(long updates);
 
-    /** The moments, a tensor for each parameter that has them, by names that do not depend on the buffers' layout. */
+    /** The moments, one tensor for each parameter that has them; names do not depend on the layout of the buffers. */
     SequencedMap<String, Tensor> state();
 
-    /** Bytes of all moments and what else the optimiser holds. */
+    /** Bytes of all buffers of the optimiser. */
     long bytes();
 }

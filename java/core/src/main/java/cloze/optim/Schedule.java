@@ -1,11 +1,11 @@
 package cloze.optim;
 
 /**
- * The learning rate over a run, as a factor of its peak. Over the first {@code warmup} steps it rises linearly, so that
- * step {@code warmup - 1} is the first at the peak; the curve then starts at step {@code warmup} with exactly 1 and
- * arrives at step {@code steps}, the first that is not done, at exactly {@code finalFraction}, where it stays.
+ * The learning rate over a run, as a factor of its peak. It rises linearly over the first {@code warmup} steps and
+ * reaches 1 at step {@code warmup - 1}. The decay starts at step {@code warmup} with exactly 1 and ends at step
+ * {@code steps}, one after the last, with exactly {@code finalFraction}; later steps keep that value.
  *
- * @see <a href="https://github.com/karpathy/llm.c/blob/master/llmc/schedulers.h">the same four in llm.c</a>
+ * @see <a href="https://github.com/karpathy/llm.c/blob/master/llmc/schedulers.h">the same four schedules in llm.c</a>
  */
 public sealed interface Schedule {
     /** Steps of linear warm-up. */
@@ -23,7 +23,7 @@ public sealed interface Schedule {
         return step < warmup() ? (step + 1.0) / warmup() : decayed(step);
     }
 
-    /** At the peak for ever. */
+    /** Constant at the peak. */
     record Constant(long warmup) implements Schedule {
         public Constant {
             requireWarmup(warmup, Long.MAX_VALUE);
@@ -35,7 +35,7 @@ public sealed interface Schedule {
         }
     }
 
-    /** A straight line down. */
+    /** Linear decay. */
     record Linear(long warmup, long steps, double finalFraction) implements Schedule {
         public Linear {
             requireWarmup(warmup, steps);
@@ -48,7 +48,7 @@ public sealed interface Schedule {
         }
     }
 
-    /** Half a cosine. */
+    /** Cosine decay. */
     record Cosine(long warmup, long steps, double finalFraction) implements Schedule {
         public Cosine {
             requireWarmup(warmup, steps);
@@ -61,7 +61,7 @@ public sealed interface Schedule {
         }
     }
 
-    /** Warm-up, stable, decay: at the peak until the last {@code decayFraction} of the steps, then 1 - sqrt. */
+    /** Warm-up, stable, decay: constant until the last {@code decayFraction} of the steps, then a decay of 1 - sqrt. */
     record WarmupStableDecay(long warmup, long steps, double decayFraction, double finalFraction) implements Schedule {
         public WarmupStableDecay {
             requireWarmup(warmup, steps);
@@ -69,7 +69,7 @@ public sealed interface Schedule {
             requireFraction("finalFraction", finalFraction);
         }
 
-        /** Decays over the last fifth. */
+        /** Decays over the last fifth of the steps. */
         public WarmupStableDecay(long warmup, long steps, double finalFraction) {
             this(warmup, steps, 0.2, finalFraction);
         }
@@ -85,7 +85,7 @@ public sealed interface Schedule {
         return step >= to ? 1 : (double) (step - from) / (to - from);
     }
 
-    /** From {@code end} at 0 to 1 at 1, exact at both. */
+    /** Interpolates from {@code end} at share 0 to 1 at share 1, exact at both. */
     private static double between(double share, double end) {
         return share * 1 + (1 - share) * end;
     }

@@ -92,8 +92,8 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
     public Preset<VitClassifierConfig> preset(VitConfig encoder) {
         boolean small = encoder.image() <= 64;
         ImageSettings images = ImageSettings.of(small ? ImageData.CIFAR_10 : "images");
-        var data = new LabelledImageSettings(
-                images.withLeastArea(small ? 0.4 : 0.08), 0, small ? 0 : 0.25, 0.8, 1, 0.1);
+        var data =
+                new LabelledImageSettings(images.withLeastArea(small ? 0.4 : 0.08), 0, small ? 0 : 0.25, 0.8, 1, 0.1);
         var config = new VitClassifierConfig(encoder, CLASSES, Pooling.MEAN, 0.1);
         return new Preset<>(config, data, small ? SMALL : PAPER);
     }
@@ -110,7 +110,9 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
     @Override
     public SequencedMap<String, Preset<VitClassifierConfig>> presets() {
         var all = new LinkedHashMap<String, Preset<VitClassifierConfig>>();
-        Recipes.MAE.presets().forEach((name, mae) -> all.put(name, preset(mae.model().vit())));
+        Recipes.MAE
+                .presets()
+                .forEach((name, mae) -> all.put(name, preset(mae.model().vit())));
         return all;
     }
 
@@ -178,7 +180,13 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
         VitConfig e = c.encoder();
         return "I%d P%d L%d D%d H%d V%d B%d"
                 .formatted(
-                        e.image(), e.patch(), e.stack().layers(), e.stack().width(), e.stack().heads(), c.classes(), batch);
+                        e.image(),
+                        e.patch(),
+                        e.stack().layers(),
+                        e.stack().width(),
+                        e.stack().heads(),
+                        c.classes(),
+                        batch);
     }
 
     private static ImageClasses.Disturbance disturbance(LabelledImageSettings data) {
@@ -186,8 +194,7 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
     }
 
     @Override
-    public Objective random(
-            Parameters.Built<VitClassifier> model, Preset<VitClassifierConfig> preset, long seed) {
+    public Objective random(Parameters.Built<VitClassifier> model, Preset<VitClassifierConfig> preset, long seed) {
         int batch = preset.settings().batch().size();
         return new ImageClasses(
                 model,
@@ -208,13 +215,11 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
                 throw new DataException("%s: every image must have a class, and those held out the same ones"
                         .formatted(data.images().data()));
             }
-            ImageSet train =
-                    data.perClass() == 0
-                            ? all
-                            : FewLabels.draw(all, data.perClass(), chosen.settings().seed());
+            ImageSet train = data.perClass() == 0
+                    ? all
+                    : FewLabels.draw(all, data.perClass(), chosen.settings().seed());
             Preset<VitClassifierConfig> fitted = opening.run() == null ? fitted(chosen, all.classes()) : chosen;
-            return new OnClasses(
-                    fitted.withSettings(fitted.settings().inSteps(train.count(), 0)), images, train);
+            return new OnClasses(fitted.withSettings(fitted.settings().inSteps(train.count(), 0)), images, train);
         } catch (IOException | RuntimeException e) {
             images.close();
             throw e;
@@ -304,8 +309,7 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
         }
 
         @Override
-        public Summary summary(
-                Parameters.Built<VitClassifier> model, Backend backend, List<TrainingEvent> events) {
+        public Summary summary(Parameters.Built<VitClassifier> model, Backend backend, List<TrainingEvent> events) {
             Map<String, Double> metrics = Summary.metrics(events);
             String line = String.format(
                     Locale.ROOT,

@@ -113,8 +113,7 @@ final class EarlierRuns {
                 return constant;
             }
         }
-        throw new CheckpointException(
-                json.file(), json.place(key), "one of " + List.of(type.getEnumConstants()), text);
+        throw new CheckpointException(json.file(), json.place(key), "one of " + List.of(type.getEnumConstants()), text);
     }
 
     private static Settings.Batch batch(ConfigJson size) throws CheckpointException {
@@ -147,8 +146,8 @@ final class EarlierRuns {
     }
 
     private static StoredRun<?, ?> simMim(ConfigJson json) throws CheckpointException {
-        var config = new SimMimConfig(
-                vit(json), json.whole("mask_patch", 0), json.number("mask_ratio", SimMimConfig.RATIO));
+        var config =
+                new SimMimConfig(vit(json), json.whole("mask_patch", 0), json.number("mask_ratio", SimMimConfig.RATIO));
         return new StoredRun<>(Recipes.SIMMIM, masked(Recipes.SIMMIM.preset().withModel(config), json));
     }
 
@@ -226,10 +225,7 @@ final class EarlierRuns {
     private static Preset<VitClassifierConfig> classifier(ConfigJson json) throws CheckpointException {
         List<String> classes = json.texts("classes");
         var config = new VitClassifierConfig(
-                vit(json),
-                json.whole("num_classes"),
-                pooling(json),
-                json.number("drop_path_rate", 0));
+                vit(json), json.whole("num_classes"), pooling(json), json.number("drop_path_rate", 0));
         return finetuning(config, json.object(FINETUNING), json, classes);
     }
 

@@ -20,8 +20,9 @@ import java.util.Optional;
 
 /** The image encoder of any folder: that of a run, or a vision transformer of Hugging Face or timm. */
 public final class Encoders {
-    private static final String NEEDED =
-            "an image encoder: a run of mae or simmim, or a vision transformer of Hugging Face or timm";
+    private static final String NEEDED = "an image encoder";
+    private static final String CHOICES =
+            " (a run of mae or simmim, or a vision transformer of Hugging Face or timm)";
 
     private Encoders() {}
 
@@ -47,13 +48,13 @@ public final class Encoders {
     /** The encoder of a run; empty if the folder is somebody else's. */
     private static Optional<Own<?, ?>> own(Path folder) throws IOException {
         if (!Files.isRegularFile(folder.resolve("config.json"))) {
-            throw new WrongModelException(folder, NEEDED);
+            throw new WrongModelException(folder, NEEDED, CHOICES);
         }
         Optional<StoredRun<?, ?>> run = StoredRun.find(folder);
         Optional<Own<?, ?>> own = run.isPresent() ? Own.of(run.get(), folder) : Optional.empty();
         boolean foreign = run.isEmpty() && VitFolder.recognises(ConfigJson.read(folder));
         if (own.isEmpty() && !foreign) {
-            throw new WrongModelException(folder, NEEDED);
+            throw new WrongModelException(folder, NEEDED, CHOICES);
         }
         return own;
     }
@@ -103,8 +104,9 @@ public final class Encoders {
 
     /** The images on which the encoder of a run was trained; empty if the folder is somebody else's. */
     public static Optional<ImageSettings> images(Path folder) throws IOException {
-        return own(folder).map(run -> run.preset().data() instanceof LabelledImageSettings labelled
-                ? labelled.images()
-                : (ImageSettings) run.preset().data());
+        return own(folder)
+                .map(run -> run.preset().data() instanceof LabelledImageSettings labelled
+                        ? labelled.images()
+                        : (ImageSettings) run.preset().data());
     }
 }

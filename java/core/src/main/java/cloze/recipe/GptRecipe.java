@@ -84,9 +84,7 @@ final class GptRecipe extends LanguageRecipe<GptConfig, Gpt> {
                         case "nanogpt-cpu" -> new Preset<>(config, TextSettings.DEFAULT, SMALL);
                         default ->
                             new Preset<>(
-                                    config,
-                                    TextSettings.DEFAULT.withTokenizer("bpe:" + config.vocabulary()),
-                                    LARGE);
+                                    config, TextSettings.DEFAULT.withTokenizer("bpe:" + config.vocabulary()), LARGE);
                     });
         }
         return all;
@@ -109,8 +107,7 @@ final class GptRecipe extends LanguageRecipe<GptConfig, Gpt> {
     }
 
     @Override
-    public Parameters.Built<Gpt> build(
-            Preset<GptConfig> preset, Backend backend, Scope scope) {
+    public Parameters.Built<Gpt> build(Preset<GptConfig> preset, Backend backend, Scope scope) {
         Parameters.Built<Gpt> built = super.build(preset, backend, scope);
         built.model().withRecompute(preset.settings().batch().recompute());
         return built;

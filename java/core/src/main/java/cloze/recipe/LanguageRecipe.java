@@ -64,8 +64,7 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
         Path run = opening.run();
         TextData data = run == null
                 ? TextData.prepare(text, opening.cache(), opening.progress())
-                : TextData.prepare(
-                        text, Tokenizer.load(run.resolve(TOKENIZER)), opening.cache(), opening.progress());
+                : TextData.prepare(text, Tokenizer.load(run.resolve(TOKENIZER)), opening.cache(), opening.progress());
         C config = withVocabulary(chosen.model(), data.tokenizer().vocabularySize());
         long windows = Math.max(1, (data.train().count() - context(config)) / context(config));
         return new OnText(

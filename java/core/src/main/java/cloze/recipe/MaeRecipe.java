@@ -116,8 +116,11 @@ final class MaeRecipe extends MaskedImageRecipe<MaeConfig, Mae> {
         double all = config.patches() + 1;
         double ends = 2.0 * config.pixels() * (config.kept() * (double) width + all * narrow);
         double between = 2.0 * seen * width * narrow;
-        return 3 * (ends + between + ImageRecipe.forward(config.encoder(), seen)
-                + ImageRecipe.forward(config.decoder(), all));
+        return 3
+                * (ends
+                        + between
+                        + ImageRecipe.forward(config.encoder(), seen)
+                        + ImageRecipe.forward(config.decoder(), all));
     }
 
     @Override

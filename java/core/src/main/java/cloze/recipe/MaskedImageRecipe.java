@@ -126,8 +126,8 @@ public abstract class MaskedImageRecipe<C extends Record, M extends MaskedImageM
         public Objective objective(Parameters.Built<M> model) {
             int batch = preset.settings().batch().size();
             long seed = preset.settings().seed();
-            var batches = images.batches(
-                    images.data().train(), settings.augmentation(side), batch, seed, settings.threads());
+            var batches =
+                    images.batches(images.data().train(), settings.augmentation(side), batch, seed, settings.threads());
             return new MaskedPatches(model, batches, batch, seed);
         }
 

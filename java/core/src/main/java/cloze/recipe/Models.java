@@ -36,8 +36,7 @@ public final class Models {
     }
 
     /** Reads a model that fills in hidden patches of images. */
-    public static Loaded<MaskedImageModel> maskedImages(Path folder, Backend backend, Scope scope)
-            throws IOException {
+    public static Loaded<MaskedImageModel> maskedImages(Path folder, Backend backend, Scope scope) throws IOException {
         return load(folder, MaskedImageModel.class, "a masked autoencoder or a SimMIM", backend, scope);
     }
 
@@ -70,8 +69,7 @@ public final class Models {
     }
 
     private static <M> Loaded<M> cast(Class<M> type, Parameters.Built<?> built, Companions companions) {
-        return new Loaded<>(
-                new Parameters.Built<>(type.cast(built.model()), built.parameters()), companions);
+        return new Loaded<>(new Parameters.Built<>(type.cast(built.model()), built.parameters()), companions);
     }
 
     /**
@@ -99,13 +97,12 @@ public final class Models {
             }
         }
         var words = run.recipe().layouts().stream().map(Foreign::word).toList();
-        throw new IOException(
-                "%s is a run of %s, which has %s"
-                        .formatted(
-                                folder,
-                                run.recipe().name(),
-                                words.isEmpty()
-                                        ? "no layout of others to export it in"
-                                        : "the formats %s, not '%s'".formatted(String.join(", ", words), layout)));
+        throw new IOException("%s is a run of %s, which has %s"
+                .formatted(
+                        folder,
+                        run.recipe().name(),
+                        words.isEmpty()
+                                ? "no layout of others to export it in"
+                                : "the formats %s, not '%s'".formatted(String.join(", ", words), layout)));
     }
 }

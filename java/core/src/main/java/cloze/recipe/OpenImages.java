@@ -59,7 +59,8 @@ final class OpenImages implements AutoCloseable {
     ImageSettings found(ImageSettings settings, int channels) throws IOException {
         return settings.normalization() != null
                 ? settings
-                : settings.withFound(Normalization.of(data.train(), channels), data.train().classes());
+                : settings.withFound(
+                        Normalization.of(data.train(), channels), data.train().classes());
     }
 
     ImageBatches batches(ImageSet images, Augmentation augmentation, int batch, long seed, int threads) {

@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param progress is told how far long reading is
  * @param run folder of a run that goes on, which keeps what was made from the data, such as a tokenizer; null for a new run
  */
-public record Opening(Path cache, Progress progress, @Nullable Path run) {
+public record Opening(
+        Path cache, Progress progress, @Nullable Path run) {
     /** For a new run, in silence. */
     public static Opening of(Path cache) {
         return new Opening(cache, Progress.NONE, null);

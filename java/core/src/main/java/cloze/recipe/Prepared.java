@@ -31,7 +31,11 @@ public interface Prepared<C extends Record, M> extends AutoCloseable {
     /** The metrics on the held-out data, {@code val_loss} among them. */
     Evaluation evaluation(Parameters.Built<M> model, Backend backend) throws IOException;
 
-    /** A sample of what the model makes, or null. @param folder of the run, for pictures */
+    /**
+     * A sample of what the model makes, or null.
+     *
+     * @param folder of the run, for pictures
+     */
     default @Nullable Preview preview(Parameters.Built<M> model, Backend backend, Path folder) throws IOException {
         return null;
     }

@@ -69,17 +69,20 @@ public record Preset<C extends Record>(C model, Record data, Settings settings, 
         }
     }
 
-    /** The value of a setting. @param path as in {@link #fields} */
+    /**
+     * The value of a setting.
+     *
+     * @param path as in {@link #fields}
+     */
     public @Nullable Object get(String path) {
         int dot = path.indexOf('.') + 1;
-        Record part =
-                switch (path.substring(0, dot)) {
-                    case MODEL -> model;
-                    case DATA -> data;
-                    case SETTINGS -> settings;
-                    case START -> start;
-                    default -> throw new IllegalArgumentException("no setting is named " + path);
-                };
+        Record part = switch (path.substring(0, dot)) {
+            case MODEL -> model;
+            case DATA -> data;
+            case SETTINGS -> settings;
+            case START -> start;
+            default -> throw new IllegalArgumentException("no setting is named " + path);
+        };
         return Schema.get(part, path.substring(dot));
     }
 

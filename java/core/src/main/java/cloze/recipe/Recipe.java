@@ -58,7 +58,11 @@ public interface Recipe<C extends Record, M> {
     /** The class of the model. */
     Class<M> type();
 
-    /** What belongs to the model besides its weights. @param folder of a run */
+    /**
+     * What belongs to the model besides its weights.
+     *
+     * @param folder of a run
+     */
     Companions companions(Preset<C> preset, Path folder) throws IOException;
 
     /** Builds the model; may be called without memory behind the parameters. */
@@ -99,7 +103,11 @@ public interface Recipe<C extends Record, M> {
         return 0;
     }
 
-    /** More facts for a plan, besides parameters, operations and memory. @param tokens that it is trained on */
+    /**
+     * More facts for a plan, besides parameters, operations and memory.
+     *
+     * @param tokens that it is trained on
+     */
     default Map<String, Object> plan(C config, double tokens) {
         return new LinkedHashMap<>();
     }

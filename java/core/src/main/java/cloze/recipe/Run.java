@@ -91,7 +91,7 @@ public final class Run<C extends Record, M> implements AutoCloseable {
     public static <C extends Record, M> Run<C, M> resume(
             RunFolder folder, Recipe<C, M> recipe, Backend backend, Opening opening) throws IOException {
         StoredRun<?, ?> stored = StoredRun.read(folder.path());
-        if (stored.recipe() != recipe) {
+        if (!stored.recipe().equals(recipe)) {
             throw new WrongModelException(folder.path(), "a run of " + recipe.name());
         }
         @SuppressWarnings("unchecked") // the recipe of a run of C and M
@@ -143,8 +143,7 @@ public final class Run<C extends Record, M> implements AutoCloseable {
     }
 
     /** The memory that a step of a preset takes on a device, found without running one and without data. */
-    public static <C extends Record, M> MemoryEstimate memory(
-            Recipe<C, M> recipe, Preset<C> preset, Backend backend) {
+    public static <C extends Record, M> MemoryEstimate memory(Recipe<C, M> recipe, Preset<C> preset, Backend backend) {
         return MemoryEstimate.of(
                 (device, owner) -> recipe.random(recipe.build(preset, device, owner), preset, 1),
                 recipe.training(preset),

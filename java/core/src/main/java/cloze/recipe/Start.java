@@ -10,13 +10,14 @@ import cloze.setting.Setting;
  */
 public record Start(
         @Setting(
-                        value = "Pre-trained encoder to begin with: a run folder, or one of Hugging Face or timm.",
-                        label = "DIR")
-                String checkpoint,
+                value = "Pre-trained encoder to begin with: a run folder, or one of Hugging Face or timm.",
+                label = "DIR")
+        String checkpoint,
+
         @Setting(
-                        value = "Begin with random weights in a network of the checkpoint's sizes, to compare with.",
-                        flag = "from-scratch")
-                boolean scratch) {
+                value = "Begin with random weights in a network of the checkpoint's sizes, to compare with.",
+                flag = "from-scratch")
+        boolean scratch) {
     /** Random weights. */
     public static final Start RANDOM = new Start("", false);
 }

@@ -105,11 +105,14 @@ public record StoredRun<C extends Record, M>(Recipe<C, M> recipe, Preset<C> pres
         return recipe.companions(preset, folder);
     }
 
-    /** Reads the model. @param scope owns the parameters */
+    /**
+     * Reads the model.
+     *
+     * @param scope owns the parameters
+     */
     Parameters.Built<M> load(Path folder, Backend backend, Scope scope) throws IOException {
         try (var file = Safetensors.open(folder)) {
-            Parameters.Built<M> built =
-                    Parameters.build(backend, scope, 0, p -> recipe.build(preset.model(), p));
+            Parameters.Built<M> built = Parameters.build(backend, scope, 0, p -> recipe.build(preset.model(), p));
             HostParameters.read(file, HostParameters.own(built.parameters()), built.parameters(), backend);
             return built;
         }

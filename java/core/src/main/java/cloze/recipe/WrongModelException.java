@@ -9,9 +9,18 @@ import java.nio.file.Path;
 public final class WrongModelException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    /** @param needed such as {@code a language model} */
+    /**
+     * Names the folder, what it is, and what is needed.
+     *
+     * @param needed such as {@code a language model}
+     */
     WrongModelException(Path folder, String needed) {
-        super("%s is %s, but %s is needed".formatted(folder, describe(folder), needed));
+        this(folder, needed, "");
+    }
+
+    /** @param choices what has it, such as {@code (a run of mae, or ...)}; empty for none */
+    WrongModelException(Path folder, String needed, String choices) {
+        super("%s is %s, but %s is needed%s".formatted(folder, describe(folder), needed, choices));
     }
 
     /** A folder in a few words, such as {@code a run of gpt (a GPT)}. */

@@ -52,7 +52,8 @@ public final class ImageClassifier implements AutoCloseable {
             Models.Loaded<VitClassifier> loaded = Models.classifier(folder, backend, scope);
             model = loaded.model();
             classes = loaded.companions().classes();
-            Normalization normalization = Objects.requireNonNull(loaded.companions().normalization());
+            Normalization normalization =
+                    Objects.requireNonNull(loaded.companions().normalization());
             view = Augmentation.none(model.config().encoder().image(), normalization);
             if (classes.size() != model.config().classes()) {
                 throw new CheckpointException(

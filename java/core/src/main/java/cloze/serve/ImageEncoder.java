@@ -32,7 +32,8 @@ public final class ImageEncoder implements AutoCloseable {
     private final Scope scope;
     private final FrozenEncoder frozen;
 
-    private ImageEncoder(Backend backend, boolean ownsBackend, Scope scope, VisionEncoder encoder, Normalization normalization) {
+    private ImageEncoder(
+            Backend backend, boolean ownsBackend, Scope scope, VisionEncoder encoder, Normalization normalization) {
         this.backend = backend;
         this.ownsBackend = ownsBackend;
         this.scope = scope;

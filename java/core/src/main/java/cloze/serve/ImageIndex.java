@@ -235,7 +235,11 @@ public final class ImageIndex {
                 .write(file);
     }
 
-    /** Reads what {@link #save} wrote. @throws IOException if the file is something else, or broken */
+    /**
+     * Reads what {@link #save} wrote.
+     *
+     * @throws IOException if the file is something else, or broken
+     */
     public static ImageIndex load(Path path) throws IOException {
         try (var file = Safetensors.open(path)) {
             if (!FORMAT.equals(file.metadata().get("format"))) {

@@ -68,14 +68,14 @@ public record Field(String path, Class<?> type, Setting setting) {
     public static String text(Object value) {
         return switch (value) {
             case Enum<?> constant -> constant.name().toLowerCase(Locale.ROOT);
-            case Double number when number == Math.rint(number) && Math.abs(number) < 1e15 ->
-                String.valueOf(number.longValue());
+            case Double number
+            when number == Math.rint(number) && Math.abs(number) < 1e15 -> String.valueOf(number.longValue());
             case Float number -> text(Double.parseDouble(number.toString()));
             default -> value.toString();
         };
     }
 
-    /** The bounds in words, such as {@code above 0 and below 1}; empty if there are none. */
+    /** The bounds in words, such as {@code above 0 and below 1}. */
     public String bounds() {
         List<String> parts = new ArrayList<>();
         if (!values().isEmpty()) {
@@ -97,7 +97,7 @@ public record Field(String path, Class<?> type, Setting setting) {
         if (setting.below() < Double.POSITIVE_INFINITY) {
             parts.add("below " + text(setting.below()));
         }
-        return String.join(" and ", parts);
+        return parts.isEmpty() ? "a finite number" : String.join(" and ", parts);
     }
 
     /**
@@ -120,11 +120,7 @@ public record Field(String path, Class<?> type, Setting setting) {
             return true;
         }
         double x = number.doubleValue();
-        return x >= setting.min() && x <= setting.max() && x > setting.above() && x < setting.below()
-                || unbounded() && !Double.isNaN(x);
-    }
-
-    private boolean unbounded() {
-        return bounds().isEmpty();
+        boolean closed = Double.isFinite(x) && x >= setting.min() && x <= setting.max();
+        return closed && x > setting.above() && x < setting.below();
     }
 }

@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,8 +30,7 @@ public final class Schema {
                     fields.add(new Field(component.getName(), component.getType(), setting));
                 } else if (component.getType().isRecord()) {
                     for (Field inner : FIELDS.get(component.getType())) {
-                        fields.add(
-                                new Field(component.getName() + "." + inner.path(), inner.type(), inner.setting()));
+                        fields.add(new Field(component.getName() + "." + inner.path(), inner.type(), inner.setting()));
                     }
                 }
             }
@@ -51,7 +51,7 @@ public final class Schema {
      * @param values of all components, in their order
      * @throws IllegalArgumentException that names the record, the component, its bounds and its value
      */
-    public static void check(Class<? extends Record> type, Object... values) {
+    public static void check(Class<? extends Record> type, @Nullable Object... values) {
         RecordComponent[] components = type.getRecordComponents();
         if (components.length != values.length) {
             throw new IllegalStateException(
@@ -61,13 +61,18 @@ public final class Schema {
             Setting setting = components[i].getAnnotation(Setting.class);
             if (setting != null) {
                 String name = components[i].getName();
+                Object value = Objects.requireNonNull(values[i], name);
                 new Field(name, components[i].getType(), setting)
-                        .check("%s: %s".formatted(type.getSimpleName(), name), values[i]);
+                        .check("%s: %s".formatted(type.getSimpleName(), name), value);
             }
         }
     }
 
-    /** The value of a setting. @param path as {@link Field#path} */
+    /**
+     * The value of a setting.
+     *
+     * @param path as {@link Field#path}
+     */
     public static @Nullable Object get(Record record, String path) {
         int dot = path.indexOf('.');
         Object value = read(record, component(record.getClass(), dot < 0 ? path : path.substring(0, dot)));
@@ -95,10 +100,11 @@ public final class Schema {
                 continue;
             }
             for (Field other : fields) {
-                if (other != changed && other.setting().group().equals(changed.setting().group())) {
+                if (!other.equals(changed)
+                        && other.setting().group().equals(changed.setting().group())) {
                     if (changes.containsKey(other.path())) {
-                        throw new IllegalArgumentException("--%s and --%s exclude each other"
-                                .formatted(changed.flag(), other.flag()));
+                        throw new IllegalArgumentException(
+                                "--%s and --%s exclude each other".formatted(changed.flag(), other.flag()));
                     }
                     all.put(other.path(), converted(0, other.type()));
                 }

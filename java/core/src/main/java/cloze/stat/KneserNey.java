@@ -5,22 +5,22 @@ import java.util.PrimitiveIterator;
 import java.util.stream.IntStream;
 
 /**
- * An n-gram model with interpolated Kneser-Ney smoothing: the baseline that a language model has to beat on the same
- * tokens. One discount an order, D = n1 / (n1 + 2 n2); below the highest order an n-gram counts once for each different
- * token it was seen to follow; under the unigrams lies 1 / V. Immutable and thread-safe once trained; it takes about
- * 60 bytes of heap for each different n-gram.
+ * An n-gram model with interpolated Kneser-Ney smoothing, the baseline for language models on the same tokens. Each
+ * order has one discount, D = n1 / (n1 + 2 n2). Below the highest order, an n-gram is counted once for each distinct
+ * token that precedes it. Unigrams are interpolated with 1 / V. Immutable and thread-safe after training; each distinct
+ * n-gram takes about 60 bytes of heap.
  *
  * <p>{@code p(w | u) = max(c(u w) - D, 0) / c(u .) + D kinds(u .) / c(u .) p(w | u without its first token)}
  *
  * @see <a href="https://aclanthology.org/P96-1041/">Chen and Goodman 1996, section 2.7, and Kneser and Ney 1995</a>
  */
 public final class KneserNey {
-    /** The longest n-gram that a model may have. */
+    /** Maximum order of a model. */
     public static final int MAX_ORDER = 8;
 
     private final int vocabulary;
     private final int order;
-    private final NgramLevel[] levels; // levels[k] holds the k-grams, levels[0] the empty one; may reach beyond order
+    private final NgramLevel[] levels; // levels[k] holds the k-grams; may be longer than order + 1
     private final double[] discounts; // [order + 1]
 
     private KneserNey(int vocabulary, int order, NgramLevel[] levels) {
@@ -33,12 +33,14 @@ public final class KneserNey {
         }
     }
 
-    /** How the k-grams are counted, or what follows shorter ones when they are k-grams. */
+    /** Counts of level {@code length} for the k-gram term: occurrences at the highest order, else continuations. */
     private NgramLevel.Counts counts(int k, int length) {
         return k == order ? levels[length].occurrences : levels[length].continuations;
     }
 
-    /** Without n-grams seen once the formula gives 0, and tokens never seen would be impossible: then 1/2. */
+    /**
+     * The discount of an order; 1/2 if no n-gram occurs once, since a discount of 0 gives unseen tokens probability 0.
+     */
     private static double discount(long n1, long n2) {
         return n1 == 0 ? 0.5 : (double) n1 / (n1 + 2 * n2);
     }
@@ -53,7 +55,7 @@ public final class KneserNey {
         return train(IntStream.of(tokens), order, vocabulary);
     }
 
-    /** Like {@link #train(int[], int, int)} for a text that is read once, from front to back. */
+    /** Like {@link #train(int[], int, int)} for a stream that is read once. */
     public static KneserNey train(IntStream tokens, int order, int vocabulary) {
         if (order < 1 || order > MAX_ORDER) {
             throw new IllegalArgumentException(
@@ -79,7 +81,7 @@ public final class KneserNey {
                 int size = levels[k].size();
                 now[k] = levels[k].findOrAdd(before[k - 1], token);
                 levels[k].occurrences.add(now[k], levels[k - 1].occurrences, before[k - 1]);
-                if (k > 1 && now[k] == size) { // new, so its suffix follows one more kind of token
+                if (k > 1 && now[k] == size) { // a new k-gram, so one more distinct token precedes its suffix
                     levels[k - 1].continuations.add(now[k - 1], levels[k - 2].continuations, before[k - 2]);
                 }
             }
@@ -104,7 +106,7 @@ public final class KneserNey {
         return token;
     }
 
-    /** The model of a lower order that the same text gives; it takes no memory of its own. */
+    /** The model of a lower order for the same text; it shares the memory of this one. */
     public KneserNey shorter(int lower) {
         if (lower < 1 || lower > order) {
             throw new IllegalArgumentException(
@@ -121,12 +123,12 @@ public final class KneserNey {
         return vocabulary;
     }
 
-    /** How many different n-grams of the highest order were seen. */
+    /** Number of distinct n-grams of the highest order. */
     public int size() {
         return levels[order].size();
     }
 
-    /** ln p(next | context); of the context the last {@code order - 1} tokens count, and it may be shorter. */
+    /** ln p(next | context). Only the last {@code order - 1} tokens of the context are used; it may be shorter. */
     public double logProbability(int[] context, int next) {
         var reader = reader();
         for (int i = Math.max(0, context.length - order + 1); i < context.length; i++) {
@@ -135,12 +137,12 @@ public final class KneserNey {
         return reader.next(next);
     }
 
-    /** Mean of -ln p over a text, each token after all before it, the first after none; NaN if there are none. */
+    /** Mean of -ln p over a text, each token given all before it; NaN if there are no tokens. */
     public double nats(int[] tokens) {
         return nats(IntStream.of(tokens));
     }
 
-    /** Like {@link #nats(int[])} for a text that is read once. */
+    /** Like {@link #nats(int[])} for a stream that is read once. */
     public double nats(IntStream tokens) {
         var reader = reader();
         double sum = 0;
@@ -151,33 +153,33 @@ public final class KneserNey {
         return sum / n;
     }
 
-    /** Bits for each byte of a text that has {@code tokens} tokens and {@code bytes} bytes. */
+    /** Bits per byte of a text with the given numbers of tokens and bytes. */
     public static double bitsPerByte(double natsPerToken, long tokens, long bytes) {
         return natsPerToken * tokens / (Math.log(2) * bytes);
     }
 
-    /** Begins to read a text. */
+    /** Starts reading a new text. */
     public Reader reader() {
         return new Reader();
     }
 
-    /** Reads a text from front to back; one thread at a time. */
+    /** Reads a text from start to end. Not thread-safe. */
     public final class Reader {
         private int[] suffixes = emptyContext(order);
         private int[] longer = new int[order + 1];
 
         private Reader() {}
 
-        /** ln p(token | all tokens before), and moves on. */
+        /** Returns ln p(token | all tokens before) and appends the token to the context. */
         public double next(int token) {
             skip(token);
             double p = 1.0 / vocabulary;
             for (int k = 1; k <= order; k++) {
-                int context = longer[k - 1]; // skip() has swapped the two
+                int context = longer[k - 1]; // the context before skip(), which swaps the two arrays
                 NgramLevel.Counts contexts = counts(k, k - 1);
                 int total = contexts.followersOf(context);
                 if (total == 0) {
-                    break; // nor was any longer context seen
+                    break; // an unseen context has only unseen extensions
                 }
                 double kept = Math.max(counts(k, k).of(suffixes[k]) - discounts[k], 0);
                 p = (kept + discounts[k] * contexts.followerKindsOf(context) * p) / total;
@@ -185,7 +187,7 @@ public final class KneserNey {
             return Math.log(p);
         }
 
-        /** Takes a token as context only. */
+        /** Appends a token to the context without predicting it. */
         public void skip(int token) {
             checked(token, vocabulary);
             longer[0] = 0;

@@ -5,8 +5,8 @@ import java.util.Deque;
 import java.util.Iterator;
 
 /**
- * Finds the minimum of a smooth convex function by limited-memory BFGS, with a line search by bisection for the weak Wolfe
- * conditions. No random numbers, no rates to tune.
+ * Minimises a smooth convex function by limited-memory BFGS, with a bisection line search for the weak Wolfe
+ * conditions. Deterministic, without a learning rate.
  *
  * @see "Nocedal and Wright 2006, Numerical Optimization, algorithms 7.4 and 7.5"
  * @see "Lewis and Overton 2013, Nonsmooth optimization via quasi-Newton methods, algorithm 2.6, for the line search"
@@ -14,7 +14,7 @@ import java.util.Iterator;
 public final class Lbfgs {
     /** A function of n numbers with its gradient. */
     interface Objective {
-        /** @param gradient takes it @return the value at x */
+        /** @param gradient receives the gradient at x @return the value at x */
         double at(double[] x, double[] gradient);
     }
 
@@ -24,7 +24,7 @@ public final class Lbfgs {
     private static final double CURVATURE = 0.9;
     private static final double NOISE = 1e-8; // of values whose terms are float32
 
-    /** One step, how the gradient changed over it, and 1 / (s y). */
+    /** A step s, the change y of the gradient over it, and 1 / (s y). */
     private static final class Pair {
         final double[] s;
         final double[] y;
@@ -43,10 +43,10 @@ public final class Lbfgs {
     private final Deque<Pair> pairs = new ArrayDeque<>(); // newest first
 
     /**
-     * Prepares a search.
+     * Sets up a minimisation.
      *
-     * @param tolerance of the largest entry of the gradient
-     * @param most iterations
+     * @param tolerance for the largest absolute entry of the gradient
+     * @param most maximum number of iterations
      */
     public Lbfgs(Objective objective, double tolerance, int most) {
         this.objective = objective;
@@ -54,7 +54,11 @@ public final class Lbfgs {
         this.most = most;
     }
 
-    /** Moves x to the minimum. @return whether the gradient there is within the tolerance */
+    /**
+     * Moves x to the minimum.
+     *
+     * @return true if the gradient there is within the tolerance
+     */
     public boolean minimise(double[] x) {
         pairs.clear();
         double[] gradient = new double[x.length];
@@ -75,7 +79,7 @@ public final class Lbfgs {
         return largest(gradient) <= tolerance;
     }
 
-    /** The step, from the newest pairs: the two loops. */
+    /** The step direction, by the two-loop recursion over the newest pairs. */
     private double[] direction(double[] gradient) {
         double[] q = gradient.clone();
         double[] alpha = new double[pairs.size()];
@@ -111,7 +115,11 @@ public final class Lbfgs {
         return true;
     }
 
-    /** Moves x along a direction, and the gradient with it. @return the value there */
+    /**
+     * Moves x along a direction and updates the gradient.
+     *
+     * @return the value at the new x
+     */
     private double search(double[] x, double value, double[] direction, double[] gradient, double first) {
         double slope = dot(direction, gradient);
         double[] from = x.clone();
@@ -139,7 +147,7 @@ public final class Lbfgs {
     private static double largest(double[] x) {
         double largest = 0;
         for (double each : x) {
-            largest = Math.max(largest, Math.abs(each)); // NaN stays
+            largest = Math.max(largest, Math.abs(each)); // max() keeps NaN
         }
         return largest;
     }

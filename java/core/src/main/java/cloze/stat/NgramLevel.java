@@ -3,8 +3,8 @@ package cloze.stat;
 import java.util.Arrays;
 
 /**
- * The n-grams of one length: their counts, and, as contexts, what follows them. An n-gram is its prefix (a number in the
- * level below) and its last token, so a long is its key whatever the length. Numbers are dense, in order of arrival.
+ * The n-grams of one length with their counts and the counts of their followers. The key of an n-gram is a long: the
+ * number of its prefix in the level below, and its last token. Numbers are dense, in order of first occurrence.
  */
 final class NgramLevel {
     static final int NONE = -1;
@@ -14,7 +14,7 @@ final class NgramLevel {
     private int[] numbers = new int[1 << 10];
     private int size;
 
-    /** How often n-grams were counted, in all and followed by a token; one of these for each way of counting. */
+    /** Counts of n-grams, in total and as contexts of a following token. */
     static final class Counts {
         private int[] counts = new int[1 << 9];
         private int[] followers = new int[1 << 9];
@@ -26,7 +26,7 @@ final class NgramLevel {
             followerKinds = Arrays.copyOf(followerKinds, capacity);
         }
 
-        /** Counts one more of an n-gram that is {@code prefix}, counted in {@code below}, and a token. */
+        /** Increments the count of an n-gram; {@code below} counts its prefix. */
         void add(int ngram, Counts below, int prefix) {
             counts[ngram]++;
             below.followers[prefix]++;
@@ -45,16 +45,16 @@ final class NgramLevel {
             return followerKinds[ngram];
         }
 
-        /** How many n-grams have this count, which is more than 0. */
+        /** Number of n-grams with this count, which is greater than 0. */
         long with(int count) {
             return Arrays.stream(counts).filter(c -> c == count).count();
         }
     }
 
-    /** How often n-grams occur: what counts in those of the highest order. */
+    /** Numbers of occurrences, for the highest order. */
     final Counts occurrences = new Counts();
 
-    /** How many kinds of token come before n-grams: what counts in those of lower order. */
+    /** Numbers of distinct preceding tokens, for lower orders. */
     final Counts continuations = new Counts();
 
     NgramLevel() {
@@ -80,7 +80,7 @@ final class NgramLevel {
         return prefix == NONE ? NONE : numbers[slot(key(prefix, token))];
     }
 
-    /** The number of an n-gram, which is {@link #size()} before the call if it is new. */
+    /** The number of an n-gram; a new one gets the value of {@link #size()} before the call. */
     int findOrAdd(int prefix, int token) {
         long key = key(prefix, token);
         int slot = slot(key);

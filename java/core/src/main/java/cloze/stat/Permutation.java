@@ -1,8 +1,8 @@
 package cloze.stat;
 
 /**
- * A shuffle of 0 .. size - 1 that is computed, not stored: six Feistel rounds over the next even power of two, walked
- * until the value falls inside. Counter-based, so any element is found at once.
+ * A random permutation of 0 .. size - 1 that is computed, not stored: six Feistel rounds over the next even power of
+ * two, repeated until the value is in range. Any element is computed directly.
  *
  * @see "Black and Rogaway 2002, Ciphers with Arbitrary Finite Domains, method 2 (cycle walking)"
  */
@@ -37,7 +37,7 @@ public record Permutation(long size, long key) {
         return (left << half) | right;
     }
 
-    /** SplitMix64's finisher: a bijection of 64 bits. */
+    /** SplitMix64's output function: a bijection of 64 bits. */
     public static long mix(long value) {
         long z = value + 0x9E3779B97F4A7C15L;
         z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The directions in which rows vary most, and how much of their variance lies in each: eigenvectors of the covariance, one
- * after the other by power iteration. The largest entry of a direction is positive.
+ * Principal component analysis: eigenvectors of the covariance by power iteration and deflation. The largest entry of
+ * each direction is positive.
  */
 public final class PrincipalComponents {
     private static final int ITERATIONS = 2000;
@@ -22,7 +22,7 @@ public final class PrincipalComponents {
     }
 
     /**
-     * Finds the first components.
+     * Computes the first components.
      *
      * @param rows each [D], at least two
      * @param count of components, at most D
@@ -87,13 +87,13 @@ public final class PrincipalComponents {
     private static double[] largest(double[][] matrix, int key) {
         double[] x = new double[matrix.length];
         for (int d = 0; d < x.length; d++) {
-            x[d] = (Permutation.mix(key * 0x10001L + d) >> 11) * 0x1p-52; // any start that is not orthogonal to it
+            x[d] = (Permutation.mix(key * 0x10001L + d) >> 11) * 0x1p-52; // any start not orthogonal to the result
         }
         normalise(x);
         for (int i = 0; i < ITERATIONS; i++) {
             double[] y = product(matrix, x);
             if (!normalise(y)) {
-                return x; // no variance is left
+                return x; // the remaining variance is 0
             }
             double change = 0;
             for (int d = 0; d < x.length; d++) {
@@ -139,7 +139,7 @@ public final class PrincipalComponents {
         return y;
     }
 
-    /** Where a row lies along component c. */
+    /** The coordinate of a row along component c. */
     public double along(int c, float[] row) {
         double sum = 0;
         for (int d = 0; d < mean.length; d++) {
@@ -148,7 +148,7 @@ public final class PrincipalComponents {
         return sum;
     }
 
-    /** The share of all variance that lies in each component. */
+    /** The share of the total variance that each component explains. */
     public List<Double> shares() {
         return shares;
     }

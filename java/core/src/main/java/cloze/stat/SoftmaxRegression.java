@@ -11,11 +11,11 @@ import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The loss of a linear classifier over all rows of features at once, with its gradient:
- * {@code -mean_i log softmax(W x_i + b)[y_i] + penalty / 2 |W|^2}. The rows lie on the device, standardised.
+ * The loss of a linear classifier over all rows of features, and its gradient:
+ * {@code -mean_i log softmax(W x_i + b)[y_i] + penalty / 2 |W|^2}. The device holds the standardised rows.
  */
 public final class SoftmaxRegression implements Lbfgs.Objective, AutoCloseable {
-    private static final int PIECE = 1 << 22; // numbers that are standardised at a time
+    private static final int PIECE = 1 << 22; // floats that are standardised at a time
     private static final long ADD_NOTHING = 0;
 
     private final Backend backend;
@@ -34,7 +34,7 @@ public final class SoftmaxRegression implements Lbfgs.Objective, AutoCloseable {
     private final Tensor dbias;
     private double penalty;
 
-    /** Takes memory for the rows; {@link #close} frees it. */
+    /** Allocates memory for the rows on the device; {@link #close} frees it. */
     public SoftmaxRegression(Backend backend, Features features, Standardization standard) {
         this.backend = backend;
         classes = features.classes();
@@ -59,7 +59,7 @@ public final class SoftmaxRegression implements Lbfgs.Objective, AutoCloseable {
         backend.set(targets, features.labels());
     }
 
-    /** Numbers of a classifier: weight [classes, D], then bias [classes]. */
+    /** Number of parameters of a classifier: weight [classes, D], then bias [classes]. */
     public static int size(Features features) {
         return features.classes() * (features.width() + 1);
     }
@@ -88,7 +88,7 @@ public final class SoftmaxRegression implements Lbfgs.Objective, AutoCloseable {
         logits(classifier);
         backend.kernel(SoftmaxCrossEntropy.Forward.class)
                 .call(logits, targets, loss, rowLoss, count, classes, classes, SoftmaxCrossEntropy.IGNORE, 0, 1);
-        Tensor dlogits = logits; // by now
+        Tensor dlogits = logits; // the cross-entropy kernel replaces logits by their gradient
         backend.kernel(MatMul.Backward.class)
                 .call(
                         x,
@@ -119,7 +119,7 @@ public final class SoftmaxRegression implements Lbfgs.Objective, AutoCloseable {
         return value;
     }
 
-    /** Of each row, by how many classes its own is beaten, [N]; a tie counts as beaten. */
+    /** For each row, the number of other classes whose logit is at least that of the true class, [N]. */
     public int[] ranks(double[] classifier, int[] labels) {
         logits(classifier);
         float[] z = backend.floats(logits);

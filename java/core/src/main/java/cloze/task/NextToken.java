@@ -34,8 +34,8 @@ public final class NextToken implements Objective {
         model = built.model();
         parameters = built.parameters();
         if (time > model.context()) {
-            throw new IllegalArgumentException("a window of %d tokens does not fit the model's context of %d"
-                    .formatted(time, model.context()));
+            throw new IllegalArgumentException(
+                    "a window of %d tokens does not fit the model's context of %d".formatted(time, model.context()));
         }
         shape = new Shape(batch, time);
         batches = new DeviceBatches<>(source, this::upload);

@@ -2,27 +2,27 @@ package cloze.tensor;
 
 import java.lang.foreign.MemorySegment;
 
-/** The memory of one device, as large blocks; {@link Pool} cuts them up and keeps them for reuse. */
+/** Maps large blocks of one device's memory; {@link Pool} divides them and keeps them for reuse. */
 public interface DeviceMemory {
     /**
-     * A new block, aligned to at least 64 bytes.
+     * Maps a new block, aligned to at least 64 bytes.
      *
-     * @return its address, or 0 if the device has no more
+     * @return its address, or 0 if the device has no memory left
      */
     long map(long bytes);
 
     void unmap(long address, long bytes);
 
     /**
-     * Tells how memory that nobody uses, but which is kept for reuse, is given back: a device that maps memory for its own
-     * needs may ask for it.
+     * Registers {@code trim}, which returns unused blocks to the device. A device may call it when it needs memory
+     * itself.
      */
     default void reclaimBy(Runnable trim) {}
 
-    /** A segment over part of a mapped block: readable on the host, without extent where only the device can read. */
+    /** A segment over part of a mapped block; it has no extent if the host cannot read the memory. */
     MemorySegment view(long address, long bytes);
 
-    /** What is left of the device and who else may hold it, as a clause for messages; empty if that is unknown. */
+    /** The free memory of the device and its other users, as a clause for messages; empty if unknown. */
     default String left() {
         return "";
     }

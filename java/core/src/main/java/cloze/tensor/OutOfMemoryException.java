@@ -1,6 +1,6 @@
 package cloze.tensor;
 
-/** A tensor did not fit the budget or the device; the message says what holds how much. */
+/** Thrown if a tensor does not fit the budget or the device; the message lists the largest scopes with their sizes. */
 public final class OutOfMemoryException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

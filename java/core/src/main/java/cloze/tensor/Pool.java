@@ -11,13 +11,13 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of one backend. Freed blocks are kept by size class, since a training step asks for the same sizes every
- * time: from the second step on every request is a hit and nothing is zero-filled. The block of the lowest address comes
- * first, so addresses repeat: what a step is given depends on which blocks are free at its begin, not on the order in
- * which they were freed. Thread-safe without locks on the way of a hit.
+ * The memory of one backend. Freed blocks are kept by size class for reuse: a training step requests the same sizes
+ * each time, so from the second step on no block is mapped or filled with zeros. The free block with the lowest address
+ * is used first, so addresses repeat: they depend on the set of free blocks at the start of a step, not on the order of
+ * freeing. Thread-safe; reuse of a block takes no lock.
  */
 public final class Pool implements AutoCloseable {
-    /** Blocks of at least this size are mapped on their own, so that {@link #trim} can give them back. */
+    /** Blocks of at least this size are mapped individually, so that {@link #trim} can unmap them. */
     private static final long LARGE = 4L << 20;
 
     private static final long SLAB = 16L << 20;
@@ -37,14 +37,14 @@ public final class Pool implements AutoCloseable {
     private long slab;
     private long slabLeft;
 
-    /** @param budget most bytes that may be mapped, {@link Long#MAX_VALUE} for no limit */
+    /** @param budget maximum of mapped bytes, {@link Long#MAX_VALUE} for no limit */
     public Pool(DeviceMemory device, long budget) {
         this.device = device;
         this.budget = budget;
         device.reclaimBy(this::trim);
     }
 
-    /** A lifetime of its own, named in messages. */
+    /** Opens a scope; messages contain its name. */
     public Scope scope(String name) {
         var scope = new Scope(name, this);
         open.add(scope);
@@ -56,12 +56,12 @@ public final class Pool implements AutoCloseable {
         return bytesUsed.get();
     }
 
-    /** Bytes taken from the device, in use or kept for reuse. */
+    /** Bytes mapped from the device, in use or kept for reuse. */
     public long bytesMapped() {
         return bytesMapped.get();
     }
 
-    /** Most bytes that were mapped at a time. */
+    /** Maximum of {@link #bytesMapped} so far. */
     public long peakBytes() {
         return peak.get();
     }
@@ -70,7 +70,7 @@ public final class Pool implements AutoCloseable {
         return budget;
     }
 
-    /** What each open scope holds, largest first. */
+    /** The eight largest open scopes with their sizes, largest first. */
     public String report() {
         return open.stream()
                 .sorted(Comparator.comparingLong(Scope::bytes).reversed())
@@ -107,7 +107,7 @@ public final class Pool implements AutoCloseable {
         return device.view(address, bytes);
     }
 
-    /** Gives the large blocks that nobody uses back to the device. */
+    /** Unmaps all unused large blocks. */
     public void trim() {
         for (var entry : free.entrySet()) {
             if (entry.getKey() >= LARGE) {
@@ -145,13 +145,13 @@ public final class Pool implements AutoCloseable {
             throw outOfMemory(tensor, bytes, "the budget is " + mebibytes(budget));
         }
         long address = device.map(bytes);
-        if (address == 0) { // what is kept for reuse may be what is missing
+        if (address == 0) { // unused blocks may occupy the memory that is needed
             trim();
             address = device.map(bytes);
         }
         if (address == 0) {
             bytesMapped.addAndGet(-bytes);
-            throw outOfMemory(tensor, bytes, "the device has no more" + device.left());
+            throw outOfMemory(tensor, bytes, "the device has no memory left" + device.left());
         }
         mapped.put(address, bytes);
         peak.accumulateAndGet(bytesMapped.get(), Math::max);
@@ -176,7 +176,7 @@ public final class Pool implements AutoCloseable {
                                 mebibytes(bytesMapped.get() - bytesUsed.get())));
     }
 
-    /** Eight classes to a power of two: at most 12.5 % of a block is unused. */
+    /** Rounds up to one of eight sizes per power of two, so at most 12.5 % of a block is unused. */
     private static long sizeClass(long bytes) {
         long least = Math.max(bytes, ALIGNMENT);
         long step = Math.max(ALIGNMENT, Long.highestOneBit(least) >> 3);
@@ -188,9 +188,9 @@ public final class Pool implements AutoCloseable {
     }
 
     /**
-     * Gives all memory back, also where the device fails to take some.
+     * Unmaps all memory, even if some calls fail; the first failure is thrown.
      *
-     * @throws IllegalStateException naming the scopes that are still open
+     * @throws IllegalStateException if scopes are still open; the message names them
      */
     @Override
     public void close() {
@@ -200,7 +200,7 @@ public final class Pool implements AutoCloseable {
             try {
                 device.unmap(block.getKey(), block.getValue());
             } catch (RuntimeException e) {
-                failure = failure == null ? e : failure; // a device that is lost says the same of each
+                failure = failure == null ? e : failure; // a lost device fails for each block in the same way
             }
         }
         mapped.clear();

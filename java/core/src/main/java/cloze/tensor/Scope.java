@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A lifetime: tensors made in a scope are freed together when it closes. A scope belongs to the thread that works in
- * it; the tensors in it may be read by any.
+ * Owns tensors and frees them together when it closes. A scope is used by one thread; its tensors may be read by any
+ * thread.
  */
 public final class Scope implements AutoCloseable {
     private final String name;
@@ -24,22 +24,22 @@ public final class Scope implements AutoCloseable {
         return name;
     }
 
-    /** Bytes that this scope holds. */
+    /** Bytes held by this scope. */
     public long bytes() {
         return bytes.get();
     }
 
-    /** A scope inside this one, for what is needed for a shorter time. */
+    /** Opens a scope for tensors with a shorter lifetime; the caller closes it. */
     public Scope child(String childName) {
         return pool.scope(name + "/" + childName);
     }
 
-    /** A tensor whose content is unspecified until it is written. */
+    /** Allocates a tensor; its content is unspecified until it is written. */
     public Tensor tensor(String tensorName, Shape shape, DType dtype) {
         return tensor(tensorName, shape, dtype, false);
     }
 
-    /** @param trainable whether gradients flow into the tensor */
+    /** @param trainable true if gradients flow into the tensor */
     public Tensor tensor(String tensorName, Shape shape, DType dtype, boolean trainable) {
         if (!open) {
             throw new IllegalStateException("scope '%s' is closed, so it can not own '%s'".formatted(name, tensorName));
@@ -53,9 +53,9 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
-     * Part of a larger tensor under its own name and shape; it lives as long as {@code parent}.
+     * A view of part of a tensor with its own name and shape; it is valid as long as {@code parent}.
      *
-     * @param from first element of {@code parent} that belongs to the slice
+     * @param from index of the slice's first element in {@code parent}
      */
     public Tensor slice(Tensor parent, long from, String sliceName, Shape shape, boolean trainable) {
         if (from < 0 || from + shape.size() > parent.shape().size()) {
@@ -67,7 +67,7 @@ public final class Scope implements AutoCloseable {
         return new Tensor(sliceName, shape, parent.dtype(), trainable, memory, null, parent.owner());
     }
 
-    /** Takes over a tensor of another scope, so that it outlives that scope. */
+    /** Moves a tensor from another scope into this one, so that it outlives the other scope. */
     public Tensor adopt(Tensor tensor) {
         Pool.Block block = tensor.block();
         if (block == null || tensor.released() || !tensor.owner().open) {
@@ -81,7 +81,7 @@ public final class Scope implements AutoCloseable {
         return tensor;
     }
 
-    /** Frees one tensor of this scope before the rest. */
+    /** Frees one tensor of this scope early. */
     public void release(Tensor tensor) {
         Pool.Block block = tensor.block();
         if (block != null && tensor.owner() == this && !tensor.released()) {

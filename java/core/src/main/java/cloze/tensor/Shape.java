@@ -28,7 +28,7 @@ public final class Shape {
         return extents.length;
     }
 
-    /** Extent of one axis; negative counts from the last, so {@code extent(-1)} is the innermost. */
+    /** Extent of one axis; a negative axis counts from the last, so {@code extent(-1)} is the innermost. */
     public int extent(int axis) {
         return extents[axis < 0 ? axis + extents.length : axis];
     }
@@ -38,7 +38,7 @@ public final class Shape {
         return size;
     }
 
-    /** Number of rows, that is of elements over the innermost extent; 0 if that is 0. */
+    /** Number of rows: elements divided by the innermost extent, or 0 if that is 0. */
     public long rows() {
         int last = extent(-1);
         return last == 0 ? 0 : size / last;
@@ -56,7 +56,7 @@ public final class Shape {
         return new Shape(changed);
     }
 
-    /** Whether {@code tail} equals the innermost axes of this shape. */
+    /** True if {@code tail} equals the innermost axes of this shape. */
     public boolean endsWith(Shape tail) {
         int skipped = rank() - tail.rank();
         return skipped >= 0 && Arrays.equals(extents, skipped, rank(), tail.extents, 0, tail.rank());

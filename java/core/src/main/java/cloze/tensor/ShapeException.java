@@ -1,6 +1,6 @@
 package cloze.tensor;
 
-/** An op was given a tensor that does not fit; the message names op, argument, expected and actual. */
+/** Thrown if a tensor has the wrong shape for an op; the message names op, argument, expected and actual shape. */
 public final class ShapeException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
 

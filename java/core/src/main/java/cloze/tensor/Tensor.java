@@ -44,19 +44,19 @@ public final class Tensor {
         return dtype;
     }
 
-    /** Bytes of the elements. */
+    /** Size of the elements in bytes. */
     public long bytes() {
         return shape.size() * dtype.bytes();
     }
 
-    /** Whether gradients flow into this tensor. */
+    /** True if gradients flow into this tensor. */
     public boolean trainable() {
         return trainable;
     }
 
     /**
-     * The elements, for kernels: readable on the host only where the device shares its memory. The segment may be longer
-     * than the tensor.
+     * The elements, for kernels. The host can read them only if it shares memory with the device. The segment may be
+     * longer than the tensor.
      *
      * @throws IllegalStateException if the tensor has been freed
      */

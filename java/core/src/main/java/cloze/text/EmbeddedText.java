@@ -6,7 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.zip.GZIPInputStream;
 
-/** Text that ships in the jar, so that a first run needs no download. */
+/** Text in the jar, so that a first run needs no download. */
 public final class EmbeddedText {
     private EmbeddedText() {}
 

@@ -1,12 +1,12 @@
 package cloze.text;
 
 /**
- * How a text becomes a token file.
+ * Options for encoding a text into a token file.
  *
- * @param threads that encode at once
- * @param strict broken UTF-8 is an error, not U+FFFD and a count
- * @param endOfText each document ends with the tokenizer's end of text, if it has one
- * @param checkpointBytes of text after which an encode that was killed can go on
+ * @param threads encoding threads
+ * @param strict true to refuse invalid UTF-8, false to replace it by U+FFFD and count it
+ * @param endOfText true to end each document with the tokenizer's end-of-text token, if it has one
+ * @param checkpointBytes bytes of text between checkpoints, from which an interrupted encode resumes
  */
 public record EncodeOptions(int threads, boolean strict, boolean endOfText, long checkpointBytes) {
     public EncodeOptions {

@@ -1,6 +1,6 @@
 package cloze.text;
 
-import cloze.io.AtomicFile;
+import cloze.io.DurableFiles;
 import cloze.io.Fingerprint;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -10,9 +10,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * The line beside an unfinished token file: where the text goes on, and how many tokens are safely on disk.
+ * The progress file beside an unfinished token file: the next position in the text, and the number of tokens on disk.
  *
- * @param key what is encoded and how; another key starts from the front
+ * @param key fingerprint of the text, tokenizer and options; progress of another key is ignored
  */
 record EncodeProgress(String key, TextSource.Position next, long count, TokenHeader.Text text) {
     static EncodeProgress start(String key) {
@@ -23,10 +23,10 @@ record EncodeProgress(String key, TextSource.Position next, long count, TokenHea
         String line = Stream.of(next.file(), next.offset(), count, text.documents(), text.bytes(), text.replaced())
                 .map(String::valueOf)
                 .reduce(key, (a, b) -> a + " " + b);
-        AtomicFile.write(file, (line + " " + Fingerprint.of(line) + "\n").getBytes(StandardCharsets.UTF_8));
+        DurableFiles.replace(file, (line + " " + Fingerprint.of(line) + "\n").getBytes(StandardCharsets.UTF_8));
     }
 
-    /** What was written, if it is whole and of this key. */
+    /** Reads the progress; empty if there is none, or if it is damaged or of another key. */
     static Optional<EncodeProgress> read(Path file, String key) throws IOException {
         if (!Files.exists(file)) {
             return Optional.empty();

@@ -11,9 +11,9 @@ import java.nio.ByteOrder;
 import java.util.OptionalInt;
 
 /**
- * The tokens of a {@link TextPieces.Piece} as the bytes of a token file.
+ * The tokens of a {@link TextPieces.Piece}, encoded as bytes of a token file.
  *
- * @param next place in the source behind the piece
+ * @param next position in the source after the piece
  */
 record EncodedPiece(
         ByteBuffer ids, TextSource.Position next, long consumed, long documents, long textBytes, long replaced) {

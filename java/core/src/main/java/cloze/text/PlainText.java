@@ -10,7 +10,7 @@ import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 import org.jspecify.annotations.Nullable;
 
-/** A stream of bytes as one document, in chunks of a quarter of a megabyte; a name in .gz is decompressed. */
+/** Reads a stream of bytes as one document in chunks of 256 KiB; decompresses it if the name ends in .gz. */
 final class PlainText implements TextReader {
     private static final int CHUNK = 1 << 18;
 

@@ -1,8 +1,8 @@
 package cloze.text;
 
 /**
- * Some bytes of a document. A {@link TextReader} hands them out in order; a document ends with a chunk that says so,
- * which may be empty.
+ * Part of a document. A {@link TextReader} returns chunks in order. The last chunk of a document is marked and may be
+ * empty.
  */
 public final class TextChunk {
     /** {@link #next()} of the last chunk of a file. */
@@ -14,10 +14,10 @@ public final class TextChunk {
     private final boolean endsDocument;
 
     /**
-     * The bytes are not copied.
+     * Creates a chunk without copying the bytes.
      *
-     * @param offset place in the file: bytes of the text (after decompression), or rows of a table
-     * @param next place behind, or {@link #END_OF_FILE}
+     * @param offset position in the file: a byte of the decompressed text, or a row of a table
+     * @param next position after the chunk, or {@link #END_OF_FILE}
      */
     public TextChunk(byte[] bytes, long offset, long next, boolean endsDocument) {
         this.bytes = bytes;

@@ -12,26 +12,26 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * A text as tokens, cut in two behind a line: first what is trained on, then what is held out.
+ * The tokens of a text, split after a line: the first part for training, the rest held out.
  *
- * @param bytesPerToken of the held-out text
+ * @param bytesPerToken mean of the held-out text
  */
 public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double bytesPerToken) {
     private static final int LONGEST_LINE = 10_000;
 
-    /** Text from which a tokenizer is trained: more than this adds little to a vocabulary. */
+    /** Maximum text for training a tokenizer; more adds little to a vocabulary. */
     private static final int TOKENIZER_BYTES = 64 << 20;
 
     /**
-     * Reads and encodes a text, or takes it from the cache.
+     * Reads and encodes a text, or opens the cached tokens.
      *
-     * @param cache folder of what was installed ({@code data/NAME}) and encoded before
+     * @param cache folder of installed texts ({@code data/NAME}) and cached tokens
      */
     public static TextData prepare(TextSettings text, Path cache, Progress progress) throws IOException {
         return prepare(text, tokenizer(text, cache), cache, progress);
     }
 
-    /** Like {@link #prepare(TextSettings, Path, Progress)} with the tokenizer of a run that goes on. */
+    /** Like {@link #prepare(TextSettings, Path, Progress)} with the tokenizer of a run that is resumed. */
     public static TextData prepare(TextSettings text, Tokenizer tokenizer, Path cache, Progress progress)
             throws IOException {
         Tokens all = text.data().equals(TextSettings.EMBEDDED)
@@ -96,7 +96,9 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         return trainer.train((done, total, unit) -> {});
     }
 
-    /** The place behind the first line end from the fraction on, or the fraction itself in a text without lines. */
+    /**
+     * The split position: after the first line end from the fraction on, or at the fraction in a text without lines.
+     */
     private static long cut(Tokens all, Tokenizer tokenizer, double heldOut) {
         long wanted = Math.round(all.count() * (1 - heldOut));
         for (long i = Math.max(0, wanted - 1); i < Math.min(all.count() - 2, wanted + LONGEST_LINE); i++) {
@@ -126,7 +128,7 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
     public String toString() {
         return String.format(
                 Locale.ROOT,
-                "%,d tokens to train on, %,d held out, vocabulary %,d, %.2f bytes a token",
+                "%,d tokens to train on, %,d held out, vocabulary %,d, %.2f bytes per token",
                 train.count(),
                 heldOut.count(),
                 tokenizer.vocabularySize(),

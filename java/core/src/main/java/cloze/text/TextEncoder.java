@@ -1,7 +1,7 @@
 package cloze.text;
 
-import cloze.io.AtomicFile;
 import cloze.io.DataException;
+import cloze.io.DurableFiles;
 import cloze.io.Fingerprint;
 import cloze.io.Progress;
 import cloze.text.token.Tokenizer;
@@ -24,8 +24,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Encodes a {@link TextSource} into a {@link TokenFile} on several threads. The file appears when it is complete; an
- * encode that was killed goes on behind its last checkpoint, and the result is the same to the byte.
+ * Encodes a {@link TextSource} into a {@link TokenFile} on several threads. The file appears only when it is complete.
+ * An interrupted encode resumes after its last checkpoint, and the file is the same to the byte.
  */
 public final class TextEncoder {
     private static final Logger LOG = LoggerFactory.getLogger(TextEncoder.class);
@@ -47,12 +47,12 @@ public final class TextEncoder {
         this.progress = progress;
         this.file = file;
         width = TokenHeader.width(tokenizer.vocabularySize());
-        partial = AtomicFile.beside(file, ".partial");
-        note = AtomicFile.beside(file, ".progress");
+        partial = file.resolveSibling(file.getFileName() + ".partial");
+        note = file.resolveSibling(file.getFileName() + ".progress");
         done = EncodeProgress.start(key(source, tokenizer, options));
     }
 
-    /** Same key, same file. */
+    /** Fingerprint of the text, tokenizer and options: the same key gives the same file. */
     static String key(TextSource source, Tokenizer tokenizer, EncodeOptions options) {
         return Fingerprint.of(source.fingerprint().orElse("")
                 + " " + tokenizer.fingerprint()
@@ -64,8 +64,8 @@ public final class TextEncoder {
     /**
      * Encodes everything and opens the result.
      *
-     * @param file is replaced when the new one is complete
-     * @throws DataException the text cannot be read or encoded: the message says where
+     * @param file replaced when the new one is complete
+     * @throws DataException if the text cannot be read or encoded; the message names the place
      */
     public static TokenFile encode(
             TextSource source, Tokenizer tokenizer, Path file, EncodeOptions options, Progress progress)
@@ -93,11 +93,11 @@ public final class TextEncoder {
             finish(out);
             lock.release();
         }
-        AtomicFile.rename(partial, file);
+        DurableFiles.rename(partial, file);
         Files.deleteIfExists(note);
         if (done.text().replaced() > 0) {
             LOG.warn(
-                    "{}: {} broken parts of UTF-8 became U+FFFD",
+                    "{}: {} invalid parts of UTF-8 were replaced by U+FFFD",
                     source.name(),
                     done.text().replaced());
         }
@@ -124,7 +124,7 @@ public final class TextEncoder {
         }
     }
 
-    /** Pieces are encoded side by side and written in their order. */
+    /** Encodes pieces in parallel and writes them in order. */
     private void encode(FileChannel out) throws IOException {
         ExecutorService workers = Executors.newFixedThreadPool(options.threads(), task -> {
             Thread thread = new Thread(task, "cloze-encode");

@@ -5,18 +5,18 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A kind of file that holds documents of text. Providers are found by {@link java.util.ServiceLoader}; a file that
- * none claims is read as plain text.
+ * A file format that holds documents of text. Providers are found by {@link java.util.ServiceLoader}; a file of no such
+ * format is read as plain text.
  */
 public interface TextFormat {
-    /** Whether the name of the file says that it is of this kind. */
+    /** True if the file name has an extension of this format. */
     boolean reads(Path file);
 
     /**
      * Opens a file.
      *
-     * @param column which column of a table holds the text; null if there is only one
-     * @param from place to start at, as {@link TextChunk#next()} gave it; 0 is the start
+     * @param column column of a table that holds the text; null if there is only one
+     * @param from position to start at, from {@link TextChunk#next()}; 0 is the start
      */
     TextReader open(Path file, @Nullable String column, long from) throws IOException;
 }

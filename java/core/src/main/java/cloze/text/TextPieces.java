@@ -9,17 +9,17 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Gathers the documents of a source into pieces of about a megabyte that can be encoded apart: long documents are cut
- * where the tokenizer allows, short ones share a piece.
+ * Divides a source into pieces of about 1 MiB that can be encoded independently: long documents are cut where the
+ * tokenizer allows it, short ones share a piece.
  */
 final class TextPieces implements AutoCloseable {
     private static final int PIECE = 1 << 20;
     private static final int LONGEST = 1 << 30;
 
-    /** Bytes [from, to) of a piece, which start at that place of a file. */
+    /** Bytes [from, to) of a piece, which start at {@code offset} of a file. */
     record Part(String file, long offset, int from, int to, boolean endsDocument) {}
 
-    /** What one encode call of a worker gets. */
+    /** The input of one encoding task. */
     static final class Piece {
         final byte[] bytes;
         final List<Part> parts;
@@ -44,7 +44,7 @@ final class TextPieces implements AutoCloseable {
     private int length;
     private int partStart;
     private long partOffset;
-    private int attempt = PIECE; // cut when so much is there; doubles while no place is found
+    private int attempt = PIECE; // bytes at which a cut is tried; doubles if there is none
 
     TextPieces(TextSource source, Tokenizer tokenizer, TextSource.Position from) {
         this.source = source;
@@ -108,7 +108,7 @@ final class TextPieces implements AutoCloseable {
             throw new DataException(
                     source.file(next.file()),
                     "byte " + partOffset,
-                    "a document of less than 1 GiB, or one that can be cut behind a word",
+                    "a document of less than 1 GiB, or one that can be cut after a word",
                     (length - partStart) + " bytes without a place to cut");
         }
     }
@@ -129,7 +129,7 @@ final class TextPieces implements AutoCloseable {
         attempt = PIECE;
     }
 
-    /** Hands out the closed parts; what is behind them starts the next piece. */
+    /** Returns the complete parts; the remaining bytes start the next piece. */
     private Piece flush() {
         byte[] rest = Arrays.copyOfRange(bytes, partStart, length);
         long consumed = consumedBefore + (reader == null ? 0 : reader.consumed());

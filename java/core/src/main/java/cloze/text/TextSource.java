@@ -18,11 +18,11 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where text comes from: a file, a folder of files (recursively, by name, without hidden ones), a stream or a string.
- * A plain or gzip file is one document; formats such as Parquet are found by {@link TextFormat}.
+ * A source of text: a file, a folder of files (recursive, sorted by name, without hidden ones), a stream or a string. A
+ * plain or gzip file is one document; formats such as Parquet are found by {@link TextFormat}.
  */
 public final class TextSource {
-    /** A place to go on from: the number of a file, and a place in it. */
+    /** A position to resume from: the index of a file, and a position in it. */
     public record Position(int file, long offset) {
         public static final Position START = new Position(0, 0);
     }
@@ -46,12 +46,12 @@ public final class TextSource {
         this.fingerprint = fingerprint;
     }
 
-    /** A file or a folder; "-" is the standard input. */
+    /** Reads a file or a folder; "-" is the standard input. */
     public static TextSource of(Path path) throws IOException {
         return of(path, null);
     }
 
-    /** A file or folder of tables, whose text is in this column. */
+    /** Reads a file or a folder; {@code column} is the text column of tables. */
     public static TextSource of(Path path, @Nullable String column) throws IOException {
         if (path.toString().equals("-")) {
             return of("standard input", System.in);
@@ -119,7 +119,7 @@ public final class TextSource {
         };
     }
 
-    /** A stream that can be read once; it has no fingerprint. */
+    /** Reads a stream once; it has no fingerprint. */
     public static TextSource of(String name, InputStream stream) {
         return new TextSource(name, List.of(stream(name, stream)), -1, null);
     }
@@ -138,7 +138,7 @@ public final class TextSource {
         };
     }
 
-    /** A text in memory, as one document. */
+    /** Reads a string as one document. */
     public static TextSource of(String name, String text) {
         byte[] utf8 = Utf8.bytes(text);
         Item item = new Item() {
@@ -159,14 +159,14 @@ public final class TextSource {
         return name;
     }
 
-    /** Bytes on disk, -1 where that is not known. */
+    /** Size on disk in bytes, -1 if unknown. */
     public long bytes() {
         return bytes;
     }
 
     /**
-     * Changes when the content does: names, sizes and times of files, the bytes of a string. Empty for a stream, which
-     * cannot be read again.
+     * A hash that changes with the content: of names, sizes and times of files, or of the bytes of a string. Empty for
+     * a stream, which cannot be read again.
      */
     public Optional<String> fingerprint() {
         return Optional.ofNullable(fingerprint);
@@ -184,7 +184,7 @@ public final class TextSource {
         return items.get(at.file()).open(at.offset());
     }
 
-    /** The whole text; documents are joined as they are. Broken UTF-8 becomes U+FFFD. */
+    /** Reads the whole text; documents are joined without a separator. Invalid UTF-8 becomes U+FFFD. */
     public String readAll() throws IOException {
         java.io.ByteArrayOutputStream all = new java.io.ByteArrayOutputStream();
         for (int i = 0; i < files(); i++) {

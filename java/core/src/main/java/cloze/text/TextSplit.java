@@ -2,10 +2,10 @@ package cloze.text;
 
 import java.util.Objects;
 
-/** A text cut in two behind a line: first what is trained on, then what is held out. */
+/** A text split after a line: the first part for training, the rest for validation. */
 public record TextSplit(String train, String validation) {
     /**
-     * Cuts at the end of the line in which the fraction of the characters is reached.
+     * Splits after the line in which the training part reaches 1 - fraction of the characters.
      *
      * @param fraction of the characters for validation, in [0, 1]
      */

@@ -7,9 +7,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
 /**
- * Training batches of a language model: windows of T tokens and the same shifted by one. An epoch visits every window
- * once, in an order that the seed and the epoch give; the windows of each epoch start at an offset of their own, so
- * that the cuts move. What a batch holds depends on (seed, step) alone, which makes resuming exact. Not thread-safe.
+ * Training batches of a language model: windows of T tokens, and the same shifted by one. An epoch visits every window
+ * once, in an order given by seed and epoch. Each epoch starts its windows at another offset, so that their borders
+ * move. The content of a batch depends only on (seed, step), so resuming is exact. Not thread-safe.
  */
 public final class TokenBatches implements BatchSource<TokenBatch> {
     private final Tokens tokens;
@@ -40,8 +40,7 @@ public final class TokenBatches implements BatchSource<TokenBatch> {
         windows = Math.max(1, (tokens.count() - time) / time);
         Arena arena = Arena.ofAuto();
         long bytes = (long) Integer.BYTES * batch * time;
-        current = new TokenBatch(
-                arena.allocate(bytes, Long.BYTES), arena.allocate(bytes, Long.BYTES), batch, time);
+        current = new TokenBatch(arena.allocate(bytes, Long.BYTES), arena.allocate(bytes, Long.BYTES), batch, time);
     }
 
     @Override
@@ -51,7 +50,7 @@ public final class TokenBatches implements BatchSource<TokenBatch> {
         return current;
     }
 
-    /** Windows in an epoch; up to 2 T tokens at the two ends are left out, others in each epoch. */
+    /** Number of windows in an epoch; up to 2 T tokens at the two ends are skipped, others in each epoch. */
     public long windows() {
         return windows;
     }
@@ -60,12 +59,12 @@ public final class TokenBatches implements BatchSource<TokenBatch> {
         return (windows + batch - 1) / batch;
     }
 
-    /** The step that {@link #next} gives next: with the seed, all the state there is. */
+    /** The step of the next batch. With the seed, it is the whole state. */
     public long step() {
         return step;
     }
 
-    /** Goes on from a step. */
+    /** Continues at a step. */
     public void seek(long nextStep) {
         if (nextStep < 0) {
             throw new IllegalArgumentException("TokenBatches: step must be at least 0, but is " + nextStep);
@@ -77,7 +76,7 @@ public final class TokenBatches implements BatchSource<TokenBatch> {
      * Fills the next batch.
      *
      * @param inputs [B, T] i32
-     * @param targets [B, T] i32, the token behind each input
+     * @param targets [B, T] i32, the token after each input
      */
     public void next(MemorySegment inputs, MemorySegment targets) {
         long row = (long) Integer.BYTES * time;
@@ -91,7 +90,7 @@ public final class TokenBatches implements BatchSource<TokenBatch> {
         step++;
     }
 
-    /** Where the window of a sample starts, counted over all epochs. */
+    /** The first token of the window of a sample, counted over all epochs. */
     long start(long sample) {
         long epoch = sample / windows;
         long key = Permutation.mix(seed ^ Permutation.mix(epoch));

@@ -8,11 +8,11 @@ import java.nio.file.Path;
 import java.util.UUID;
 
 /**
- * Token files in a folder, by what was encoded and how: a text is encoded once. A source without a fingerprint, such
- * as the standard input, gets a new file each time.
+ * A folder of token files, named by text, tokenizer and options, so that a text is encoded once. A source without a
+ * fingerprint, such as the standard input, gets a new file each time.
  */
 public record TokenCache(Path folder) {
-    /** The tokens of the source, from the folder if they are there. */
+    /** Opens the cached tokens of a source, or encodes them first. */
     public TokenFile get(TextSource source, Tokenizer tokenizer, EncodeOptions options, Progress progress)
             throws IOException {
         boolean known = source.fingerprint().isPresent();

@@ -16,7 +16,7 @@ import java.util.Objects;
 import java.util.zip.CRC32C;
 
 /**
- * Token ids of a text in a memory-mapped file: u16 where the vocabulary has at most 65,536, else i32. Written by
+ * Token ids of a text in a memory-mapped file: u16 if the vocabulary has at most 65,536 tokens, else i32. Written by
  * {@link TextEncoder}. Thread-safe until it is closed.
  */
 public final class TokenFile implements Tokens, AutoCloseable {
@@ -39,7 +39,7 @@ public final class TokenFile implements Tokens, AutoCloseable {
     /**
      * Maps a file after checking its header and size.
      *
-     * @throws DataException it is no token file, is damaged or cut short
+     * @throws DataException if it is not a token file, is damaged or truncated
      */
     public static TokenFile open(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
@@ -54,7 +54,7 @@ public final class TokenFile implements Tokens, AutoCloseable {
         }
     }
 
-    @SuppressWarnings("MustBeClosed") // the file that is returned owns the arena, its close() closes it
+    @SuppressWarnings("MustBeClosed") // the returned file owns the arena and closes it
     private static TokenFile map(Path file, FileChannel channel, TokenHeader header, long size) throws IOException {
         Arena arena = Arena.ofShared();
         try {
@@ -83,20 +83,20 @@ public final class TokenFile implements Tokens, AutoCloseable {
         return header.text().documents();
     }
 
-    /** Bytes of UTF-8 that were encoded, so that bits per byte are nats per token x count / ln 2 / bytes. */
+    /** Encoded bytes of UTF-8: bits per byte = nats per token x count / ln 2 / bytes. */
     public long textBytes() {
         return header.text().bytes();
     }
 
-    /** Broken parts of UTF-8 that became U+FFFD. */
+    /** Number of invalid parts of UTF-8 that were replaced by U+FFFD. */
     public long replaced() {
         return header.text().replaced();
     }
 
     /**
-     * Refuses a tokenizer that the file was not made with.
+     * Checks that the file was encoded with a tokenizer.
      *
-     * @throws DataException its fingerprint is another
+     * @throws DataException if the fingerprints differ
      */
     public void requireTokenizer(Tokenizer tokenizer) throws DataException {
         String wanted = TokenHeader.shortened(tokenizer.fingerprint());
@@ -106,9 +106,9 @@ public final class TokenFile implements Tokens, AutoCloseable {
     }
 
     /**
-     * Reads everything and compares the checksum.
+     * Reads all tokens and compares the checksum.
      *
-     * @throws DataException a byte has changed, or an id is outside the vocabulary
+     * @throws DataException if a byte has changed, or an id is outside the vocabulary
      */
     public void verify() throws DataException {
         int found = checksum(ids);
@@ -139,9 +139,9 @@ public final class TokenFile implements Tokens, AutoCloseable {
     }
 
     /**
-     * Copies ids; one outside the vocabulary, which only a damaged file has, is refused.
+     * Copies ids and checks that they are inside the vocabulary, as in every undamaged file.
      *
-     * @throws UncheckedIOException with a {@link DataException} that says where
+     * @throws UncheckedIOException if an id is outside; the cause is a {@link DataException} that names the place
      */
     @Override
     public void read(long from, MemorySegment destination, int count) {
@@ -155,7 +155,7 @@ public final class TokenFile implements Tokens, AutoCloseable {
         }
     }
 
-    /** Returns the largest id. */
+    /** Converts u16 to i32 and returns the largest id. */
     private static int widen(MemorySegment source, MemorySegment destination) {
         int worst = 0;
         long count = source.byteSize() / Short.BYTES;

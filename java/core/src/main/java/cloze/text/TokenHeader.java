@@ -10,9 +10,9 @@ import java.util.HexFormat;
 import java.util.zip.CRC32C;
 
 /**
- * The first 80 bytes of a token file, little-endian: magic (8), version, bytes a token, V, CRC-32C of the tokens (4
- * each), count, documents, bytes of text, replaced bytes of text (8 each), half the tokenizer's fingerprint (16),
- * zero (4), CRC-32C of the header so far (4).
+ * The first 80 bytes of a token file, little-endian: magic (8), version, bytes per token, V, CRC-32C of the tokens (4
+ * each), count, documents, bytes of text, replaced parts of text (8 each), half of the tokenizer's fingerprint (16),
+ * zero (4), CRC-32C of the preceding header (4).
  */
 record TokenHeader(int width, int vocabularySize, int checksum, long count, Text text, String tokenizer) {
     static final int BYTES = 80;
@@ -23,8 +23,8 @@ record TokenHeader(int width, int vocabularySize, int checksum, long count, Text
     /**
      * The text that was encoded.
      *
-     * @param bytes of UTF-8, special tokens between documents not counted
-     * @param replaced broken parts of UTF-8 that became U+FFFD
+     * @param bytes of UTF-8, without special tokens between documents
+     * @param replaced number of invalid parts of UTF-8 that were replaced by U+FFFD
      */
     record Text(long documents, long bytes, long replaced) {}
 
@@ -70,7 +70,7 @@ record TokenHeader(int width, int vocabularySize, int checksum, long count, Text
         int vocabularySize = in.getInt();
         if (vocabularySize < 1 || width != width(vocabularySize)) {
             throw new DataException(
-                    file, "byte 12", "2 or 4 bytes a token by vocabulary", width + " bytes for " + vocabularySize);
+                    file, "byte 12", "2 or 4 bytes per token by vocabulary", width + " bytes for " + vocabularySize);
         }
         int checksum = in.getInt();
         long count = in.getLong();

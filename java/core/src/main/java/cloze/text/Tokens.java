@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 
-/** A long row of token ids. Thread-safe. */
+/** A sequence of token ids. Thread-safe. */
 public interface Tokens {
     long count();
 
@@ -17,7 +17,7 @@ public interface Tokens {
      */
     void read(long from, MemorySegment destination, int count);
 
-    /** The ids [from, from + count), a view. */
+    /** A view of the ids [from, from + count). */
     default Tokens slice(long from, long count) {
         Objects.checkFromIndexSize(from, count, count());
         return new Slice(this, from, count);
@@ -28,7 +28,7 @@ public interface Tokens {
         return new InMemory(MemorySegment.ofArray(ids));
     }
 
-    /** Part of another row. */
+    /** A part of another sequence. */
     record Slice(Tokens whole, long from, long count) implements Tokens {
         @Override
         public int at(long index) {

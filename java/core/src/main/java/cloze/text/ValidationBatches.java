@@ -5,8 +5,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 
 /**
- * All tokens but the first as targets, each once, in windows side by side. Rows of the last batch that run over the
- * end have {@link #IGNORE} as targets and 0 as inputs. Not thread-safe.
+ * Batches of adjacent windows in which every token except the first is a target once. After the end of the tokens, the
+ * last batch has {@link #IGNORE} as targets and 0 as inputs. Not thread-safe.
  */
 public final class ValidationBatches {
     public static final int IGNORE = -1;
@@ -17,7 +17,7 @@ public final class ValidationBatches {
     private long next;
 
     /**
-     * Starts at the front.
+     * Starts at the first token.
      *
      * @param batch B
      * @param time T
@@ -37,7 +37,7 @@ public final class ValidationBatches {
         return (targets() + perBatch - 1) / perBatch;
     }
 
-    /** Targets in all. */
+    /** Total number of targets. */
     public long targets() {
         return Math.max(0, tokens.count() - 1);
     }
@@ -47,7 +47,7 @@ public final class ValidationBatches {
     }
 
     /**
-     * Fills the next batch and returns how many of its targets count; 0 behind the last.
+     * Fills the next batch and returns its number of targets that are not ignored; 0 after the last batch.
      *
      * @param inputs [B, T] i32
      * @param targets [B, T] i32

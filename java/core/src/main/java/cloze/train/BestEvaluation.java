@@ -20,7 +20,7 @@ final class BestEvaluation {
         Double metric = metrics.get(rule.metric());
         if (metric == null) {
             throw new IllegalArgumentException(
-                    "EarlyStopping: metric must be one of %s, but is '%s'".formatted(metrics.keySet(), rule.metric()));
+                    "Guards: metric must be one of %s, but is '%s'".formatted(metrics.keySet(), rule.metric()));
         }
         boolean first = Double.isNaN(value) && !Double.isNaN(metric);
         boolean better = first || (rule.lowerIsBetter() ? metric < value : metric > value);

@@ -5,16 +5,23 @@ import cloze.setting.Setting;
 
 /** How often a run is evaluated, shown and saved, in steps. All is done after the last step too; 0 means only then. */
 public record Cadence(
-        @Setting(value = "Steps between evaluations, 0 for the end only.", min = 0) long evaluateEvery,
+        @Setting(value = "Steps between evaluations, 0 for the end only.", min = 0)
+        long evaluateEvery,
+
         @Setting(
-                        value = "Steps between samples of what the model makes, text or a picture, 0 for the end only.",
-                        alias = "picture-every",
-                        min = 0)
-                long sampleEvery,
-        @Setting(value = "Steps between checkpoints, 0 for the end only.", min = 0) long checkpointEvery,
+                value = "Steps between samples of what the model makes, text or a picture, 0 for the end only.",
+                alias = "picture-every",
+                min = 0)
+        long sampleEvery,
+
+        @Setting(value = "Steps between checkpoints, 0 for the end only.", min = 0)
+        long checkpointEvery,
+
         @Setting(value = "Seconds after which a checkpoint is written anyway, 0 for never.", min = 0)
-                double checkpointSeconds,
-        @Setting("Fit a linear probe of the encoder at each evaluation; the images need classes.") boolean probe) {
+        double checkpointSeconds,
+
+        @Setting("Fit a linear probe of the encoder at each evaluation; the images need classes.")
+        boolean probe) {
     /** Only after the last step. */
     public static final Cadence END = new Cadence(0, 0, 0, 0, false);
 

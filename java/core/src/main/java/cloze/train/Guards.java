@@ -12,12 +12,14 @@ import cloze.setting.Setting;
  */
 public record Guards(
         @Setting(
-                        value = "Skip a step whose loss or gradient norm lies so many standard deviations above the"
-                                + " mean of the last 128, 0 for never.",
-                        min = 0)
-                double outlierZ,
+                value = "Skip a step whose loss or gradient norm lies so many standard deviations above the"
+                        + " mean of the last 128, 0 for never.",
+                min = 0)
+        double outlierZ,
+
         @Setting(value = "End after so many evaluations in a row without a new best, 0 for never.", min = 0)
-                int patience,
+        int patience,
+
         String metric,
         boolean lowerIsBetter) {
     /** Skips nothing, and ends when all steps are done. */

@@ -39,7 +39,11 @@ public final class RunFolder implements AutoCloseable {
         checkpoints = new CheckpointFolder(path);
     }
 
-    /** A folder for a new run. @throws RunException if it holds a run already, or another process trains in it */
+    /**
+     * A folder for a new run.
+     *
+     * @throws RunException if it holds a run already, or another process trains in it
+     */
     public static RunFolder create(Path path) throws IOException {
         Files.createDirectories(path);
         RunFolder folder = lock(path);
@@ -53,7 +57,11 @@ public final class RunFolder implements AutoCloseable {
         return folder;
     }
 
-    /** The folder of a run that goes on. @throws RunException if it holds none, or another process trains in it */
+    /**
+     * The folder of a run that goes on.
+     *
+     * @throws RunException if it holds none, or another process trains in it
+     */
     public static RunFolder resume(Path path) throws IOException {
         if (!Files.isDirectory(path)) {
             throw new RunException("%s does not exist: there is no run to resume".formatted(path));

@@ -20,13 +20,19 @@ public record Settings(
         Cadence cadence,
         Guards guards,
         Precision precision,
-        @Setting("Seed of all that is random: weights, order, augmentation, masks, dropout.") long seed) {
+
+        @Setting("Seed of all that is random: weights, order, augmentation, masks, dropout.")
+        long seed) {
     /** How long a run is; one of the three is above 0. */
     public record Length(
-            @Setting(value = "Steps of the whole run.", min = 0, group = "length") long steps,
-            @Setting(value = "Epochs of the whole run, in place of --steps.", min = 0, group = "length") double epochs,
+            @Setting(value = "Steps of the whole run.", min = 0, group = "length")
+            long steps,
+
+            @Setting(value = "Epochs of the whole run, in place of --steps.", min = 0, group = "length")
+            double epochs,
+
             @Setting(value = "Tokens of the whole run, in place of --steps, such as 10M.", min = 0, group = "length")
-                    long tokens) {
+            long tokens) {
         public Length {
             Schema.check(Length.class, steps, epochs, tokens);
             int given = (steps > 0 ? 1 : 0) + (epochs > 0 ? 1 : 0) + (tokens > 0 ? 1 : 0);
@@ -40,9 +46,14 @@ public record Settings(
 
     /** How many examples a step sees, and how. */
     public record Batch(
-            @Setting(value = "Examples in a batch.", flag = "batch", label = "B", min = 1) int size,
-            @Setting(value = "Batches whose gradients are averaged in a step.", min = 1) int microBatches,
-            @Setting("Compute blocks again in the backward pass, to save memory.") boolean recompute) {
+            @Setting(value = "Examples in a batch.", flag = "batch", label = "B", min = 1)
+            int size,
+
+            @Setting(value = "Batches whose gradients are averaged in a step.", min = 1)
+            int microBatches,
+
+            @Setting("Compute blocks again in the backward pass, to save memory.")
+            boolean recompute) {
         public Batch {
             Schema.check(Batch.class, size, microBatches, recompute);
         }
@@ -74,33 +85,48 @@ public record Settings(
      * @param finalRate share of the peak at which a cosine ends
      */
     public record Optimization(
-            @Setting(value = "Algorithm: AdamW, or Muon for the matrices and AdamW for the rest.") Algorithm optimizer,
+            @Setting(value = "Algorithm: AdamW, or Muon for the matrices and AdamW for the rest.")
+            Algorithm optimizer,
+
             @Setting(value = "Peak learning rate of AdamW.", alias = "base-learning-rate", above = 0)
-                    double learningRate,
+            double learningRate,
+
             @Setting(
-                            value = "Examples of a step that the learning rate is meant for; it is scaled to those of"
-                                    + " the run. 0 for no scaling.",
-                            min = 0)
-                    int rateBatch,
+                    value = "Examples of a step that the learning rate is meant for; it is scaled to those of"
+                            + " the run. 0 for no scaling.",
+                    min = 0)
+            int rateBatch,
+
             @Setting("Learning rate after the warm-up; wsd is constant, then falls over the last fifth.")
-                    Curve schedule,
-            @Setting(value = "Steps of warm-up; below 1 the share of all steps.", min = 0) double warmup,
+            Curve schedule,
+
+            @Setting(value = "Steps of warm-up; below 1 the share of all steps.", min = 0)
+            double warmup,
+
             @Setting(value = "Share of the peak learning rate at which a cosine ends.", min = 0, max = 1)
-                    double finalRate,
-            @Setting(value = "Decay of AdamW's mean of squares.", min = 0, below = 1) double beta2,
-            @Setting(value = "Weight decay of matrices and tables.", min = 0) double weightDecay,
+            double finalRate,
+
+            @Setting(value = "Decay of AdamW's mean of squares.", min = 0, below = 1)
+            double beta2,
+
+            @Setting(value = "Weight decay of matrices and tables.", min = 0)
+            double weightDecay,
+
             @Setting(
-                            value = "Factor of the learning rate from each layer to the one below, 1 for the same"
-                                    + " everywhere.",
-                            above = 0,
-                            max = 1)
-                    double layerDecay,
-            @Setting(value = "Longest gradient, 0 for any length.", min = 0) double clip,
+                    value = "Factor of the learning rate from each layer to the one below, 1 for the same"
+                            + " everywhere.",
+                    above = 0,
+                    max = 1)
+            double layerDecay,
+
+            @Setting(value = "Longest gradient, 0 for any length.", min = 0)
+            double clip,
+
             @Setting(
-                            value = "Decay of the average of the weights that is evaluated and saved, 0 for none.",
-                            min = 0,
-                            below = 1)
-                    double ema) {
+                    value = "Decay of the average of the weights that is evaluated and saved, 0 for none.",
+                    min = 0,
+                    below = 1)
+            double ema) {
         /** AdamW at 1e-3 with a cosine to 0, gradients up to 1. */
         public static final Optimization DEFAULT =
                 new Optimization(Algorithm.ADAMW, 1e-3, 0, Curve.COSINE, 0.05, 0, 0.999, 0.05, 1, 1, 0);
@@ -136,7 +162,8 @@ public record Settings(
     public Settings withSteps(long steps) {
         Settings s = with("length", new Length(steps, 0, 0));
         if (optimization.warmup >= 1) {
-            s = s.withWarmup(Math.min(optimization.warmup, steps / 10));
+            long tenth = steps / 10;
+            s = s.withWarmup(Math.min(optimization.warmup, (double) tenth));
         }
         return cadence.evaluateEvery() == 0
                 ? s

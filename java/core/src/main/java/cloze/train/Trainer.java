@@ -28,7 +28,11 @@ public final class Trainer {
     private final @Nullable RunFolder folder;
     private final AtomicBoolean stop = new AtomicBoolean();
 
-    /** Trains by a tape. @param folder takes checkpoints and logs; null keeps nothing but the trained weights */
+    /**
+     * Trains by a tape.
+     *
+     * @param folder takes checkpoints and logs; null keeps nothing but the trained weights
+     */
     public Trainer(
             Backend backend,
             Objective objective,
@@ -38,13 +42,13 @@ public final class Trainer {
         this(backend, (device, scope) -> new TapeStep(device, scope, objective, config), config, hooks, folder);
     }
 
-    /** Trains by steps of any kind. @param folder takes checkpoints and logs; null keeps nothing but the trained weights */
+    /**
+     * Trains by steps of any kind.
+     *
+     * @param folder takes checkpoints and logs; null keeps nothing but the trained weights
+     */
     public Trainer(
-            Backend backend,
-            Step.Maker steps,
-            TrainingConfig config,
-            TrainingHooks hooks,
-            @Nullable RunFolder folder) {
+            Backend backend, Step.Maker steps, TrainingConfig config, TrainingHooks hooks, @Nullable RunFolder folder) {
         this.backend = backend;
         this.steps = steps;
         this.config = config;

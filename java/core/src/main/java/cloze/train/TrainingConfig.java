@@ -10,8 +10,7 @@ import cloze.optim.Schedule;
  * @param microBatches batches whose gradients are averaged in a step
  * @param seed of dropout
  */
-public record TrainingConfig(
-        long steps, int microBatches, long seed, Update update, Guards guards, Cadence cadence) {
+public record TrainingConfig(long steps, int microBatches, long seed, Update update, Guards guards, Cadence cadence) {
     /**
      * How gradients change the weights.
      *

@@ -73,7 +73,11 @@ final class TrainingState {
         });
     }
 
-    /** Restores everything. @return seconds of training so far */
+    /**
+     * Restores everything.
+     *
+     * @return seconds of training so far
+     */
     double restore(Checkpoint checkpoint) throws IOException {
         for (var fact : step.identity().entrySet()) {
             require(checkpoint, fact.getKey(), fact.getValue());

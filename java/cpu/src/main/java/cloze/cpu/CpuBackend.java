@@ -14,7 +14,7 @@ final class CpuBackend implements Backend {
     private final NativeLibrary library;
     private final CpuKernels kernels;
     private final Pool memory;
-    private final Products products;
+    private final OneDnn oneDnn;
 
     CpuBackend(NativeLibrary library, BackendOptions options) {
         this.library = library;
@@ -25,7 +25,7 @@ final class CpuBackend implements Backend {
         library.setThreads(threads);
         kernels = new CpuKernels(library);
         memory = new Pool(library, options.memory());
-        products = Products.open(library);
+        oneDnn = OneDnn.open(library);
     }
 
     @Override
@@ -35,8 +35,8 @@ final class CpuBackend implements Backend {
 
     @Override
     public String description() {
-        return "cpu: %s, %s kernels, %d threads, products by %s"
-                .formatted(library.describeCpu(), library.level(), library.threads(), products);
+        return "cpu: %s, %s kernels, %d threads, matrix multiplication by %s"
+                .formatted(library.describeCpu(), library.level(), library.threads(), oneDnn);
     }
 
     @Override
@@ -71,17 +71,17 @@ final class CpuBackend implements Backend {
 
     @Override
     public void synchronize() {
-        // kernels return when they are done
+        // kernels return after they have finished
     }
 
     @Override
     public Map<String, String> choices() {
-        return products.choices();
+        return oneDnn.choices();
     }
 
     @Override
     public void repeat(Map<String, String> choices) {
-        products.repeat(choices);
+        oneDnn.repeat(choices);
     }
 
     @Override

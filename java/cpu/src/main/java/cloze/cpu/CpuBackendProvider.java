@@ -7,8 +7,8 @@ import cloze.backend.BackendProvider;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Offers the CPU backend, with the widest instruction set that the machine has. The system property
- * {@code cloze.cpu.level} asks for another one.
+ * Provides the CPU backend with the widest instruction set of the machine. The system property {@code cloze.cpu.level}
+ * selects another one.
  */
 public final class CpuBackendProvider implements BackendProvider {
     /** For {@link java.util.ServiceLoader}. */
@@ -40,7 +40,7 @@ public final class CpuBackendProvider implements BackendProvider {
     /**
      * Opens the backend with the kernels of one instruction set.
      *
-     * @throws BackendException if the machine does not have it
+     * @throws BackendException if the machine does not support it
      */
     public static Backend open(CpuLevel level, BackendOptions options) {
         return new CpuBackend(NativeLibrary.of(level), options);

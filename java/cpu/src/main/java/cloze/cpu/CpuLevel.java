@@ -2,9 +2,9 @@ package cloze.cpu;
 
 import java.util.Locale;
 
-/** The instruction sets that the library is built for, each with all before it. */
+/** The instruction sets that the library is built for; each includes the ones before it. */
 public enum CpuLevel {
-    /** What every machine of the architecture has. */
+    /** The instructions of every machine of the architecture. */
     BASELINE,
     /** x86-64-v3: AVX2 and FMA. */
     AVX2,

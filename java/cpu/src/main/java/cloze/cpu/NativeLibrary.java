@@ -24,11 +24,11 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One of the libraries that {@code native/} builds, loaded for the life of the process: from the folder that the system
- * property {@code cloze.cpu.libraries} names, or else unpacked from the jar into the cache. The only class of this
- * module that calls restricted methods.
+ * A library built from {@code native/}, loaded for the lifetime of the process: from the folder in the system property
+ * {@code cloze.cpu.libraries}, or else from the jar, unpacked into the cache. Only this class of the module calls
+ * restricted methods.
  */
-@SuppressWarnings("restricted") // foreign functions are what this class is for
+@SuppressWarnings("restricted") // this class wraps foreign functions
 final class NativeLibrary implements DeviceMemory {
     private static final Map<CpuLevel, NativeLibrary> LOADED = new EnumMap<>(CpuLevel.class);
 
@@ -103,7 +103,10 @@ final class NativeLibrary implements DeviceMemory {
         }
     }
 
-    /** The file's folder is its digest, so that versions do not meet; it is renamed into place when complete. */
+    /**
+     * Unpacks a file into a folder named by its digest, so that versions do not mix; renames the file when it is
+     * complete.
+     */
     static Path unpack(String name, byte[] content) throws IOException {
         Path folder = cacheFolder().resolve("native").resolve(digest(content));
         Path file = folder.resolve(name);
@@ -162,7 +165,7 @@ final class NativeLibrary implements DeviceMemory {
         }
     }
 
-    /** Calls a function of one pointer that returns a number. */
+    /** Calls a function with one pointer that returns an integer. */
     long call(String symbol, MemorySegment text) {
         try {
             return (long)
@@ -172,7 +175,7 @@ final class NativeLibrary implements DeviceMemory {
         }
     }
 
-    /** Calls a function that fills a buffer and returns a number. */
+    /** Calls a function that fills a buffer and returns an integer. */
     long call(String symbol, MemorySegment buffer, long capacity) {
         try {
             return (long) bind(symbol, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG)

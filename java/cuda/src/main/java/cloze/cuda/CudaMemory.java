@@ -53,7 +53,11 @@ final class CudaMemory implements DeviceMemory {
         reclaim = trim;
     }
 
-    /** A new block for what is no tensor: what tensors left for reuse makes room for it. @return its address, or 0 */
+    /**
+     * A new block for what is no tensor: what tensors left for reuse makes room for it.
+     *
+     * @return its address, or 0
+     */
     long mapReclaiming(long bytes) {
         long address = map(bytes);
         if (address == 0) {

@@ -26,8 +26,8 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /**
- * JPEG (also CMYK and grey), PNG, WebP, TIFF, GIF (its first image) and BMP, through ImageIO and the plug-ins of
- * TwelveMonkeys; upright by their EXIF orientation, on white where they are transparent.
+ * Reads JPEG (also CMYK and grey), PNG, WebP, TIFF, GIF (its first image) and BMP, with ImageIO and the plug-ins of
+ * TwelveMonkeys. Applies the EXIF orientation and puts transparent images on white.
  */
 public final class ImageIoCodec implements ImageCodec {
     private static final Set<String> ENDINGS = Set.of("jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "gif", "bmp");
@@ -47,9 +47,9 @@ public final class ImageIoCodec implements ImageCodec {
         } catch (DataException e) {
             throw e;
         } catch (IOException | RuntimeException | StackOverflowError e) {
-            throw broken(name, e); // readers of hostile files throw what comes
+            throw broken(name, e); // a hostile file can make a reader throw any of these
         } catch (OutOfMemoryError e) {
-            throw broken(name, e); // a size that is declared once more inside
+            throw broken(name, e); // a second size inside the file may be larger than the checked one
         }
     }
 
@@ -79,13 +79,10 @@ public final class ImageIoCodec implements ImageCodec {
         }
     }
 
-    /**
-     * Has JPEG's red before blue, as {@link Picture} has them, where the reader would turn them about: neither it nor we
-     * then copy one sample after the other.
-     */
+    /** Makes the JPEG reader store red before blue, as {@link Picture} does, so that no pass is needed to swap them. */
     private static ImageReadParam inOrder(ImageReader reader) throws IOException {
         ImageReadParam param = reader.getDefaultReadParam();
-        boolean jpeg = reader.getFormatName().equalsIgnoreCase("jpeg"); // that of BMP mistakes blue for red
+        boolean jpeg = reader.getFormatName().equalsIgnoreCase("jpeg"); // the BMP reader would swap blue and red
         if (jpeg && reader.getImageTypes(0).next().getBufferedImageType() == BufferedImage.TYPE_3BYTE_BGR) {
             param.setDestination(RGB.createBufferedImage(reader.getWidth(0), reader.getHeight(0)));
         }
@@ -100,7 +97,7 @@ public final class ImageIoCodec implements ImageCodec {
         return encoded.length == 0 ? "an empty file" : hex.toString().strip();
     }
 
-    /** 1 to 8; 1 where nothing is said. */
+    /** The EXIF orientation from 1 to 8; 1 if there is none. */
     private static int orientation(byte[] encoded) {
         try {
             var metadata = ImageMetadataReader.readMetadata(new ByteArrayInputStream(encoded), encoded.length);
@@ -108,7 +105,7 @@ public final class ImageIoCodec implements ImageCodec {
             Integer said = exif == null ? null : exif.getInteger(ExifDirectoryBase.TAG_ORIENTATION);
             return said == null ? 1 : said;
         } catch (ImageProcessingException | IOException | RuntimeException e) {
-            return 1; // the picture itself could be read
+            return 1; // the image itself is readable
         }
     }
 
@@ -122,7 +119,7 @@ public final class ImageIoCodec implements ImageCodec {
             }
         }
         var bytes = new ByteArrayOutputStream();
-        try (var out = new MemoryCacheImageOutputStream(bytes)) { // no file of ImageIO's own
+        try (var out = new MemoryCacheImageOutputStream(bytes)) { // avoids ImageIO's temporary file
             ImageIO.write(image, "png", out);
         }
         return bytes.toByteArray();

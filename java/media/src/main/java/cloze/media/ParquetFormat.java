@@ -17,7 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A column of strings in a Parquet file: each row is a document, a null one is empty. */
+/** Reads a column of strings in a Parquet file: each row is a document, a null is an empty one. */
 public final class ParquetFormat implements TextFormat {
     @Override
     public boolean reads(Path file) {

@@ -21,9 +21,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Encoded images in a Parquet file, as data sets of Hugging Face have them: the one column of bytes ({@code image.bytes}),
- * and the classes in the column {@code label} if there is one. The bytes are copied once into a temporary file, from which
- * any of them is read at once.
+ * Reads encoded images of a Parquet file, as in data sets of Hugging Face: the only column of bytes
+ * ({@code image.bytes}), and classes from the column {@code label} if there is one. The bytes are copied to a temporary
+ * file for random access.
  */
 public final class ParquetImages implements ImageArchive {
     private static final String LABEL = "label";
@@ -66,7 +66,7 @@ public final class ParquetImages implements ImageArchive {
         return bytes.getFirst();
     }
 
-    /** Copies all images one behind the other; where each ends. */
+    /** Copies all images one after the other and returns the end of each. */
     private static long[] copy(Path file, ParquetFileReader parquet, FileChannel to) throws IOException {
         int rows = Math.toIntExact(parquet.getFileMetaData().numRows());
         if (rows == 0) {
@@ -94,7 +94,7 @@ public final class ParquetImages implements ImageArchive {
         return ends;
     }
 
-    /** The numbers in the column of labels, or none. */
+    /** The values of the column of labels; empty if there is none. */
     private static int[] labels(Path file, ParquetFileReader parquet, int rows) throws IOException {
         for (ColumnSchema column : parquet.getFileSchema().getColumns()) {
             boolean whole = column.type() == PhysicalType.INT64 || column.type() == PhysicalType.INT32;

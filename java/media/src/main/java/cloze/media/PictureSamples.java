@@ -11,7 +11,7 @@ import java.awt.image.Raster;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** The samples of an image that ImageIO has read. */
+/** Converts an image read by ImageIO to a {@link Picture}. */
 final class PictureSamples {
     private static final int[] IN_ORDER = {0, 1, 2};
     private static final int[] TURNED = {2, 1, 0};
@@ -27,7 +27,7 @@ final class PictureSamples {
         return grey && image.getColorModel().getTransparency() == Transparency.OPAQUE ? grey(image) : rgb(image);
     }
 
-    /** The samples, red, green and blue, where they lie like that or the other way about; else null. */
+    /** The samples as RGB if they are stored as interleaved RGB or BGR; else null. */
     private static byte @Nullable [] stored(BufferedImage image) {
         if (!(image.getRaster().getDataBuffer() instanceof DataBufferByte buffer)
                 || !(image.getSampleModel() instanceof PixelInterleavedSampleModel model)
@@ -37,7 +37,7 @@ final class PictureSamples {
         byte[] from = buffer.getData();
         int[] bands = model.getBandOffsets();
         if (from.length != 3 * image.getHeight() * image.getWidth() || buffer.getNumBanks() != 1) {
-            return null; // a part of a larger one, or not three samples a pixel
+            return null; // a part of a larger image, or not three samples per pixel
         }
         if (Arrays.equals(bands, IN_ORDER)) {
             return from;
@@ -55,7 +55,7 @@ final class PictureSamples {
         return to;
     }
 
-    /** The samples as they are stored: Java's grey is linear, and its conversion would make them lighter. */
+    /** Reads the stored samples directly: Java treats grey as linear, so its conversion would make them lighter. */
     private static Picture grey(BufferedImage image) {
         Raster raster = image.getRaster();
         int w = image.getWidth();

@@ -18,8 +18,8 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarFile;
 
 /**
- * The images of a tar file, read from it when asked for. The folder of an image is its class; in shards of WebDataset the
- * file of the same name that ends in {@code .cls} holds its number.
+ * Reads images of a tar file on demand. The folder of an image is its class; in shards of WebDataset, the file of the
+ * same name with extension {@code .cls} holds the index of its class.
  */
 public final class TarImages implements ImageArchive {
     @Override
@@ -109,7 +109,7 @@ public final class TarImages implements ImageArchive {
             labels = names.stream().mapToInt(classes::indexOf).toArray();
         }
 
-        /** Numbers by their size, words by the alphabet. */
+        /** Sorts numbers by value and words alphabetically. */
         private static List<String> sorted(List<String> names) {
             boolean numbers = names.stream().allMatch(name -> name.matches("\\d{1,9}"));
             var sorted = new TreeSet<String>(

@@ -153,7 +153,11 @@ final class BenchReport {
         }
     }
 
-    /** Writes the file and the JSON that were asked for. @return the exit code, 1 if a measurement failed */
+    /**
+     * Writes the file and the JSON that were asked for.
+     *
+     * @return the exit code, 1 if a measurement failed
+     */
     int end(Subcommand command) throws IOException {
         for (String left : peers.left()) {
             say("beside, and not measured here: " + left);

@@ -105,7 +105,8 @@ public final class Probe extends Subcommand {
         VitConfig config = Encoders.config(encoder.checkpoint());
         try (Scope scope = backend.memory().scope("untrained");
                 ImageEncoder trained = ImageEncoder.load(encoder.checkpoint(), backend)) {
-            Vit random = Parameters.build(backend, scope, seed, p -> new Vit(config, p)).model();
+            Vit random = Parameters.build(backend, scope, seed, p -> new Vit(config, p))
+                    .model();
             var untrained = new FrozenEncoder(backend, random, trained.frozen().normalization());
             return probe.run(trained.frozen(), untrained, data, unreadable, this::progress);
         }

@@ -9,7 +9,6 @@ import cloze.image.ImageData;
 import cloze.image.ImageSet;
 import cloze.image.Unreadable;
 import cloze.model.Pooling;
-import cloze.model.Vit;
 import cloze.serve.ImageEncoder;
 import cloze.stat.Features;
 import cloze.stat.PrincipalComponents;

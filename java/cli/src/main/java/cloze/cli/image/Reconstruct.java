@@ -69,7 +69,8 @@ public final class Reconstruct extends Subcommand {
                 Scope scope = backend.memory().scope("model")) {
             Models.Loaded<MaskedImageModel> loaded = Models.maskedImages(checkpoint, backend, scope);
             MaskedImageModel model = loaded.model();
-            Normalization normalization = Objects.requireNonNull(loaded.companions().normalization());
+            Normalization normalization =
+                    Objects.requireNonNull(loaded.companions().normalization());
             float[] pixels = pixels(codec, model.encoder().config(), normalization);
             Reconstruction made = Reconstruction.of(backend, model, normalization, pixels, seed, 0);
             List<List<Picture>> rows = new ArrayList<>();

@@ -6,8 +6,8 @@ import cloze.recipe.Run;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.stream.Collectors;
-import picocli.CommandLine.Command;
 import picocli.CommandLine;
+import picocli.CommandLine.Command;
 
 /** {@code cloze pretrain}: a command for each recipe that begins with random weights. */
 @Command(
@@ -25,7 +25,11 @@ public final class Pretrain extends TrainingCommand {
     /** For picocli. */
     public Pretrain() {}
 
-    /** The command with its systems. @param args of the whole line, of which the preset decides the defaults in the help */
+    /**
+     * The command with its systems.
+     *
+     * @param args of the whole line, of which the preset decides the defaults in the help
+     */
     public static CommandLine commandLine(String... args) {
         var command = new CommandLine(new Pretrain());
         for (Recipe<?, ?> recipe : Recipes.pretraining()) {

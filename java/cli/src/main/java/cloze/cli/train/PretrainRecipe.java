@@ -8,11 +8,12 @@ import cloze.setting.Nearest;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.SequencedMap;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine;
 
 /** {@code cloze pretrain NAME}: trains by one recipe. Its options are the settings of a preset. */
 @Command(sortOptions = false)
@@ -53,10 +54,10 @@ final class PretrainRecipe<C extends Record, M> extends TrainingCommand {
                 .paramLabel("NAME")
                 .type(String.class)
                 .description("Model with its usual settings, one of %s (default: %s). With %s and --help its defaults"
-                        .formatted(String.join(", ", presets.keySet()), first, PRESET)
+                                .formatted(String.join(", ", presets.keySet()), first, PRESET)
                         + " are shown.")
                 .build());
-        options = SettingOptions.add(spec, recipe, presets.get(shown));
+        options = SettingOptions.add(spec, recipe, Objects.requireNonNull(presets.get(shown)));
         return new CommandLine(spec);
     }
 
@@ -80,8 +81,7 @@ final class PretrainRecipe<C extends Record, M> extends TrainingCommand {
             return execute(run(folder(name)), (folder, backend) -> Run.resume(folder, recipe, backend, opening()));
         }
         Preset<C> preset = preset(name);
-        return execute(
-                run(folder(name)), (folder, backend) -> Run.start(folder, recipe, preset, backend, opening()));
+        return execute(run(folder(name)), (folder, backend) -> Run.start(folder, recipe, preset, backend, opening()));
     }
 
     private Preset<C> preset(String name) {
@@ -106,7 +106,7 @@ final class PretrainRecipe<C extends Record, M> extends TrainingCommand {
         boolean first = Recipes.ALL.stream()
                 .filter(other -> other.presets().containsKey(preset))
                 .findFirst()
-                .filter(other -> other != recipe)
+                .filter(other -> !other.equals(recipe))
                 .isEmpty();
         return Path.of("runs", first ? preset : recipe.name() + "-" + preset);
     }

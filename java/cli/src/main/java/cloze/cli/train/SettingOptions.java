@@ -45,19 +45,20 @@ final class SettingOptions {
     }
 
     private static boolean isMeant(Field field, Set<String> without) {
-        return without.stream().noneMatch(path -> path.endsWith(".")
-                ? field.path().startsWith(path)
-                : field.path().equals(path) || field.path().startsWith(path + "."));
+        return without.stream()
+                .noneMatch(path -> path.endsWith(".")
+                        ? field.path().startsWith(path)
+                        : field.path().equals(path) || field.path().startsWith(path + "."));
     }
 
     private void value(CommandSpec spec, Field field, Object usual) {
         String shown = Field.text(usual);
-        boolean none = shown.isEmpty() || shown.equals("0") && !field.setting().group().isEmpty();
+        boolean none = shown.isEmpty()
+                || (shown.equals("0") && !field.setting().group().isEmpty());
         String help = field.setting().value();
         List<String> values = field.values();
-        String choice = values.isEmpty() || field.type() != String.class && !field.type().isEnum()
-                ? ""
-                : " One of " + String.join(", ", values) + ".";
+        boolean few = field.type().isEnum() || (field.type() == String.class && !values.isEmpty());
+        String choice = few ? " One of " + String.join(", ", values) + "." : "";
         String text = help + choice;
         add(
                 spec,
@@ -81,7 +82,11 @@ final class SettingOptions {
                 new Meaning(field, true));
         add(
                 spec,
-                OptionSpec.builder(field.off()).type(boolean.class).arity("0").hidden(!usual).description(help),
+                OptionSpec.builder(field.off())
+                        .type(boolean.class)
+                        .arity("0")
+                        .hidden(!usual)
+                        .description(help),
                 new Meaning(field, false));
     }
 
@@ -118,8 +123,7 @@ final class SettingOptions {
             field.check(option, value);
             return value;
         } catch (TypeConversionException e) {
-            throw new ParameterException(
-                    parsed.commandSpec().commandLine(), option + " must be " + e.getMessage(), e);
+            throw new ParameterException(parsed.commandSpec().commandLine(), option + " must be " + e.getMessage(), e);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(parsed.commandSpec().commandLine(), "" + e.getMessage(), e);
         }

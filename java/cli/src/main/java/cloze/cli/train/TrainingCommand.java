@@ -109,7 +109,11 @@ abstract class TrainingCommand extends Subcommand {
         return 0;
     }
 
-    /** Trains to the end, or until the process is asked to end. @return true if the run came to its end */
+    /**
+     * Trains to the end, or until the process is asked to end.
+     *
+     * @return true if the run came to its end
+     */
     final boolean train(Run<?, ?> opened, Backend backend) throws IOException {
         opened.memory().require(backend);
         TrainingEvent.Ended ended;
@@ -129,11 +133,7 @@ abstract class TrainingCommand extends Subcommand {
         Path folder = opened.folder().path();
         Summary summary = opened.summary();
         LossPlot.tryToWrite(
-                err(),
-                folder,
-                summary.loss(),
-                MetricsLog.read(opened.folder().metrics()),
-                summary.baselines());
+                err(), folder, summary.loss(), MetricsLog.read(opened.folder().metrics()), summary.baselines());
         if (json) {
             printJson(summary.facts());
         } else {

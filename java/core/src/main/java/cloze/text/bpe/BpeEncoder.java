@@ -9,14 +9,14 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Encodes with a cache of words, since the same few ten thousand words make up nearly all text. Not thread-safe;
- * {@link BpeTokenizer} lends one to a thread at a time.
+ * Encodes with a cache of words, since a few tens of thousands of words make up nearly all text. Not thread-safe;
+ * {@link BpeTokenizer} gives an encoder to one thread at a time.
  */
 public final class BpeEncoder implements PreTokenizer.Pieces {
     private static final int CACHED_WORDS = 1 << 17;
     private static final int CACHED_BYTES = 64;
 
-    /** What comes before the merges. */
+    /** The normalisation and pre-tokenization before the merges. */
     public record Steps(@Nullable NormalForm form, List<PreTokenizer> cuts) {
         public Steps {
             cuts = List.copyOf(cuts);
@@ -30,7 +30,7 @@ public final class BpeEncoder implements PreTokenizer.Pieces {
     private final BpeMerger merger;
     private final WordTable words = new WordTable(1 << 12);
     private final TokenBuffer found = new TokenBuffer(1 << 14);
-    private int[] ends = new int[1 << 12]; // ids of word i end here in found
+    private int[] ends = new int[1 << 12]; // ends[i]: end of the ids of word i in found
     private TokenBuffer out = new TokenBuffer(16);
 
     BpeEncoder(BpeModel model, AddedTokens raw, AddedTokens normalized, Steps steps) {
@@ -73,7 +73,7 @@ public final class BpeEncoder implements PreTokenizer.Pieces {
         }
     }
 
-    /** One word. */
+    /** Encodes one word. */
     @Override
     public void piece(byte[] utf8, int from, int to) {
         if (to - from > CACHED_BYTES) {

@@ -4,8 +4,8 @@ import cloze.text.token.TokenBuffer;
 import java.util.Arrays;
 
 /**
- * Merges the bytes of one word, lowest rank first and leftmost first among equals: by scanning for words of up to 48
- * bytes, by a heap above, so a megabyte without a space costs n log n. Not thread-safe: it owns its scratch.
+ * Merges the bytes of one word, lowest rank first, leftmost first for equal ranks. Words of up to 48 bytes are scanned;
+ * longer ones use a heap, so a word of n bytes takes n log n. Not thread-safe: it owns its buffers.
  */
 final class BpeMerger {
     private static final int SCANNED = 48;
@@ -82,7 +82,9 @@ final class BpeMerger {
         return n;
     }
 
-    /** A linked list of symbols and a heap of (rank, position); an entry whose pair has changed is stale. */
+    /**
+     * Merges with a linked list of symbols and a heap of (rank, position). Entries whose pair has changed are ignored.
+     */
     private int drain(int n) {
         link(n);
         for (int i = 0; i + 1 < n; i++) {

@@ -4,10 +4,10 @@ import java.util.List;
 
 /** The tables of a byte-level BPE. Thread-safe. */
 public final class BpeModel {
-    /** Bytes of the two tokens that become one, by id. */
+    /** The ids of two tokens and of the token that they merge to. */
     public record Merge(int left, int right, int merged) {}
 
-    /** @param unknown id for a byte without a token, -1 where such bytes are left out */
+    /** @param unknown id for a byte without a token, -1 to drop such bytes */
     public record Options(boolean ignoreMerges, int unknown, boolean fuseUnknown) {
         public static final Options PLAIN = new Options(false, -1, false);
     }
@@ -19,7 +19,7 @@ public final class BpeModel {
     private final int[] wordIds;
     private final Options options;
 
-    /** @param tokens [V], empty where the vocabulary has a hole */
+    /** @param tokens [V], empty for unused ids */
     public BpeModel(byte[][] tokens, List<Merge> merges, Options options) {
         this.tokens = tokens;
         this.options = options;
@@ -59,7 +59,7 @@ public final class BpeModel {
         }
     }
 
-    /** Number of ids that the model itself knows, holes included. */
+    /** Number of ids of the model, including unused ones. */
     int size() {
         return tokens.length;
     }
@@ -80,7 +80,7 @@ public final class BpeModel {
         return options;
     }
 
-    /** Id of a token that is the whole word, -1 where there is none or merges come first. */
+    /** Id of the token that equals the whole word; -1 if there is none, or if merges are applied first. */
     int wholeWord(byte[] utf8, int from, int to, long hash) {
         if (wordIds.length == 0) {
             return -1;

@@ -13,8 +13,8 @@ import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
- * Byte-level byte pair encoding: GPT-2's, and every tokenizer.json of that kind. A byte that the vocabulary lacks is
- * left out, or is the unknown token if there is one, as in the Hugging Face library.
+ * Byte-level byte pair encoding of GPT-2 and of any tokenizer.json of that kind. A byte without a token becomes the
+ * unknown token, or is dropped if there is none, as in the Hugging Face library.
  *
  * @see "Radford et al. 2019, Language Models are Unsupervised Multitask Learners, 2.2"
  */
@@ -32,7 +32,7 @@ public final class BpeTokenizer implements Tokenizer {
     private final int vocabularySize;
     private final ConcurrentLinkedQueue<BpeEncoder> idle = new ConcurrentLinkedQueue<>();
 
-    /** @param cuttable every step starts afresh at an ASCII space behind a letter */
+    /** @param cuttable true if every step can restart at an ASCII space after a letter */
     public BpeTokenizer(
             BpeModel model, List<AddedTokens.Token> added, BpeEncoder.Steps steps, boolean cuttable, String json) {
         this(model, added, true, steps, cuttable, json);
@@ -116,7 +116,7 @@ public final class BpeTokenizer implements Tokenizer {
         return new BpeTokenizer(model, added, false, steps, cuttable, json);
     }
 
-    /** Cuts between a letter and an ASCII space or line break, where all known patterns start afresh. */
+    /** Cuts between a letter and an ASCII space or line break, where all known patterns restart. */
     @Override
     public int cut(byte[] utf8, int from, int to) {
         int margin = Math.max(raw.longest(), normalized.longest());

@@ -17,19 +17,19 @@ import java.util.Map;
 import java.util.PriorityQueue;
 
 /**
- * Learns the merges of a byte-level BPE: the most frequent pair of neighbours becomes a token, again and again. Order
- * of ids, ties (the pair with the lower ids first) and counting are those of the {@code BpeTrainer} of the Hugging
- * Face library, so the same texts give the same tokenizer.json.
+ * Learns the merges of a byte-level BPE: repeatedly merges the most frequent pair of adjacent tokens. The order of ids,
+ * ties (the pair with the lower ids first) and counting are the same as in the {@code BpeTrainer} of the Hugging Face
+ * library, so the same texts give the same tokenizer.json.
  *
  * @see "Sennrich et al. 2016, Neural Machine Translation of Rare Words with Subword Units, algorithm 1"
  */
 public final class BpeTrainer {
     /**
-     * How far to go.
+     * Options of the training.
      *
-     * @param vocabularySize special tokens and the 256 bytes included
-     * @param minFrequency a pair seen less often is not merged
-     * @param specialTokens get the first ids
+     * @param vocabularySize number of tokens, including the special tokens and the 256 bytes
+     * @param minFrequency minimum frequency of a pair to be merged
+     * @param specialTokens tokens with the first ids
      */
     public record Config(int vocabularySize, int minFrequency, List<String> specialTokens) {
         public Config {
@@ -41,7 +41,7 @@ public final class BpeTrainer {
             }
         }
 
-        /** GPT-2's kind: pairs seen at least twice, {@value Tokenizer#END_OF_TEXT}. */
+        /** GPT-2's options: pairs that occur at least twice, {@value Tokenizer#END_OF_TEXT}. */
         public static Config gpt2(int vocabularySize) {
             return new Config(vocabularySize, 2, List.of(Tokenizer.END_OF_TEXT));
         }
@@ -60,7 +60,7 @@ public final class BpeTrainer {
         }
     }
 
-    /** How often a pair occurs, and in which words it may. */
+    /** The frequency of a pair, and the words that may contain it. */
     private static final class Occurrences {
         long count;
         final TokenBuffer words = new TokenBuffer(4);
@@ -79,7 +79,7 @@ public final class BpeTrainer {
         this.config = config;
     }
 
-    /** Counts the words of a text; call it once a document, or with parts cut by {@link Tokenizer#cut}. */
+    /** Counts the words of a text; called once per document, or with parts cut by {@link Tokenizer#cut}. */
     public void add(byte[] utf8, int from, int to) {
         counts.add(utf8, from, to);
     }
@@ -89,7 +89,7 @@ public final class BpeTrainer {
         add(utf8, 0, utf8.length);
     }
 
-    /** Learns from what was added. */
+    /** Learns the merges from the added texts. */
     public BpeTokenizer train(Progress progress) {
         return new Run(counts).train(progress);
     }
@@ -129,7 +129,7 @@ public final class BpeTrainer {
             return known == null ? tokens.size() - 1 : known;
         }
 
-        /** The 256 bytes by the character that shows them. */
+        /** Adds the 256 bytes, in the order of their characters in {@link ByteLevel}. */
         private void alphabet() {
             java.util.stream.IntStream.range(0, 256)
                     .map(ByteLevel::character)
@@ -181,7 +181,7 @@ public final class BpeTrainer {
             return at;
         }
 
-        /** The best pair; counts in the queue that have sunk since are put back as they are now. */
+        /** Removes the most frequent pair. Entries whose count has decreased are put back with the current count. */
         private @org.jspecify.annotations.Nullable Candidate next() {
             while (true) {
                 Candidate best = queue.poll();

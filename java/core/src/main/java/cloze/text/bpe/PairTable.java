@@ -1,6 +1,6 @@
 package cloze.text.bpe;
 
-/** Pair of token ids to (rank, id of the merged token), packed as rank {@code << 32} | id: open addressing. */
+/** A hash table from a pair of token ids to the rank and id of the merged token, packed as rank {@code << 32} | id. */
 final class PairTable {
     static final long MISSING = Long.MAX_VALUE;
     private static final long FREE = -1;
@@ -15,7 +15,7 @@ final class PairTable {
         java.util.Arrays.fill(keys, FREE);
     }
 
-    /** The later of two equal pairs wins, as in the maps of the Hugging Face library. */
+    /** Adds a pair; a later one replaces an equal one, as in the Hugging Face library. */
     void put(int left, int right, int rank, int merged) {
         long key = key(left, right);
         int slot = slot(key);

@@ -5,7 +5,7 @@ import cloze.text.token.PreTokenizer;
 import cloze.text.token.Utf8;
 import java.util.Arrays;
 
-/** How often each word of GPT-2's pattern occurs. Not thread-safe. */
+/** Frequencies of the words of GPT-2's pattern. Not thread-safe. */
 final class WordCounts {
     private final WordTable words = new WordTable(1 << 12);
     private final PreTokenizer pattern = new Gpt2Pattern();

@@ -5,7 +5,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/** Numbers byte strings 0, 1, 2... in the order they come: open addressing, the bytes in one arena. */
+/** A hash table that numbers byte strings 0, 1, 2, ... in the order of insertion; all bytes are in one array. */
 final class WordTable {
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final long MIX = 0x9E3779B97F4A7C15L;
@@ -41,7 +41,7 @@ final class WordTable {
         return Arrays.copyOfRange(arena, starts[index], starts[index + 1]);
     }
 
-    /** Number of the word, or -1 - slot where it is missing, for {@link #insert}. */
+    /** Number of the word, or -1 - slot for {@link #insert} if it is missing. */
     int find(byte[] bytes, int from, int to, long hash) {
         int mask = slots.length - 1;
         int slot = (int) (hash >>> 32) & mask;
@@ -67,7 +67,7 @@ final class WordTable {
         return length <= 8 || Arrays.equals(arena, start, start + length, bytes, from, to);
     }
 
-    /** Adds the word that {@code find} missed with this result. */
+    /** Adds a word that is missing; {@code missed} is the result of {@link #find}. */
     int insert(int missed, byte[] bytes, int from, int to, long hash) {
         int index = size;
         if (index == hashes.length) {

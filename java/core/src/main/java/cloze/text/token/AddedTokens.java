@@ -8,8 +8,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tokens that are found in the text before it is cut into words: the leftmost, and there the longest, as the Hugging
- * Face library does.
+ * Tokens that are searched in the text before it is split into words: the leftmost match, and there the longest, as in
+ * the Hugging Face library.
  */
 public final class AddedTokens {
     /** An entry of {@code added_tokens}. */
@@ -78,7 +78,7 @@ public final class AddedTokens {
         return longest;
     }
 
-    /** Whether a cut at this place goes through a token, or takes from it the spaces that it swallows. */
+    /** True if a cut at {@code place} splits a token, or separates it from spaces that it strips. */
     public boolean spans(byte[] utf8, int from, int place, int to) {
         for (int start = Math.max(from, place - longest); start < place; start++) {
             Entry entry = match(utf8, start, to);
@@ -90,7 +90,7 @@ public final class AddedTokens {
         return false;
     }
 
-    /** Adds the ids of the tokens that are found to out, and gives the text between them to rest, in order. */
+    /** Appends the ids of tokens found to {@code out} and passes the text between them to {@code rest}, in order. */
     public void split(byte[] utf8, int from, int to, TokenBuffer out, PreTokenizer.Pieces rest) {
         int done = from;
         int i = tokens.isEmpty() ? to : from;

@@ -3,8 +3,8 @@ package cloze.text.token;
 import java.nio.charset.StandardCharsets;
 
 /**
- * GPT-2's one-to-one map of the 256 bytes to printable characters: a byte that Latin-1 prints is itself, the others
- * are U+0100 and up. @see "encoder.py of the GPT-2 release, bytes_to_unicode"
+ * GPT-2's one-to-one map of the 256 bytes to printable characters: a printable byte of Latin-1 maps to itself, the
+ * others to U+0100 and up. @see "encoder.py of the GPT-2 release, bytes_to_unicode"
  */
 public final class ByteLevel {
     private static final char[] CHARACTERS = new char[256];
@@ -34,7 +34,7 @@ public final class ByteLevel {
         return token.toString();
     }
 
-    /** The bytes that a token stands for; one with a character outside the map stands for its own UTF-8. */
+    /** The bytes of a token; a token with a character outside the map gives its UTF-8. */
     public static byte[] bytes(String token) {
         byte[] bytes = new byte[token.length()];
         for (int i = 0; i < bytes.length; i++) {

@@ -1,6 +1,6 @@
 package cloze.text.token;
 
-/** {@code add_prefix_space} of the pre-tokenizer ByteLevel: a piece that does not start with a space gets one. */
+/** {@code add_prefix_space} of the pre-tokenizer ByteLevel: adds a space to a piece that does not start with one. */
 record BytePrefix() implements PreTokenizer {
     @Override
     public void split(byte[] utf8, int from, int to, Pieces out) {

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * The 256 bytes are the ids 0 to 255, {@value #END_OF_TEXT} is 256. As tokenizer.json it is a byte-level BPE without
- * merges, which the Hugging Face library reads. Broken UTF-8 is encoded as the bytes it is.
+ * One token per byte: the bytes have the ids 0 to 255, {@value #END_OF_TEXT} is 256. Its tokenizer.json is a byte-level
+ * BPE without merges, which the Hugging Face library reads. Invalid UTF-8 is encoded byte by byte.
  */
 public final class ByteTokenizer implements Tokenizer {
     private static final int END = 256;

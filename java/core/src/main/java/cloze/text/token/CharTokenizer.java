@@ -9,18 +9,18 @@ import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
 /**
- * One token a Unicode code point. As tokenizer.json it is a {@code WordLevel} model behind a {@code Split} on every
- * character and a {@code Fuse} decoder, which the Hugging Face library reads.
+ * One token per Unicode code point. Its tokenizer.json has a {@code Split} on every character, a {@code WordLevel}
+ * model and a {@code Fuse} decoder, which the Hugging Face library reads.
  */
 public final class CharTokenizer implements Tokenizer {
     static final String UNKNOWN = "<unk>";
 
     private final int[] codePoints; // by id
-    private final List<String> specials; // ids behind the code points
+    private final List<String> specials; // their ids follow the code points
     private final AddedTokens sought;
     private final boolean seeks;
     private final Map<Integer, Integer> others = new HashMap<>();
-    private final int[] low = new int[0x3000]; // id of a code point below, or -1
+    private final int[] low = new int[0x3000]; // id by code point, or -1
 
     private CharTokenizer(int[] codePoints, List<String> specials, boolean seeks) {
         this.codePoints = codePoints;
@@ -37,14 +37,14 @@ public final class CharTokenizer implements Tokenizer {
         }
     }
 
-    /** The code points of the text in ascending order, and behind them the special tokens. */
+    /** Builds the vocabulary: the code points of the text in ascending order, then the special tokens. */
     public static CharTokenizer of(String text, String... specials) {
         return of(text.codePoints().distinct().sorted().toArray(), List.of(specials));
     }
 
     /**
      * @param codePoints distinct, in the order of their ids
-     * @param specials such as the end of a text, an unknown
+     * @param specials special tokens such as the end of a text or an unknown character
      */
     static CharTokenizer of(int[] codePoints, List<String> specials) {
         return new CharTokenizer(codePoints.clone(), specials, true);
@@ -118,7 +118,7 @@ public final class CharTokenizer implements Tokenizer {
         return wholeCharacters(sought, utf8, from, to);
     }
 
-    /** The last place between characters that is inside no special token. */
+    /** The last position between characters that is not inside a special token. */
     static int wholeCharacters(AddedTokens sought, byte[] utf8, int from, int to) {
         int place = Utf8.wholeSequences(utf8, from, Math.max(from, to - Math.max(1, sought.longest())));
         while (place > from && sought.spans(utf8, from, place, to)) {

@@ -1,8 +1,8 @@
 package cloze.text.token;
 
 /**
- * The four classes that the patterns of byte-level BPE tell apart: {@code \p{L}}, {@code \p{N}}, {@code \s} and the
- * rest, as a table of one byte per code point.
+ * The four character classes of the patterns of byte-level BPE: {@code \p{L}}, {@code \p{N}}, {@code \s} and the rest,
+ * in a table of one byte per code point.
  */
 public final class CharacterClass {
     static final byte OTHER = 0;
@@ -10,7 +10,7 @@ public final class CharacterClass {
     static final byte NUMBER = 2;
     static final byte SPACE = 3;
 
-    /** No letter, number or space lies above plane 3. */
+    /** Covers planes 0 to 3: there are no letters, numbers or spaces above. */
     private static final byte[] TABLE = new byte[0x40000];
 
     static {
@@ -44,7 +44,7 @@ public final class CharacterClass {
         return b >= 0 ? TABLE[b] : ofCodePoint(Utf8.codePoint(utf8, i));
     }
 
-    /** End of the run of code points of that class that starts at i. */
+    /** End of the run of code points of one class that starts at i. */
     static int run(byte[] utf8, int i, int to, byte kind) {
         int end = i;
         while (end < to) {

@@ -6,9 +6,9 @@ import static cloze.text.token.CharacterClass.OTHER;
 import static cloze.text.token.CharacterClass.SPACE;
 
 /**
- * The pattern of GPT-4, Llama 3 (at most three digits) and Qwen 2 (one digit), by hand.
+ * The pattern of GPT-4, Llama 3 (at most three digits) and Qwen 2 (one digit), without a regular expression.
  *
- * @param digits the most that a piece of {@code \p{N}} holds
+ * @param digits maximum length of a piece of {@code \p{N}}
  */
 record Cl100kPattern(int digits) implements PreTokenizer {
     private static final String HEAD = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}";
@@ -81,7 +81,7 @@ record Cl100kPattern(int digits) implements PreTokenizer {
         return end;
     }
 
-    /** {@code \s*[\r\n]+} ends after the last line break of the run; without one GPT-2's rule holds. */
+    /** {@code \s*[\r\n]+} ends after the last line break of the run; a run without one follows GPT-2's rule. */
     private static int spaces(byte[] utf8, int start, int to) {
         int end = CharacterClass.run(utf8, start, to, SPACE);
         for (int i = end - 1; i >= start; i--) {

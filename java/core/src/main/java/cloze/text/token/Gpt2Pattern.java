@@ -2,11 +2,8 @@ package cloze.text.token;
 
 import static cloze.text.token.CharacterClass.SPACE;
 
-/** GPT-2's pattern, by hand: {@value #REGEX}. */
-public final class Gpt2Pattern implements PreTokenizer {
-    /** Stateless. */
-    public Gpt2Pattern() {}
-
+/** GPT-2's pattern without a regular expression: {@value #REGEX}. */
+public record Gpt2Pattern() implements PreTokenizer {
     static final String REGEX = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
     @Override
@@ -44,7 +41,7 @@ public final class Gpt2Pattern implements PreTokenizer {
         };
     }
 
-    /** {@code \s+(?!\S)|\s+}: a run of spaces leaves its last one to the word behind, unless it has only one. */
+    /** {@code \s+(?!\S)|\s+}: a run of spaces leaves its last space to the next word, unless it has only one. */
     static int spaces(byte[] utf8, int start, int to) {
         int end = CharacterClass.run(utf8, start, to, SPACE);
         if (end == to) {

@@ -4,9 +4,9 @@ import java.text.Normalizer;
 import java.util.BitSet;
 
 /**
- * Unicode normal forms as the Hugging Face library has them: its tables are those of Unicode 9, so marks and
- * compatibility characters that came later pass as they are and nothing combines across them. The ranges were found
- * by comparing both libraries over all code points.
+ * Unicode normal forms as in the Hugging Face library. Its tables are those of Unicode 9, so later marks and
+ * compatibility characters stay unchanged, and nothing combines across them. The ranges were found by comparing both
+ * libraries over all code points.
  */
 public record NormalForm(Normalizer.Form form) {
     private static final String LATER_RANGES = """

@@ -1,6 +1,6 @@
 package cloze.text.token;
 
-/** Cuts a text into the pieces that merges do not cross. The bytes are valid UTF-8. */
+/** Splits a text into pieces; merges never cross pieces. The bytes are valid UTF-8. */
 @FunctionalInterface
 public interface PreTokenizer {
     @FunctionalInterface

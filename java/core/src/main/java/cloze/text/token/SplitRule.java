@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 /**
  * The pre-tokenizers {@code Split} and {@code Digits} of a tokenizer.json, by {@link Pattern}.
  *
- * @param invert the gaps between matches count as matches
+ * @param invert true to treat the gaps between matches as matches
  */
 record SplitRule(Pattern pattern, Behavior behavior, boolean invert) implements PreTokenizer {
     enum Behavior {
@@ -21,7 +21,9 @@ record SplitRule(Pattern pattern, Behavior behavior, boolean invert) implements 
 
     private record Piece(int from, int to, boolean match) {}
 
-    /** Oniguruma's reading of a pattern as far as Java's differs: Unicode classes, {@code ^} at lines, scripts. */
+    /**
+     * Compiles a pattern with Oniguruma's meaning where Java's differs: Unicode classes, {@code ^} at lines, scripts.
+     */
     static Pattern compile(String regex) {
         String scripts = regex.replaceAll(
                 "\\\\p\\{(\\^?)(Han|Hiragana|Katakana|Hangul|Latin|Cyrillic|Arabic|Thai)}", "\\\\p{Is$2}");

@@ -2,7 +2,7 @@ package cloze.text.token;
 
 import java.util.Arrays;
 
-/** A growing list of token ids that encoders append to; reuse it with {@link #clear}. */
+/** A growing list of token ids for encoders; {@link #clear} allows reuse. */
 public final class TokenBuffer {
     private int[] ids;
     private int size;
@@ -52,7 +52,7 @@ public final class TokenBuffer {
         return Arrays.copyOf(ids, size);
     }
 
-    /** The array behind, of which the first {@link #size} are filled. */
+    /** The array, of which the first {@link #size} elements are used; not copied. */
     public int[] array() {
         return ids;
     }

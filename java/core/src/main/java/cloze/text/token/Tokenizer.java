@@ -1,7 +1,7 @@
 package cloze.text.token;
 
-import cloze.io.AtomicFile;
 import cloze.io.DataException;
+import cloze.io.DurableFiles;
 import cloze.io.Fingerprint;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * Text to token ids and back. All are written as a {@code tokenizer.json} that the Hugging Face tokenizers library
- * reads and encodes with alike. Thread-safe.
+ * Converts text to token ids and back. Every tokenizer is saved as a {@code tokenizer.json} with which the Hugging Face
+ * tokenizers library gives the same ids. Thread-safe.
  */
 public interface Tokenizer {
     String END_OF_TEXT = "<|endoftext|>";
@@ -23,36 +23,36 @@ public interface Tokenizer {
     int vocabularySize();
 
     /**
-     * Appends the ids of the text. Special tokens that the text spells out are recognised, see {@link #ordinary}.
+     * Appends the ids of the text. Special tokens in the text are recognised, unless this is {@link #ordinary}.
      *
-     * @param utf8 broken bytes are read as U+FFFD
-     * @throws UnknownCharacterException a {@link CharTokenizer} meets a character it does not know
+     * @param utf8 text; invalid bytes are read as U+FFFD
+     * @throws UnknownCharacterException if a {@link CharTokenizer} has no token for a character
      */
     void encode(byte[] utf8, int from, int to, TokenBuffer out);
 
-    /** The bytes that an id stands for, for streaming and for bits per byte; not always valid UTF-8 on their own. */
+    /** The bytes of a token, for streaming and for bits per byte; not always valid UTF-8 alone. */
     byte[] bytes(int id);
 
-    /** Tokens such as {@value #END_OF_TEXT} that stand for no text. */
+    /** Tokens without text, such as {@value #END_OF_TEXT}. */
     List<String> specialTokens();
 
-    /** Id of a special token. */
+    /** Id of a special token; empty if there is none. */
     OptionalInt special(String token);
 
-    /** The same vocabulary, but a text that spells out a special token is encoded as the characters it is. */
+    /** A tokenizer with the same vocabulary that encodes special tokens in a text as ordinary characters. */
     Tokenizer ordinary();
 
-    /** Whether special tokens that a text spells out are recognised; not so behind {@link #ordinary}. */
+    /** True if special tokens in a text are recognised; false for {@link #ordinary}. */
     boolean seeksSpecialTokens();
 
-    /** The tokenizer.json. */
+    /** The content of the tokenizer.json. */
     String json();
 
     /**
-     * The last place in (from, to) where the text can be cut so that its parts, encoded apart, give the ids of the
-     * whole; {@code from} if there is none.
+     * The last position in (from, to) where the text can be cut so that its parts, encoded separately, give the ids of
+     * the whole; {@code from} if there is none.
      *
-     * @param utf8 broken bytes may be anywhere
+     * @param utf8 text, which may contain invalid bytes
      */
     int cut(byte[] utf8, int from, int to);
 
@@ -68,7 +68,7 @@ public interface Tokenizer {
         encode(bytes, 0, bytes.length, out);
     }
 
-    /** The text of the ids, special tokens written out; bytes that are no UTF-8 become U+FFFD. */
+    /** Decodes ids to text, including special tokens; invalid UTF-8 becomes U+FFFD. */
     default String decode(int... ids) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(4 * ids.length);
         for (int id : ids) {
@@ -78,7 +78,7 @@ public interface Tokenizer {
         return Utf8.string(utf8, 0, utf8.length);
     }
 
-    /** Id that ends a document, if the vocabulary has one. */
+    /** Id of the end-of-text token, if the vocabulary has one. */
     default OptionalInt endOfText() {
         for (String token : List.of(END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>")) {
             OptionalInt id = special(token);
@@ -105,14 +105,15 @@ public interface Tokenizer {
     }
 
     default void save(Path tokenizerJson) throws IOException {
-        AtomicFile.write(tokenizerJson, json().getBytes(StandardCharsets.UTF_8));
+        DurableFiles.replace(tokenizerJson, json().getBytes(StandardCharsets.UTF_8));
     }
 
     /**
      * Reads a tokenizer.json, a folder with one, or a folder with GPT-2's {@code encoder.json} and {@code vocab.bpe}
      * (or {@code vocab.json} and {@code merges.txt}).
      *
-     * @throws DataException it is not a tokenizer that this library encodes with exactly: the message names the piece
+     * @throws DataException if this library does not support the tokenizer exactly; the message names the unsupported
+     *     part
      */
     static Tokenizer load(Path fileOrFolder) throws IOException {
         return TokenizerFiles.load(fileOrFolder);

@@ -19,7 +19,7 @@ import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Finds which files make up a tokenizer, and reads those of GPT-2's release. */
+/** Finds the files of a tokenizer, and reads those of GPT-2's release. */
 final class TokenizerFiles {
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -34,7 +34,7 @@ final class TokenizerFiles {
             return loadFolder(path);
         }
         if (!Files.exists(path)) {
-            throw new NoSuchFileException(path.toString(), null, "no tokenizer is there");
+            throw new NoSuchFileException(path.toString(), null, "there is no tokenizer");
         }
         for (List<String> pair : PAIRS) {
             if (pair.contains(String.valueOf(path.getFileName()))) {
@@ -71,7 +71,7 @@ final class TokenizerFiles {
         }
     }
 
-    /** {@code encoder.json}: token to id; {@code vocab.bpe}: a version line, then a merge a line. */
+    /** Reads {@code encoder.json} (token to id) and {@code vocab.bpe} (a version line, then one merge per line). */
     private static Tokenizer gpt2(Path encoder, Path merges) throws IOException {
         JsonNode vocabulary = parse(encoder, Files.readString(encoder, StandardCharsets.UTF_8));
         Map<String, Integer> ids = new LinkedHashMap<>(ids(encoder, "/", vocabulary));
@@ -96,7 +96,7 @@ final class TokenizerFiles {
         return new BpeTokenizer(model, added, steps, true, json);
     }
 
-    /** A map of token to id, every id used once. */
+    /** Reads a map of token to id; every id is used once. */
     static Map<String, Integer> ids(Path file, String pointer, JsonNode vocabulary) throws DataException {
         if (!vocabulary.isObject()) {
             throw new DataException(file, pointer, "an object of token to id", kind(vocabulary));

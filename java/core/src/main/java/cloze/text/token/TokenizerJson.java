@@ -13,11 +13,11 @@ import tools.jackson.databind.JsonNode;
 
 /**
  * Reads a tokenizer.json of the Hugging Face tokenizers library: byte-level BPE, and the forms that
- * {@link CharTokenizer} and {@link ByteTokenizer} are written in. Truncation, padding and the post-processor (which
- * puts special tokens around a text) do not take part in encoding and are kept as they are.
+ * {@link CharTokenizer} and {@link ByteTokenizer} write. Truncation, padding and the post-processor (which adds special
+ * tokens around a text) are not applied and are kept unchanged.
  */
 public final class TokenizerJson {
-    /** The two sides of a merge, and where it was read. */
+    /** The two tokens of a merge, and its place in the file for messages. */
     public record MergeText(String left, String right, String place) {}
 
     private final Path file;
@@ -90,7 +90,7 @@ public final class TokenizerJson {
         }
         for (int i = 0; i < added.size(); i++) {
             if (added.get(i).id() != characters + i) {
-                String expected = "id " + (characters + i) + ", behind the characters";
+                String expected = "id " + (characters + i) + ", after the characters";
                 throw new DataException(
                         file, "/added_tokens/" + i, expected, "" + added.get(i).id());
             }
@@ -171,7 +171,7 @@ public final class TokenizerJson {
         return new MergeText(line.substring(0, space), line.substring(space + 1), place);
     }
 
-    /** Ids may have holes, but not so many that a small file asks for a large table. */
+    /** The upper limit of ids: a vocabulary may skip ids, but a small file must not cause a large table. */
     static int limit(int tokens) {
         return (int) Math.min(Integer.MAX_VALUE - 8L, 4L * tokens + (1 << 16));
     }

@@ -9,7 +9,7 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Writes tokenizer.json as the Hugging Face tokenizers library does. */
+/** Writes tokenizer.json in the format of the Hugging Face tokenizers library. */
 public final class TokenizerJsonWriter {
     static final String ANY_CHARACTER = "[\\s\\S]";
 

@@ -22,7 +22,7 @@ final class TokenizerSteps {
             + O200K_WORD + "+" + O200K_LOWER + "*" + O200K_ENDING
             + "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
     private static final String BLOOM = " ?[^(\\s|[.,!?…。，、।۔،])]+";
-    /** Patterns that start afresh at an ASCII space behind a letter, so that a long document can be cut there. */
+    /** Patterns that restart at an ASCII space after a letter, so that a long document can be cut there. */
     private static final Set<String> CUTTABLE =
             Set.of(Gpt2Pattern.REGEX, Cl100kPattern.THREE_DIGITS, Cl100kPattern.ONE_DIGIT, O200K, BLOOM, "\\p{N}{1,3}");
 
@@ -73,7 +73,7 @@ final class TokenizerSteps {
     private void preTokenizer(String place, JsonNode step) throws DataException {
         String type = step.path("type").asString("");
         if (byteLevel) {
-            throw new DataException(file, place, "nothing behind ByteLevel", TokenizerFiles.kind(step));
+            throw new DataException(file, place, "nothing after ByteLevel", TokenizerFiles.kind(step));
         }
         switch (type) {
             case "Sequence" -> {
@@ -130,7 +130,10 @@ final class TokenizerSteps {
         }
     }
 
-    /** An isolated split keeps matches and gaps alike; these patterns match everything, so invert changes nothing. */
+    /**
+     * The built-in pattern of a regular expression, or null. These patterns match everything, so {@code invert} has no
+     * effect on an isolated split.
+     */
     private static @Nullable PreTokenizer known(String regex) {
         return switch (regex) {
             case Gpt2Pattern.REGEX -> new Gpt2Pattern();

@@ -2,7 +2,7 @@ package cloze.text.token;
 
 import java.io.Serial;
 
-/** A text holds a character that the vocabulary of a {@link CharTokenizer} lacks. */
+/** Thrown if a text contains a character that is not in the vocabulary of a {@link CharTokenizer}. */
 public final class UnknownCharacterException extends IllegalArgumentException {
     @Serial
     private static final long serialVersionUID = 1;
@@ -26,7 +26,7 @@ public final class UnknownCharacterException extends IllegalArgumentException {
         return codePoint;
     }
 
-    /** Bytes from the start of the text that was given to {@code encode}. */
+    /** Byte offset of the character in the text given to {@code encode}. */
     public int offset() {
         return offset;
     }

@@ -8,8 +8,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * UTF-8 with the one treatment of broken bytes that the WHATWG and Rust share: each maximal part of a sequence that
- * cannot go on becomes one U+FFFD. The JDK's own decoder differs for encoded surrogates.
+ * UTF-8 with the error handling of the WHATWG and Rust: each maximal invalid part of a sequence becomes one U+FFFD. The
+ * JDK's decoder differs for encoded surrogates.
  */
 public final class Utf8 {
     static final int REPLACEMENT = 0xFFFD;
@@ -20,7 +20,7 @@ public final class Utf8 {
 
     private Utf8() {}
 
-    /** The text as bytes; a lone surrogate becomes U+FFFD. */
+    /** Encodes a text; a lone surrogate becomes U+FFFD. */
     public static byte[] bytes(String text) {
         for (int i = 0; i < text.length(); i++) {
             if (Character.isSurrogate(text.charAt(i))) {
@@ -45,7 +45,7 @@ public final class Utf8 {
         return new String(repair(utf8, from, to).bytes, StandardCharsets.UTF_8);
     }
 
-    /** Index of the first byte that starts no valid sequence, or -1. */
+    /** Index of the first byte that does not start a valid sequence, or -1. */
     public static int firstBroken(byte[] utf8, int from, int to) {
         int i = from;
         while (i < to) {
@@ -73,7 +73,7 @@ public final class Utf8 {
         return i;
     }
 
-    /** Valid bytes and how many parts were replaced. */
+    /** Repaired UTF-8 and the number of replaced parts. */
     public static final class Repaired {
         public final byte[] bytes;
         public final int replaced;
@@ -103,7 +103,7 @@ public final class Utf8 {
         return new Repaired(out.toByteArray(), replaced);
     }
 
-    /** Length of the valid sequence at i, or minus the length of the broken part that one U+FFFD stands for. */
+    /** Length of the valid sequence at i, or minus the length of the invalid part that becomes one U+FFFD. */
     public static int sequence(byte[] utf8, int i, int to) {
         int lead = utf8[i] & 0xFF;
         if (lead < 0x80) {
@@ -147,7 +147,7 @@ public final class Utf8 {
         return b >= 0 ? 1 : b < (byte) 0xE0 ? 2 : b < (byte) 0xF0 ? 3 : 4;
     }
 
-    /** Start of the code point that ends before i. */
+    /** Start of the code point before i. */
     public static int before(byte[] utf8, int i, int from) {
         int start = i - 1;
         while (start > from && (utf8[start] & 0xC0) == 0x80) {
@@ -156,7 +156,7 @@ public final class Utf8 {
         return start;
     }
 
-    /** The largest end in [from, to] that cuts no sequence short; broken bytes count as sequences of their own. */
+    /** The largest end in [from, to] that does not split a sequence; each invalid byte counts as a sequence. */
     static int wholeSequences(byte[] utf8, int from, int to) {
         for (int start = to - 1; start >= Math.max(from, to - 3); start--) {
             int lead = utf8[start] & 0xFF;

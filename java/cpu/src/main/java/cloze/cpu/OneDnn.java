@@ -13,12 +13,12 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who computes matrix products: our own kernel, or for each shape the faster of it and oneDNN, by a short measurement
- * when the shape is first seen. The system property {@code cloze.cpu.onednn} names {@code libdnnl.so.3}, or is
- * {@code jar} to take it from {@code org.bytedeco:dnnl} on the class path; without it all products are our own, whose
- * bits do not depend on a measurement.
+ * oneDNN as an alternative to our kernels for matrix multiplication: a short measurement at the first use of a shape
+ * chooses the faster one. The system property {@code cloze.cpu.onednn} is the path of {@code libdnnl.so.3}, or
+ * {@code jar} to load it from {@code org.bytedeco:dnnl} on the class path. Without the property only our kernels are
+ * used, and results do not depend on a measurement.
  */
-final class Products {
+final class OneDnn {
     private static final String PROPERTY = "cloze.cpu.onednn";
     private static final String CHOICES = "cpu.products";
     private static final String FOLDER = "/org/bytedeco/dnnl/linux-x86_64/";
@@ -26,23 +26,23 @@ final class Products {
     private final NativeLibrary library;
     private final @Nullable Path oneDnn;
 
-    private Products(NativeLibrary library, @Nullable Path oneDnn) {
+    private OneDnn(NativeLibrary library, @Nullable Path oneDnn) {
         this.library = library;
         this.oneDnn = oneDnn;
     }
 
-    static Products open(NativeLibrary library) {
+    static OneDnn open(NativeLibrary library) {
         String asked = System.getProperty(PROPERTY);
         Path file = asked == null ? null : locate(asked);
         if (file != null) {
             try (Arena arena = Arena.ofConfined()) {
                 if (library.call("onednn_open", arena.allocateFrom(file.toString())) != 1) {
-                    throw new BackendException("%s: %s is no oneDNN that can be loaded".formatted(PROPERTY, file));
+                    throw new BackendException("%s: oneDNN can not be loaded from %s".formatted(PROPERTY, file));
                 }
             }
         }
         library.tune(file != null);
-        return new Products(library, file);
+        return new OneDnn(library, file);
     }
 
     private static Path locate(String asked) {
@@ -58,7 +58,7 @@ final class Products {
             Path file = unpack("libdnnl.so.3");
             Path beside = file.resolveSibling("libgomp.so.1");
             if (!Files.exists(beside)) {
-                Files.copy(openMp, beside); // the loader looks for it in the same folder
+                Files.copy(openMp, beside); // the loader searches the same folder
             }
             return file;
         } catch (IOException e) {
@@ -67,7 +67,7 @@ final class Products {
     }
 
     private static Path unpack(String name) throws IOException {
-        try (InputStream resource = Products.class.getResourceAsStream(FOLDER + name)) {
+        try (InputStream resource = OneDnn.class.getResourceAsStream(FOLDER + name)) {
             if (resource == null) {
                 throw new BackendException(
                         "%s is jar, but org.bytedeco:dnnl (linux-x86_64) is not on the class path".formatted(PROPERTY));
@@ -76,7 +76,7 @@ final class Products {
         }
     }
 
-    /** The library chosen for each shape so far; empty where there is no choice. */
+    /** The library chosen for each shape so far; empty without oneDNN. */
     Map<String, String> choices() {
         if (oneDnn == null) {
             return Map.of();
@@ -98,11 +98,11 @@ final class Products {
             long shapes = library.call("product_choices_import", arena.allocateFrom(table));
             if (shapes == -2) {
                 throw new BackendException(
-                        "this run chose oneDNN for some products: start Java with -D%s=jar or its path to go on to the same bits"
+                        "this run uses oneDNN for some matrix multiplications: start Java with -D%s=jar or its path to continue with the same bits"
                                 .formatted(PROPERTY));
             }
             if (shapes < 0) {
-                throw new BackendException("the choices of products are damaged: " + table);
+                throw new BackendException("the choices for matrix multiplication are damaged: " + table);
             }
         }
     }
