@@ -154,6 +154,17 @@ def dropout(b, case, n, d):
     b.both(case, "eager", lambda x: F.dropout(x, 0.1), [b.real(n, d)])
 
 
+def drop_path(b, case, batch, t, d):
+    def f(x):
+        kept = torch.empty(batch, 1, 1, device=b.device, dtype=x.dtype).bernoulli_(0.9)
+        return x * kept.div_(0.9)
+    b.either(case, f, [b.real(batch, t, d)])
+
+
+def add(b, case, batch, t, d):
+    b.both(case, "eager", lambda x, y: x + y, [b.real(batch, t, d), b.real(t, d)])
+
+
 def rope(b, case, batch, heads, t, width):
     angle = torch.outer(torch.arange(t, device=b.device).float(),
                         1e4 ** (-torch.arange(0, width, 2, device=b.device).float() / width))
@@ -176,6 +187,13 @@ def cross_entropy(b, case, n, v):
     for by, f in (("eager", loss), ("compiled", b.compiled(loss))):
         if f:
             b.add(case, by, "forward", lambda: b.measure(lambda: torch.autograd.grad(f(logits), logits)))
+    gradient, scale = b.real(n, v, grad=False), torch.tensor(-1.0, device=b.device)
+    b.add(case, "eager", "backward", lambda: b.measure(lambda: gradient.mul_(scale)))
+
+
+def soft_targets(b, case, n, v):
+    targets = b.real(n, v, grad=False)
+    b.either(case, lambda x: F.cross_entropy(x, targets), [b.real(n, v)])
 
 
 def embedding(b, case, batch, t, v, d):
@@ -214,6 +232,22 @@ def masked_mse(b, case, batch, n, d):
     b.either(case, f, [b.real(batch, n, d)])
 
 
+def masked_l1(b, case, batch, n, d):
+    mask, target = torch.ones(batch, n, device=b.device), b.real(batch, n, d, grad=False)
+    b.either(case, lambda x: ((x - target).abs().mean(-1) * mask).sum() / mask.sum(), [b.real(batch, n, d)])
+
+
+def random_mask(b, case, batch, n, m):
+    """As masked autoencoders draw it: by sorting twice."""
+    def draw():
+        order = torch.argsort(torch.rand(batch, n, device=b.device), 1)
+        restore = torch.argsort(order, 1)
+        mask = torch.ones(batch, n, device=b.device)
+        mask[:, :m] = 0
+        return order[:, :m].contiguous(), restore, torch.gather(mask, 1, restore)
+    b.add(case, "eager", "draw", lambda: b.measure(draw))
+
+
 def adam_w(b, case, n):
     weight = torch.randn(n, device=b.device, requires_grad=True)
     weight.grad = torch.randn_like(weight)
@@ -235,6 +269,60 @@ def gradient_norm(b, case, n):
 def narrow(b, case, n):
     weight, copy = torch.randn(n, device=b.device), torch.empty(n, device=b.device, dtype=torch.bfloat16)
     b.add(case, "eager", "update", lambda: b.measure(lambda: copy.copy_(weight)))
+
+
+def gradients(b, case, n):
+    x, y = b.real(n, grad=False), b.real(n, grad=False)
+    b.add(case, "eager", "update", lambda: b.measure(lambda: y.add_(x)))
+
+
+def init(b, case, n):
+    y = torch.empty(n, device=b.device)
+    b.add(case, "eager", "draw normal", lambda: b.measure(y.normal_))
+    b.add(case, "eager", "draw uniform", lambda: b.measure(lambda: y.uniform_(-1, 1)))
+
+
+def muon(b, case, n, m):
+    gradient, weight, momentum = (torch.randn(n, m, device=b.device) for _ in range(3))
+
+    def step():
+        momentum.mul_(0.95).add_(gradient)
+        x = torch.add(gradient, momentum, alpha=0.95)
+        x = x.T if n > m else x
+        x = x / (x.norm() + 1e-7)
+        for _ in range(5):
+            s = x @ x.T
+            x = 3.4445 * x + (-4.775 * s + 2.0315 * s @ s) @ x
+        weight.mul_(1 - 0.02 * 0.01).add_(x.T if n > m else x, alpha=-0.02 * max(1, n / m) ** 0.5)
+    b.add(case, "eager", "update", lambda: b.measure(step))
+
+
+def peak(b, case, n, links):
+    """A kernel for each link, since nothing keeps the sums in registers."""
+    sums, half, one = torch.randn(n, device=b.device), torch.tensor(0.5, device=b.device), torch.ones(1, device=b.device)
+
+    def chain():
+        for _ in range(links):
+            torch.addcmul(one, sums, half, out=sums)
+    b.add(case, "eager", "update", lambda: b.measure(chain))
+
+
+def conv2d(b, case, batch, side, c, m, p, stride):
+    x = b.real(batch, c, side, side, grad=False).to(memory_format=torch.channels_last).requires_grad_()
+    weight = b.real(m, c, p, p, grad=False).to(memory_format=torch.channels_last).requires_grad_()
+    b.both(case, "eager", lambda x, w, bias: F.conv2d(x, w, bias, stride, p // 2), [x, weight, b.real(m)])
+
+
+def lstm(b, case, batch, t, c, h):
+    layer = torch.nn.LSTM(c, h, batch_first=True, device=b.device, dtype=b.dtype)
+    x, state = b.real(batch, t, c), (b.real(1, batch, h), b.real(1, batch, h))
+    inputs = [x, *state, *layer.parameters()]
+
+    def both():
+        y = layer(x, state)[0]
+        return torch.autograd.grad(y, inputs, y)
+    b.add(case, "eager", "forward", lambda: b.measure(lambda: layer(x, state)))
+    b.add(case, "eager", "forward+backward", lambda: b.measure(both))
 
 
 def linear(b, case, n, m, k):
@@ -274,13 +362,28 @@ def attention(b, case, batch, heads, t, width):
         b.both(case, by, f, inputs, lambda: sdpa_kernel(getattr(SDPBackend, name)))  # cuDNN's came with PyTorch 2.5
 
 
+def cached_attention(b, case, batch, heads, capacity, width):
+    """One token each, behind a cache that holds it already."""
+    q = b.real(batch, heads, 1, width, grad=False)
+    new, cache = (b.real(2, batch, heads, t, width, grad=False) for t in (1, capacity))
+
+    def f():
+        cache[:, :, :, -1:] = new
+        if hasattr(F, "scaled_dot_product_attention"):
+            return F.scaled_dot_product_attention(q, cache[0], cache[1])
+        return (q @ cache[0].transpose(-2, -1) / width ** 0.5).softmax(-1) @ cache[1]
+    b.add(case, "eager", "forward", lambda: b.measure(f))
+
+
 KERNELS = {
     "LayerNorm": layer_norm, "Residual+LayerNorm": residual_layer_norm, "RmsNorm": rms_norm,
     "MaskedSoftmax": masked_softmax, "Gelu": gelu, "SwiGlu": swi_glu, "Dropout": dropout, "Rope": rope,
     "SoftmaxCrossEntropy": cross_entropy, "Embedding": embedding, "Patchify": patchify, "GatherTokens": gather,
     "RestoreTokens": restore, "MeanPool": mean_pool, "MaskedMse": masked_mse, "AdamW": adam_w, "Ema": ema,
     "GradientNorm": gradient_norm, "Narrow": narrow, "MatMul": linear, "MatMul+GELU": linear_gelu,
-    "Attention": attention,
+    "Attention": attention, "CachedAttention": cached_attention, "DropPath": drop_path, "Add": add,
+    "SoftTargetCrossEntropy": soft_targets, "MaskedL1": masked_l1, "RandomMask": random_mask, "Gradients": gradients,
+    "Init": init, "Muon": muon, "Peak": peak, "Conv2d": conv2d, "Lstm": lstm,
 }
 
 

@@ -1,11 +1,16 @@
 package cloze.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cloze.autograd.Gradients;
 import cloze.measure.Peak;
 import cloze.nn.Init;
+import cloze.nn.Parameters;
+import cloze.nn.RandomMask;
 import cloze.op.Array64;
+import cloze.op.BandedTensor;
+import cloze.op.Bf16;
 import cloze.op.Device;
 import cloze.op.GuardedBackend;
 import cloze.op.Philox;
@@ -16,12 +21,16 @@ import cloze.optim.GradientNorm;
 import cloze.optim.Muon;
 import cloze.tensor.DType;
 import cloze.tensor.Scope;
+import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 import java.util.function.DoubleUnaryOperator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -227,6 +236,81 @@ class KernelTest {
         assertThat(moments[2]).isBetween(1 - error * Math.sqrt(2), 1 + error * Math.sqrt(2));
         assertThat(moments[3]).isBetween(-error * Math.sqrt(15), error * Math.sqrt(15));
         assertThat(moments[4]).isBetween(3 - error * Math.sqrt(96), 3 + error * Math.sqrt(96));
+    }
+
+    /** A processor, which computes in f32 alone, has nothing to narrow. */
+    @ParameterizedTest
+    @CsvSource({"1, 0", "31, 0", "33, 1", "70001, 3"})
+    void parameters_narrow_rounds_to_the_nearest(int n, int shift) {
+        BackendOptions bf16 = BackendOptions.DEFAULT.withPrecision(Precision.BF16);
+        if (device.name().startsWith("cpu")) {
+            assertThatThrownBy(() -> device.open(bf16)).isInstanceOf(BackendException.class);
+            return;
+        }
+        float[] x = normal(1, n).floats();
+        x[n / 2] = Float.NEGATIVE_INFINITY;
+        x[n - 1] = Float.intBitsToFloat(0x3f81_8000); // between two, of which the nearest even is the larger
+        try (Backend backend = device.open(bf16);
+                Scope scope = backend.memory().scope("test")) {
+            Tensor wide = scope.tensor("x", new Shape(n + shift), DType.F32);
+            float[] behind = new float[n + shift];
+            System.arraycopy(x, 0, behind, shift, n);
+            backend.set(wide, behind);
+            var y = new BandedTensor(backend, scope, "y", each(n, _ -> Double.NaN), shift);
+            backend.kernel(Parameters.Narrow.class)
+                    .call(scope.slice(wide, shift, "x", new Shape(n), false), y.tensor(), n);
+            assertThat(y.values()).isEqualTo(each(n, i -> Bf16.round(x[(int) i])));
+            assertThat(backend.floats(wide)).isEqualTo(behind);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1, 0", "3, 49, 12, 1", "2, 196, 49, 1", "2, 300, 300, 2"})
+    void random_mask_draw_keeps_the_smallest_numbers(int b, int n, int m, int lead) {
+        long seed = 0x5eed_0000_0001L;
+        long offset = 0x3_0000_0009L;
+        var keep = new int[b * m];
+        var restore = new int[b * (lead + n)];
+        var mask = new int[b * n];
+        Arrays.fill(mask, 1);
+        for (int image = 0; image < b; image++) {
+            int first = image * n;
+            int[] order = IntStream.range(0, n)
+                    .boxed()
+                    .sorted(Comparator.comparingDouble(i -> Philox.uniform(seed, offset, first + i)))
+                    .mapToInt(Integer::intValue)
+                    .toArray();
+            for (int i = 0; i < lead; i++) {
+                restore[image * (lead + n) + i] = i;
+            }
+            for (int rank = 0; rank < n; rank++) {
+                restore[image * (lead + n) + lead + order[rank]] = lead + rank;
+                if (rank < m) {
+                    keep[image * m + rank] = order[rank];
+                    mask[first + order[rank]] = 0;
+                }
+            }
+        }
+        for (int threads : new int[] {1, 2}) {
+            try (Backend backend = new GuardedBackend(device.open(threads));
+                    Scope scope = backend.memory().scope("test")) {
+                Tensor drawnKeep = ones(backend, scope, b, m);
+                Tensor drawnRestore = ones(backend, scope, b, lead + n);
+                Tensor drawnMask = ones(backend, scope, b, n);
+                backend.kernel(RandomMask.Draw.class)
+                        .call(drawnKeep, drawnRestore, drawnMask, b, n, m, lead, seed, offset);
+                assertThat(backend.ints(drawnKeep)).isEqualTo(keep);
+                assertThat(backend.ints(drawnRestore)).isEqualTo(restore);
+                assertThat(backend.ints(drawnMask)).isEqualTo(mask);
+            }
+        }
+    }
+
+    private static Tensor ones(Backend backend, Scope scope, int... extents) {
+        var shape = new Shape(extents);
+        var values = new int[Math.toIntExact(shape.size())];
+        Arrays.fill(values, 1);
+        return backend.set(scope.tensor("ones", shape, DType.I32), values);
     }
 
     @ParameterizedTest

@@ -12,6 +12,8 @@ import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class AttentionTest extends OpContract {
     private static final DropoutKey DROPOUT = new DropoutKey(0.2f, 0x5eed_0000_0001L, 0x3_0000_0009L);
@@ -154,6 +156,43 @@ class AttentionTest extends OpContract {
         for (int i = y.length / 2; i < y.length; i++) {
             assertThat(y[i]).isZero();
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1", "5, 5", "7, 7", "1, 9", "4, 11"})
+    void pairs_are_those_that_a_mask_lets_see(int queries, int keys) {
+        for (int window : new int[] {0, 1, 2, 5, 40}) {
+            for (boolean causal : new boolean[] {false, true}) {
+                int pairs = 0;
+                for (int i = keys - queries; i < keys; i++) {
+                    for (int j = 0; j < keys; j++) {
+                        pairs += (!causal || j <= i) && (window == 0 || Math.abs(i - j) < window) ? 1 : 0;
+                    }
+                }
+                AttentionMask mask = window > 0
+                        ? new AttentionMask.Window(window, causal)
+                        : causal ? new AttentionMask.Causal() : new AttentionMask.None();
+                assertThat(mask.pairs(queries, keys)).as("%s", mask).isEqualTo(pairs);
+            }
+        }
+    }
+
+    /** A token's share of a training step in one layer is {@code 12 D T} operations, of two each multiply-add. */
+    @Test
+    void counts_the_full_square_as_papers_do_and_half_of_it_where_a_mask_hides_half() {
+        var heads = new Heads(12, 4, 64);
+        long square = Attention.multiplyAdds(2, 1024, 1024, heads, new AttentionMask.None());
+        assertThat(6 * square / (2 * 1024)).isEqualTo(12L * 768 * 1024);
+        assertThat(Attention.multiplyAdds(2, 1024, 1024, heads, new AttentionMask.Causal()))
+                .isEqualTo(square / 1024 * 1025 / 2);
+        assertThat(Attention.multiplyAdds(1, 3, 8, heads, new AttentionMask.None()))
+                .isEqualTo(2L * 768 * 24);
+    }
+
+    @Test
+    void rejects_more_causal_queries_than_keys() {
+        assertThatThrownBy(() -> new AttentionMask.Causal().pairs(3, 2))
+                .hasMessage("AttentionMask: queries must be at most 2, as many as keys, but it is 3");
     }
 
     @Test

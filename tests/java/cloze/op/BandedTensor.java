@@ -12,7 +12,7 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /** A tensor of bf16 between bands that no kernel may write, and that are not a number for those who read them. */
-final class BandedTensor {
+public final class BandedTensor {
     /** Elements, so that what lies between bands is aligned as the tensor cores' way wants it. */
     private static final int BAND = 64;
 
@@ -24,7 +24,7 @@ final class BandedTensor {
     private final Tensor tensor;
 
     /** @param shift of its address, elements from a multiple of 16 bytes */
-    BandedTensor(Backend backend, Scope scope, String name, double[] values, int shift) {
+    public BandedTensor(Backend backend, Scope scope, String name, double[] values, int shift) {
         this.backend = backend;
         before = BAND + shift;
         all = scope.tensor(name + " and bands", new Shape(values.length + 2 * BAND + shift), DType.BF16);
@@ -37,12 +37,12 @@ final class BandedTensor {
         backend.upload(MemorySegment.ofArray(halves), all);
     }
 
-    Tensor tensor() {
+    public Tensor tensor() {
         return tensor;
     }
 
     /** @throws AssertionError if a band was written */
-    double[] values() {
+    public double[] values() {
         var halves = new short[Math.toIntExact(all.shape().size())];
         backend.download(all, MemorySegment.ofArray(halves));
         int n = Math.toIntExact(tensor.shape().size());

@@ -8,11 +8,11 @@ import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /** Numbers of 8 bits of mantissa. */
-final class Bf16 {
+public final class Bf16 {
     private Bf16() {}
 
     /** The nearest, ties to even. */
-    static float round(float x) {
+    public static float round(float x) {
         return Float.intBitsToFloat(bits(x) << 16);
     }
 

@@ -9,6 +9,7 @@ import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,29 +29,22 @@ class Bf16Test {
     private static final double FORWARD = 2;
     private static final double BACKWARD = 3;
 
-    private static final List<OpContract> CONTRACTS = List.of(
-            new AddTest(),
-            new AttentionTest(),
-            new Conv2dTest(),
-            new DropPathTest(),
-            new DropoutTest(),
-            new EmbeddingTest(),
-            new GatherTokensTest(),
-            new GeluTest(),
-            new LayerNormTest(),
-            new LstmTest(),
-            new MaskedL1Test(),
-            new MaskedSoftmaxTest(),
-            new MaskedMseTest(),
-            new MatMulTest(),
-            new MeanPoolTest(),
-            new PatchifyTest(),
-            new RestoreTokensTest(),
-            new RmsNormTest(),
-            new RopeTest(),
-            new SoftTargetCrossEntropyTest(),
-            new SoftmaxCrossEntropyTest(),
-            new SwiGluTest());
+    /** Those of all ops that have gradients; a test of the list of kernels says that each op has one. */
+    private static final List<OpContract> CONTRACTS = Arrays.stream(Op.class.getPermittedSubclasses())
+            .map(Bf16Test::contract)
+            .filter(OpContract::differentiable)
+            .toList();
+
+    private static OpContract contract(Class<?> op) {
+        try {
+            return Class.forName(op.getName() + "Test")
+                    .asSubclass(OpContract.class)
+                    .getDeclaredConstructor()
+                    .newInstance();
+        } catch (ReflectiveOperationException e) {
+            throw new LinkageError(op + " has no contract", e);
+        }
+    }
 
     private static final List<Example> EXAMPLES = CONTRACTS.stream()
             .flatMap(contract -> contract.all().stream()

@@ -47,6 +47,13 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
         return Pattern.matches(System.getProperty(ONLY, ".*"), name);
     }
 
+    /** The usual orders of threads, and others that are asked for by name. */
+    private static Stream<Integer> seeds() {
+        return System.getProperty(ONLY) == null
+                ? HostCuda.USUAL.stream()
+                : Stream.concat(HostCuda.USUAL.stream(), HostCuda.OTHERS.stream());
+    }
+
     private static Set<String> required() {
         return Set.of(System.getProperty("cloze.require", "cpu").split(","));
     }
@@ -65,12 +72,11 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                     .map(level -> new Device("cpu " + level, options -> CpuBackendProvider.open(level, options)));
         }
         if (provider instanceof CudaBackendProvider && HostCuda.isThere()) {
-            return HostCuda.SEEDS.stream()
-                    .map(seed -> new Device("cuda on host, seed " + seed, options -> {
-                        HostCuda.fail(0); // what failed before must not fail this one
-                        HostCuda.order(seed);
-                        return HostCuda.open(provider, options);
-                    }));
+            return seeds().map(seed -> new Device("cuda on host, seed " + seed, options -> {
+                HostCuda.fail(0); // what failed before must not fail this one
+                HostCuda.order(seed);
+                return HostCuda.open(provider, options);
+            }));
         }
         return Stream.of(new Device(provider.name(), provider::open));
     }
@@ -78,7 +84,8 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
     /** CUDA with products by cuBLASLt: with all its epilogues, and on the host also with that of the bias alone. */
     static List<Device> cublasLt() {
         return all().stream()
-                .filter(device -> device.name().matches("cuda|cuda on host, seed 0"))
+                .filter(device -> device.name().startsWith("cuda"))
+                .limit(1)
                 .flatMap(device -> HostCuda.isThere()
                         ? Stream.of(device.cublasLt("cuBLASLt", -1), device.cublasLt("cuBLASLt without epilogues", 5))
                         : Stream.of(new Device(

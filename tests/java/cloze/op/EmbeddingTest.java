@@ -71,20 +71,21 @@ class EmbeddingTest extends OpContract {
     /** Tokens are sorted with the help of atomics. */
     @Test
     void gradients_have_the_same_bits_in_any_order_of_threads() {
-        assumeTrue(device.name().endsWith("seed 0"));
+        List<Device> orders = Device.all().stream()
+                .filter(other -> other.name().startsWith("cuda"))
+                .toList();
+        assumeTrue(!orders.isEmpty() && device.name().equals(orders.getFirst().name()));
         Device first = device;
         Case repeated = embedding(new Form(true, true), new Extents(4, 90, 3, 17, 99), new SplittableRandom(2));
         Run expected = run(repeated, 1, repeated.trainable(), List.of());
         try {
-            for (Device other : Device.all()) {
-                if (other.name().startsWith("cuda")) {
-                    device = other;
-                    Run again = run(repeated, 1, repeated.trainable(), List.of());
-                    assertThat(again.gradients())
-                            .hasSize(2)
-                            .allSatisfy((input, gradient) -> assertThat(gradient)
-                                    .isEqualTo(expected.gradients().get(input)));
-                }
+            for (Device other : orders) {
+                device = other;
+                Run again = run(repeated, 1, repeated.trainable(), List.of());
+                assertThat(again.gradients())
+                        .hasSize(2)
+                        .allSatisfy((input, gradient) -> assertThat(gradient)
+                                .isEqualTo(expected.gradients().get(input)));
             }
         } finally {
             device = first;

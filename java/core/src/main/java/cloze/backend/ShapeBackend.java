@@ -4,9 +4,12 @@ import cloze.tensor.DeviceMemory;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /** A backend without memory whose kernels do nothing; running a model on it measures the memory that it needs. */
 public final class ShapeBackend implements Backend {
@@ -65,8 +68,12 @@ public final class ShapeBackend implements Backend {
     @Override
     public <K> K kernel(Class<K> type) {
         return type.cast(kernels.computeIfAbsent(
-                type,
-                k -> Proxy.newProxyInstance(k.getClassLoader(), new Class<?>[] {k}, (self, method, args) -> null)));
+                type, k -> Proxy.newProxyInstance(k.getClassLoader(), new Class<?>[] {k}, ShapeBackend::call)));
+    }
+
+    /** Nothing, but for what a kernel says of itself, such as the shape of what it keeps. */
+    private static @Nullable Object call(Object kernel, Method method, Object[] arguments) throws Throwable {
+        return method.isDefault() ? InvocationHandler.invokeDefault(kernel, method, arguments) : null;
     }
 
     @Override

@@ -9,6 +9,7 @@ import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -61,7 +62,7 @@ public final class Inputs implements AutoCloseable {
             return tensor;
         }
         try (Scope inner = scope.child("wide")) {
-            Tensor wide = inner.tensor("wide", new Shape(CHUNK), DType.F32);
+            Tensor wide = inner.tensor("wide", new Shape(chunk(tensor, 0)), DType.F32);
             for (long at = 0; at < tensor.shape().size(); at += CHUNK) {
                 Tensor part = part(tensor, at);
                 Init.normal(1).fill(backend, wide, 1, filled++);
@@ -73,8 +74,11 @@ public final class Inputs implements AutoCloseable {
     }
 
     private Tensor part(Tensor tensor, long from) {
-        int count = Math.toIntExact(Math.min(CHUNK, tensor.shape().size() - from));
-        return scope.slice(tensor, from, tensor.name(), new Shape(count), false);
+        return scope.slice(tensor, from, tensor.name(), new Shape(chunk(tensor, from)), false);
+    }
+
+    private static int chunk(Tensor tensor, long from) {
+        return Math.toIntExact(Math.min(CHUNK, tensor.shape().size() - from));
     }
 
     /** Integers in [0, bound). */
@@ -87,11 +91,10 @@ public final class Inputs implements AutoCloseable {
     /** The same integer everywhere. */
     Tensor same(String name, int value, int... extents) {
         Tensor tensor = scope.tensor(name, new Shape(extents), DType.I32);
-        var values = new int[CHUNK];
+        var values = new int[chunk(tensor, 0)];
         Arrays.fill(values, value);
         for (long at = 0; at < tensor.shape().size(); at += CHUNK) {
-            Tensor part = part(tensor, at);
-            backend.set(part, Arrays.copyOf(values, Math.toIntExact(part.shape().size())));
+            backend.upload(MemorySegment.ofArray(values), part(tensor, at));
         }
         return tensor;
     }
@@ -112,29 +115,44 @@ public final class Inputs implements AutoCloseable {
 
     /** Forward as in training: with what backward needs. Its results are overwritten each time. */
     Pass forward(Op op, Cost cost) {
-        List<Tensor> results = results(op);
+        return forward(op, results(op, true), cost);
+    }
+
+    private Pass forward(Op op, List<Tensor> results, Cost cost) {
         return new Pass("forward", cost, () -> op.forward(backend, results, true));
+    }
+
+    /** Forward as in inference, of an op that has no other. */
+    Pass inference(Op op, Cost cost) {
+        List<Tensor> results = results(op, false);
+        return new Pass("forward", cost, () -> op.forward(backend, results, false));
     }
 
     /** Forward, and backward into gradients that are overwritten, for all inputs. */
     List<Pass> both(Op op, Cost forward, Cost backward) {
-        List<Tensor> results = results(op);
+        List<Tensor> results = results(op, true);
         Tensor y = results.getFirst();
         Tensor dy = normal("dy", y.dtype(), y.shape().extents());
-        Runnable back = () -> {
-            try (Scope inner = scope.child("backward")) {
-                var gradients = new Gradients(backend, inner, null);
-                gradients.set(y, dy);
-                op.backward(backend, results, gradients);
-            }
-        };
-        return List.of(
-                new Pass("forward", forward, () -> op.forward(backend, results, true)),
-                new Pass("backward", backward, back));
+        return List.of(forward(op, results, forward), backward(op, results, dy, backward));
     }
 
-    private List<Tensor> results(Op op) {
-        return op.results(backend, true).stream()
+    /** Backward into gradients that are overwritten, for all inputs; of an op that does not look at its results. */
+    Pass backward(Op op, Tensor dy, Cost cost) {
+        return backward(op, results(op, true), dy, cost);
+    }
+
+    private Pass backward(Op op, List<Tensor> results, Tensor dy, Cost cost) {
+        return new Pass("backward", cost, () -> {
+            try (Scope inner = scope.child("backward")) {
+                var gradients = new Gradients(backend, inner, null);
+                gradients.set(results.getFirst(), dy);
+                op.backward(backend, results, gradients);
+            }
+        });
+    }
+
+    private List<Tensor> results(Op op, boolean training) {
+        return op.results(backend, training).stream()
                 .map(r -> scope.tensor(r.name(), r.shape(), r.dtype(), true))
                 .toList();
     }

@@ -1,13 +1,16 @@
 package cloze.measure;
 
+import cloze.nn.RandomMask;
 import cloze.op.GatherTokens;
+import cloze.op.MaskedL1;
 import cloze.op.MaskedMse;
 import cloze.op.MeanPool;
 import cloze.op.Patchify;
 import cloze.op.RestoreTokens;
 import cloze.tensor.Tensor;
+import java.util.List;
 
-/** The ops of masked autoencoders on B images of N patches, of which M are kept. */
+/** The ops of masked autoencoders on B images of N patches, of which M are kept, and the drawing of their masks. */
 final class PatchSubjects {
     private PatchSubjects() {}
 
@@ -48,6 +51,27 @@ final class PatchSubjects {
         return new Subject("MaskedMse", "B%d N%d D%d".formatted(b, n, d), in -> {
             var op = new MaskedMse(in.real("x", b, n, d), in.real("target", b, n, d), in.same("mask", 1, b, n), true);
             return in.both(op, Subjects.bytes(in, 2, b * n, d), Subjects.bytes(in, 3, b * n, d));
+        });
+    }
+
+    /** With all patches hidden. */
+    static Subject lossOfPixels(int b, int n, int d) {
+        return new Subject("MaskedL1", "B%d N%d D%d".formatted(b, n, d), in -> {
+            var op = new MaskedL1(in.real("x", b, n, d), in.real("target", b, n, d), in.same("mask", 1, b, n));
+            return in.both(op, Subjects.bytes(in, 2, b * n, d), Subjects.bytes(in, 3, b * n, d));
+        });
+    }
+
+    /** With one token before the patches; all that is moved is written. */
+    static Subject randomMask(int b, int n, int m) {
+        int lead = 1;
+        return new Subject("RandomMask", "B%d N%d M%d".formatted(b, n, m), in -> {
+            Tensor keep = in.same("ids_keep", 0, b, m);
+            Tensor restore = in.same("ids_restore", 0, b, lead + n);
+            Tensor mask = in.same("mask", 0, b, n);
+            RandomMask.Draw draw = in.backend().kernel(RandomMask.Draw.class);
+            var cost = Cost.ofBytes((double) keep.bytes() + restore.bytes() + mask.bytes());
+            return List.of(new Pass("draw", cost, () -> draw.call(keep, restore, mask, b, n, m, lead, 1, 0)));
         });
     }
 }

@@ -1,62 +1,29 @@
 package cloze.measure;
 
 import cloze.op.Activation;
-import cloze.op.Attention;
-import cloze.op.AttentionMask;
+import cloze.op.Add;
+import cloze.op.DropPath;
 import cloze.op.Dropout;
 import cloze.op.DropoutKey;
 import cloze.op.Embedding;
 import cloze.op.Gelu;
-import cloze.op.Heads;
 import cloze.op.LayerNorm;
 import cloze.op.MaskedSoftmax;
-import cloze.op.MatMul;
 import cloze.op.RmsNorm;
-import cloze.op.Rope;
+import cloze.op.SoftTargetCrossEntropy;
 import cloze.op.SoftmaxCrossEntropy;
 import cloze.op.SwiGlu;
-import cloze.tensor.Tensor;
 import java.util.List;
 
-/** Ops with their least cost: what is read and written once, with nothing kept in caches between calls. */
+/** Ops that move bytes, with their least cost: each input read and each result written once, nothing kept in caches. */
 final class Subjects {
     private static final float EPSILON = 1e-5f;
     private static final int I32 = Integer.BYTES;
 
     private Subjects() {}
 
-    private static String shape(int n, int d) {
+    static String shape(int n, int d) {
         return "%d x %d".formatted(n, d);
-    }
-
-    /** Backward has five products where forward has two. */
-    static Subject attention(int b, int heads, int t, int width, boolean causal) {
-        String shape = "B%d H%d T%d K%d%s".formatted(b, heads, t, width, causal ? " causal" : "");
-        double flops = 4.0 * b * heads * t * t * width / (causal ? 2 : 1);
-        return new Subject("Attention", shape, in -> {
-            Heads all = Heads.of(heads, width);
-            Tensor qkv = in.real("qkv", b, t, all.fused());
-            AttentionMask mask = causal ? new AttentionMask.Causal() : new AttentionMask.None();
-            return in.both(new Attention(qkv, all, mask), Cost.ofFlops(flops), Cost.ofFlops(2.5 * flops));
-        });
-    }
-
-    /** [n, k] times [m, k] transposed, with a bias. */
-    static Subject linear(int n, int m, int k) {
-        double flops = 2.0 * n * m * k;
-        return new Subject("MatMul", "%d x %d x %d".formatted(n, m, k), in -> {
-            var op = new MatMul(in.real("x", n, k), in.real("weight", m, k), in.single("bias", m), Activation.NONE);
-            return in.both(op, Cost.ofFlops(flops), Cost.ofFlops(2 * flops));
-        });
-    }
-
-    /** Forward alone: backward overwrites what reaches it. */
-    static Subject linearGelu(int n, int m, int k) {
-        return new Subject("MatMul+GELU", "%d x %d x %d".formatted(n, m, k), in -> {
-            var op =
-                    new MatMul(in.real("x", n, k), in.real("weight", m, k), in.single("bias", m), Activation.GELU_TANH);
-            return List.of(in.forward(op, Cost.ofFlops(2.0 * n * m * k)));
-        });
     }
 
     static Subject layerNorm(int n, int d) {
@@ -115,15 +82,43 @@ final class Subjects {
         });
     }
 
+    /** Stochastic depth of a block's output: samples that are dropped are written but not read. */
+    static Subject dropPath(int b, int t, int d) {
+        float rate = 0.1f;
+        return new Subject("DropPath", "B%d T%d D%d".formatted(b, t, d), in -> {
+            var op = new DropPath(in.real("x", b, t, d), new DropoutKey(rate, 1, 0));
+            Cost cost = bytes(in, 2 - rate, b * t, d);
+            return in.both(op, cost, cost);
+        });
+    }
+
+    /** Positions [T, D] that every sequence shares. */
+    static Subject add(int b, int t, int d) {
+        return new Subject("Add", "B%d T%d D%d".formatted(b, t, d), in -> {
+            Cost cost = bytes(in, 1, (2 * b + 1) * t, d);
+            return in.both(new Add(in.real("x", b, t, d), in.real("y", t, d)), cost, cost);
+        });
+    }
+
     /**
-     * Loss and gradient in one, in place: from the second call on the logits are gradients. Rows are of whole packs of 16
-     * bytes, as a padded table makes them.
+     * Forward makes loss and gradient in one, in place: from the second call on the logits are gradients. Backward scales
+     * them by the gradient of the loss, here -1, which keeps their size. Rows are of whole packs of 16 bytes, as a padded
+     * table makes them.
      */
     static Subject crossEntropy(int n, int v) {
         int columns = Math.ceilDiv(v, 8) * 8;
         return new Subject("SoftmaxCrossEntropy", shape(n, v), in -> {
             var op = new SoftmaxCrossEntropy(in.real("logits", n, columns), in.ids("targets", v, n), v);
-            return List.of(in.forward(op, bytes(in, 2, n, v)));
+            Cost cost = bytes(in, 2, n, v);
+            return List.of(in.forward(op, cost), in.backward(op, in.constant("dloss", -1, 1), cost));
+        });
+    }
+
+    /** Targets are as large as the logits. */
+    static Subject softTargets(int n, int v) {
+        return new Subject("SoftTargetCrossEntropy", shape(n, v), in -> {
+            var op = new SoftTargetCrossEntropy(in.real("logits", n, v), in.real("targets", n, v));
+            return in.both(op, bytes(in, 2, n, v), bytes(in, 3, n, v));
         });
     }
 
@@ -136,15 +131,7 @@ final class Subjects {
         });
     }
 
-    static Subject rope(int b, int heads, int t, int width) {
-        return new Subject("Rope", "B%d H%d T%d K%d".formatted(b, heads, t, width), in -> {
-            Heads all = Heads.of(heads, width);
-            var op = new Rope(in.real("qkv", b, t, all.fused()), all, null, 1e4f);
-            return in.both(op, bytes(in, 2, b * t, all.fused()), bytes(in, 2, b * t, all.fused()));
-        });
-    }
-
-    /** So many reads and writes of [n, d] activations. */
+    /** The cost of reading or writing [n, d] activations that many times. */
     static Cost bytes(Inputs in, double times, int n, int d) {
         return Cost.ofBytes(times * in.bytes() * n * d);
     }

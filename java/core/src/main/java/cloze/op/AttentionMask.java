@@ -52,4 +52,25 @@ public sealed interface AttentionMask {
     default int window() {
         return this instanceof Window window ? window.width : 0;
     }
+
+    /**
+     * Pairs of a query and a key that it sees, where the queries are the last of the keys' positions. The full square
+     * {@code queries keys} without a mask; {@code T (T + 1) / 2} of T causal queries and keys; padding hides nothing here.
+     *
+     * @param queries 0 or more, at most {@code keys} unless every key is seen
+     */
+    default long pairs(long queries, long keys) {
+        if (!causal() && window() == 0) {
+            return queries * keys;
+        }
+        Check.that(queries <= keys, "AttentionMask", "queries", "at most " + keys + ", as many as keys", queries);
+        long reach = window() == 0 ? keys : window() - 1L;
+        long before = within(keys, reach) - within(keys - queries, reach);
+        return before + queries + (causal() ? 0 : within(queries, reach));
+    }
+
+    /** The sum of {@code min(i, most)} over i in [0, n). */
+    private static long within(long n, long most) {
+        return n <= most + 1 ? n * (n - 1) / 2 : most * (most + 1) / 2 + (n - most - 1) * most;
+    }
 }
