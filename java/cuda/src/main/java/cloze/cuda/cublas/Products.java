@@ -1,0 +1,59 @@
+package cloze.cuda.cublas;
+
+import cloze.backend.BackendException;
+import cloze.cuda.driver.Driver;
+import cloze.cuda.driver.LibrarySearch;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who makes products: cuBLASLt where it is found, or own kernels. The system property {@code cloze.cuda.products} asks for
+ * one of them, {@code cloze.cuda.cublasLt} names the library.
+ *
+ * @param library of cuBLASLt, or null for own kernels
+ * @param reason why it was taken, or why there is none
+ */
+public record Products(LibrarySearch.@Nullable Found library, String reason) {
+    private static final String CHOICE = "cloze.cuda.products";
+    private static final String LIBRARY = "cloze.cuda.cublasLt";
+
+    public static Products choose(Driver driver) {
+        return choose(driver.cudaVersion());
+    }
+
+    /**
+     * @param cudaVersion of the driver
+     * @throws BackendException if the property asks for what is not here
+     */
+    public static Products choose(int cudaVersion) {
+        String choice = System.getProperty(CHOICE, "");
+        return switch (choice) {
+            case "own" -> new Products(null, "%s=own".formatted(CHOICE));
+            case "", "cublasLt" -> {
+                // a library of CUDA 13 wants a driver of CUDA 13
+                List<String> names = cudaVersion >= 13
+                        ? List.of("libcublasLt.so.13", "libcublasLt.so.12")
+                        : List.of("libcublasLt.so.12");
+                yield find(LibrarySearch.here(names), !choice.isEmpty());
+            }
+            default -> throw new BackendException("%s must be own or cublasLt, but it is %s".formatted(CHOICE, choice));
+        };
+    }
+
+    private static Products find(LibrarySearch search, boolean asked) {
+        String file = System.getProperty(LIBRARY);
+        LibrarySearch.Found found = file != null ? LibrarySearch.at(LIBRARY, file) : search.find();
+        if (found == null && asked) {
+            throw new BackendException("%s=cublasLt, but %s".formatted(CHOICE, search.places()));
+        }
+        String why = asked ? "asked for by " + CHOICE : "%s=own leaves it aside".formatted(CHOICE);
+        return new Products(found, found != null ? why : search.places());
+    }
+
+    /** @param cublasLt the library at work, if it is */
+    public String describe(@Nullable CublasLt cublasLt) {
+        return cublasLt == null
+                ? "products by own kernels (%s)".formatted(reason)
+                : "products by cuBLASLt %s (%s; %s)".formatted(cublasLt.version(), library, reason);
+    }
+}

@@ -1,0 +1,114 @@
+package cloze.cuda.cudnn;
+
+import cloze.backend.BackendException;
+import cloze.cuda.driver.LibrarySearch;
+import cloze.cuda.driver.NativeLibrary;
+import cloze.cuda.driver.VersionNodes;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who makes convolutions: cuDNN 9 where it is found, or own kernels. The system property {@code cloze.cuda.convolutions}
+ * asks for one of them, {@code cloze.cuda.cudnn} names the library.
+ *
+ * @param library of cuDNN, or null for own kernels
+ * @param reason why it was taken, or why there is none
+ */
+public record Convolutions(LibrarySearch.@Nullable Found library, String reason) {
+    private static final String CHOICE = "cloze.cuda.convolutions";
+    private static final String LIBRARY = "cloze.cuda.cudnn";
+
+    /** What JCudnn was linked against: its file, and the version of its functions. */
+    static final String NODE = "libcudnn.so.9";
+
+    private static final Convolutions OWN = new Convolutions(null, CHOICE + "=own");
+
+    /** @throws BackendException if the property asks for what is not here */
+    public static Convolutions choose() {
+        String choice = System.getProperty(CHOICE, "");
+        return switch (choice) {
+            case "own" -> OWN;
+            case "", "cudnn" -> find(LibrarySearch.here(List.of(NODE)), !choice.isEmpty());
+            default -> throw new BackendException("%s must be own or cudnn, but it is %s".formatted(CHOICE, choice));
+        };
+    }
+
+    /** @throws BackendException if it was asked for and there is none that can be taken */
+    static Convolutions find(LibrarySearch search, boolean asked) {
+        var objections = new ArrayList<String>();
+        String file = System.getProperty(LIBRARY);
+        LibrarySearch.Found found = file != null ? named(file, objections) : search.find(without(objections));
+        String trouble = found == null ? null : load(found.library());
+        if (found != null && trouble == null) {
+            return new Convolutions(found, asked ? "asked for by " + CHOICE : OWN.reason + " leaves it aside");
+        }
+        if (trouble != null) {
+            objections.add("%s is not taken: %s".formatted(found, trouble));
+        }
+        String why = objections.isEmpty() ? search.places() : String.join("; ", objections);
+        if (asked) {
+            throw new BackendException("%s=cudnn, but %s".formatted(CHOICE, why));
+        }
+        return new Convolutions(null, why);
+    }
+
+    private static LibrarySearch.@Nullable Found named(String file, List<String> objections) {
+        boolean refused = Files.exists(Path.of(file)) && !without(objections).test(file);
+        return refused ? null : LibrarySearch.at(LIBRARY, file);
+    }
+
+    private static @Nullable String load(NativeLibrary library) {
+        try {
+            Path file = file(library.toString());
+            return file == null ? "its file is not to be found" : Cudnn.load(file);
+        } catch (IOException e) {
+            return "its file can not be read: " + e.getMessage();
+        }
+    }
+
+    /** What the loader takes for a name or a path, without links; null if it finds nothing. */
+    private static @Nullable Path file(String name) throws IOException {
+        return name.contains("/") ? Path.of(name).toRealPath() : NativeLibrary.locate(name, "cudnnGetVersion");
+    }
+
+    /** Takes libraries that have nothing against them, and notes what the others have. */
+    private static Predicate<String> without(List<String> objections) {
+        return name -> {
+            String objection = objection(name);
+            if (objection != null && !objection.isEmpty()) {
+                objections.add(objection);
+            }
+            return objection == null;
+        };
+    }
+
+    /** What is wrong with a library; null for nothing, empty if it is just not there. */
+    private static @Nullable String objection(String name) {
+        try {
+            Path file = file(name);
+            if (file == null) {
+                return "";
+            }
+            List<String> versions = VersionNodes.of(file);
+            return versions.contains(NODE)
+                    ? null
+                    : "%s is not taken: its functions must have the version %s, which JCudnn was linked against, but they have %s"
+                            .formatted(file, NODE, versions.isEmpty() ? "none" : String.join(", ", versions));
+        } catch (IOException e) {
+            return "%s is not taken: %s".formatted(name, e.getMessage());
+        }
+    }
+
+    /** @param cudnn the library at work, if it is */
+    public String describe(@Nullable Cudnn cudnn) {
+        return cudnn == null || library == null
+                ? "convolutions by own kernels (%s)".formatted(reason)
+                : "convolutions by cuDNN %s (%s; %s), in bf16 but for gradients of weights"
+                        .formatted(cudnn.version(), library, reason);
+    }
+}

@@ -1,0 +1,109 @@
+package cloze.cuda.launch;
+
+import static cloze.cuda.launch.Stage.chunks;
+
+import cloze.backend.BackendException;
+import cloze.cuda.driver.Extent;
+import java.util.List;
+
+/**
+ * The sizes of a convolution as {@code conv2d.cu} reckons them, and the launches that follow from them.
+ *
+ * @param windows that an image has
+ * @param depth elements of a group under a window
+ */
+public record Convolution(long images, long windows, long m, long groups, long depth) {
+    /** Blocks that a GPU should have at least. */
+    private static final long BLOCKS = 256;
+
+    /** Of a grid along y. */
+    private static final long MOST_PRODUCTS = 65_535;
+
+    /** Least windows of a part of the sum over all. */
+    private static final long LEAST = 256;
+
+    static Convolution of(Sizes s) {
+        long windows = count(s, s.of("h"), s.of("p")) * count(s, s.of("w"), s.of("q"));
+        long depth = s.product("p", "q", "c") / s.of("groups");
+        return new Convolution(s.of("b"), windows, s.of("m"), s.of("groups"), depth);
+    }
+
+    private static long count(Sizes s, long extent, long side) {
+        return (extent + 2 * s.of("padding") - s.of("dilation") * (side - 1) - 1) / s.of("stride") + 1;
+    }
+
+    private long rows() {
+        return images * windows;
+    }
+
+    /** Parts of the sum over windows that make the gradient of the weight. */
+    private long parts() {
+        long tiles = groups * Stage.tiles(m / groups, depth);
+        return Math.max(1, Math.min(BLOCKS / Math.max(tiles, 1), Math.ceilDiv(rows(), LEAST)));
+    }
+
+    static Launches.Plan forward() {
+        return Launches.first(s -> {
+            Convolution v = of(s);
+            return v.tiles(v.rows(), v.m / v.groups, 1);
+        });
+    }
+
+    /** What of y is no product. */
+    public static Launches.Plan bias() {
+        return plan(new Stage("_bias", s -> Stage.elements(of(s).rows() * of(s).m)));
+    }
+
+    static Launches.Plan backward() {
+        return withWeights(Launches.first(Convolution::input));
+    }
+
+    /** ... but for the gradient of x. */
+    public static Launches.Plan weights() {
+        return withWeights(plan());
+    }
+
+    /** The gradient of the bias alone. */
+    public static Launches.Plan columns() {
+        return withColumns(plan()).scratch(Convolution::columnBytes);
+    }
+
+    private static Launches.Plan plan(Stage... stages) {
+        return new Launches.Plan(List.of(stages), null, false);
+    }
+
+    private static Launches.Plan withWeights(Launches.Plan plan) {
+        Launches.Plan weights = plan.then("weight", s -> {
+                    Convolution v = of(s);
+                    return v.tiles(v.m / v.groups, v.depth, v.parts());
+                })
+                .then("weight_sum", s -> Stage.elements(of(s).m * of(s).depth));
+        return withColumns(weights)
+                .scratch(s -> Math.max(Float.BYTES * of(s).parts() * of(s).m * of(s).depth, columnBytes(s)));
+    }
+
+    private static Launches.Plan withColumns(Launches.Plan plan) {
+        return plan.then("columns", Stage.columns(s -> of(s).rows(), "m")).then("reduce", Stage.totals("m"));
+    }
+
+    private static long columnBytes(Sizes s) {
+        return Float.BYTES * chunks(of(s).rows()) * of(s).m;
+    }
+
+    /** A product for each rest that pixels have by the stride, as large as the first one's. */
+    private static Extent input(Sizes s) {
+        long stride = s.of("stride");
+        long pixels = s.of("b") * Math.ceilDiv(s.of("h"), stride) * Math.ceilDiv(s.of("w"), stride);
+        return of(s).tiles(pixels, s.of("c") / s.of("groups"), stride * stride);
+    }
+
+    /** As many products [rows, columns] for each group. */
+    private Extent tiles(long rows, long columns, long products) {
+        if (groups * products > MOST_PRODUCTS) {
+            throw new BackendException(
+                    "Conv2d: groups x %d products each must be at most %d, the blocks that a grid of CUDA has along y, but groups is %d"
+                            .formatted(products, MOST_PRODUCTS, groups));
+        }
+        return Stage.tiles(rows, columns, groups * products);
+    }
+}

@@ -1,0 +1,253 @@
+package cloze.cuda.launch;
+
+import cloze.backend.BackendException;
+import cloze.backend.MissingKernelException;
+import cloze.cuda.driver.Driver;
+import cloze.cuda.driver.Extent;
+import cloze.cuda.driver.KernelImages;
+import cloze.cuda.graph.CudaQueue;
+import cloze.cuda.graph.LaunchLog;
+import cloze.tensor.DType;
+import cloze.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Launches one kernel: the stages of its plan one after another, with the same arguments. */
+public final class Launcher implements LaunchLog.Launched {
+    /** The types of parameters: a tensor, a long, a float. */
+    public static final char TENSOR = 'T';
+
+    public static final char WHOLE = 'L';
+    public static final char REAL = 'F';
+
+    private final Driver driver;
+    private final KernelImages images;
+    private final CudaQueue queue;
+    private final String source;
+    private final String symbol;
+    private final List<String> names;
+    private final String types;
+    private final Launches.Plan plan;
+    private final String single;
+    private final Geometry.Cache geometries;
+    private final long pointers;
+    private KernelImages.Kernel @Nullable [] functions;
+    private KernelImages.Kernel @Nullable [] narrow;
+
+    /**
+     * Of parameters with these names.
+     *
+     * @param types a letter a parameter
+     * @param single what the functions for f32 end in
+     */
+    public Launcher(
+            Driver driver,
+            KernelImages images,
+            CudaQueue queue,
+            String source,
+            String symbol,
+            List<String> names,
+            String types,
+            Launches.Plan plan,
+            String single) {
+        this.driver = driver;
+        this.images = images;
+        this.queue = queue;
+        this.source = source;
+        this.symbol = symbol;
+        this.names = names;
+        this.types = types;
+        this.plan = plan;
+        this.single = single;
+        geometries = new Geometry.Cache(plan, names, types);
+        long addresses = -1L << names.size(); // the scratch, and what a struct holds
+        for (int i = 0; i < types.length(); i++) {
+            addresses |= types.charAt(i) == TENSOR ? 1L << i : 0;
+        }
+        pointers = addresses;
+    }
+
+    /** @throws MissingKernelException if a function of the plan is missing */
+    public void require() {
+        functions = find(single);
+    }
+
+    private KernelImages.Kernel[] find(String variant) {
+        var found = new ArrayList<KernelImages.Kernel>();
+        for (Stage stage : plan.stages()) {
+            String name = symbol + stage.suffix() + variant;
+            KernelImages.Kernel kernel = images.find(source + variant, name);
+            if (kernel == null) {
+                throw new MissingKernelException("cuda", name, images.toString());
+            }
+            found.add(kernel);
+        }
+        return found.toArray(KernelImages.Kernel[]::new);
+    }
+
+    /**
+     * The way of the bound interfaces.
+     *
+     * @param tensors in order, null for none
+     * @param slots the arguments as the kernel takes them, and one more for the scratch; not changed afterwards
+     */
+    public void call(@Nullable Tensor[] tensors, long[] slots) {
+        boolean bf16 = false;
+        for (Tensor tensor : tensors) {
+            bf16 |= tensor != null && tensor.dtype() == DType.BF16;
+        }
+        launch(bf16, tensors, slots);
+    }
+
+    /** The way of hosts. Device addresses may take the places of tensors. */
+    public void call(@Nullable Object... arguments) {
+        boolean bf16 = false;
+        for (Object argument : arguments) {
+            bf16 |= argument instanceof Tensor tensor && tensor.dtype() == DType.BF16;
+        }
+        callAs(bf16, null, arguments);
+    }
+
+    /** Functions whose last parameter, behind all others, is a struct with these bytes, whole longs. */
+    public void callWith(MemorySegment struct, @Nullable Object... arguments) {
+        boolean bf16 = false;
+        for (Object argument : arguments) {
+            bf16 |= argument instanceof Tensor tensor && tensor.dtype() == DType.BF16;
+        }
+        callAs(bf16, struct, arguments);
+    }
+
+    /** @param bf16 whether the functions for bf16 are to run */
+    public void callAs(boolean bf16, @Nullable Object... arguments) {
+        callAs(bf16, null, arguments);
+    }
+
+    private void callAs(boolean bf16, @Nullable MemorySegment struct, @Nullable Object[] arguments) {
+        var tensors = new ArrayList<@Nullable Tensor>();
+        int own = arguments.length + (struct == null || plan.scratch() != null ? 1 : 0);
+        var slots = new long[own + (struct == null ? 0 : (int) (struct.byteSize() / Long.BYTES))];
+        if (struct != null) {
+            MemorySegment.copy(struct, ValueLayout.JAVA_LONG, 0, slots, own, slots.length - own);
+        }
+        for (int i = 0; i < arguments.length; i++) {
+            Object argument = arguments[i];
+            slots[i] = switch (argument) {
+                case null -> 0;
+                case Tensor tensor -> tensor.memory().address();
+                case Long number -> number;
+                case Float number -> bits(number);
+                default -> throw new IllegalArgumentException("argument " + argument);
+            };
+            if (types.charAt(i) == TENSOR) {
+                tensors.add(argument instanceof Tensor tensor ? tensor : null);
+            }
+        }
+        launch(bf16, tensors.toArray(Tensor[]::new), slots);
+    }
+
+    /** A tensor as it lies in a slot. */
+    public static long address(@Nullable Tensor tensor) {
+        return tensor == null ? 0 : tensor.memory().address();
+    }
+
+    /** A number as it lies in a slot. */
+    public static long bits(float number) {
+        return Integer.toUnsignedLong(Float.floatToRawIntBits(number));
+    }
+
+    private void launch(boolean bf16, @Nullable Tensor[] tensors, long[] slots) {
+        synchronized (queue) { // the stages share scratch, and follow one another in the stream
+            driver.enter();
+            KernelImages.Kernel[] kernels = functions(bf16);
+            Geometry geometry = geometries.of(slots);
+            if (geometry.scratch() > 0) {
+                slots[names.size()] = queue.scratch(geometry.scratch());
+            }
+            queue.log().add(this, tensors, slots);
+            List<Extent> extents = geometry.extents();
+            for (int i = 0; i < kernels.length; i++) {
+                Extent extent = extents.get(i);
+                if (!extent.isEmpty()) {
+                    launch(kernels[i], plan.stages().get(i).times(), extent, tensors, slots);
+                }
+            }
+        }
+    }
+
+    /** @param times the number that tells how often, or null for once; which time it is comes behind the other arguments */
+    private void launch(
+            KernelImages.Kernel kernel,
+            @Nullable String times,
+            Extent extent,
+            @Nullable Tensor[] tensors,
+            long[] slots) {
+        if (times == null) {
+            launch(kernel, extent, tensors, slots);
+            return;
+        }
+        int place = names.size() + (plan.scratch() == null ? 0 : 1);
+        long count = slots[names.indexOf(times)];
+        for (long time = 0; time < count; time++) {
+            long[] timed = Arrays.copyOf(slots, place + 1);
+            timed[place] = time;
+            launch(kernel, extent, tensors, timed);
+        }
+    }
+
+    private void launch(KernelImages.Kernel kernel, Extent extent, @Nullable Tensor[] tensors, long[] slots) {
+        if (extent.sharedBytes() > driver.sharedBytes()) {
+            throw new BackendException("%s needs %d bytes of shared memory a block, but %s has %d: %s"
+                    .formatted(
+                            kernel.name(),
+                            extent.sharedBytes(),
+                            driver.device(),
+                            driver.sharedBytes(),
+                            arguments(tensors, slots)));
+        }
+        kernel.allowShared(extent.sharedBytes());
+        int result = queue.launch(kernel, extent, slots, pointers);
+        if (result != 0) {
+            throw queue.failure(
+                    "%s of %s with %s".formatted(kernel.name(), extent, arguments(tensors, slots)),
+                    Driver.errorName(result));
+        }
+    }
+
+    private KernelImages.Kernel[] functions(boolean bf16) {
+        KernelImages.Kernel[] found = bf16 ? narrow : functions;
+        if (found == null) {
+            found = find(bf16 ? "_bf16" : single);
+            if (bf16) {
+                narrow = found;
+            } else {
+                functions = found;
+            }
+        }
+        return found;
+    }
+
+    @Override
+    public String symbol() {
+        return symbol;
+    }
+
+    @Override
+    public String arguments(@Nullable Tensor[] tensors, long[] slots) {
+        var text = new ArrayList<String>();
+        int tensor = 0;
+        for (int i = 0; i < types.length(); i++) {
+            Object value = switch (types.charAt(i)) {
+                case TENSOR -> tensors[tensor++];
+                case WHOLE -> slots[i];
+                default -> Float.intBitsToFloat((int) slots[i]);
+            };
+            boolean address = types.charAt(i) == TENSOR && value == null && slots[i] != 0;
+            text.add(names.get(i) + " = " + (address ? "at 0x" + Long.toHexString(slots[i]) : value));
+        }
+        return String.join(", ", text);
+    }
+}

@@ -1,0 +1,243 @@
+package cloze.cuda.launch;
+
+import static cloze.cuda.launch.Stage.blocks;
+import static cloze.cuda.launch.Stage.chunks;
+import static cloze.cuda.launch.Stage.columns;
+import static cloze.cuda.launch.Stage.elements;
+import static cloze.cuda.launch.Stage.one;
+import static cloze.cuda.launch.Stage.rows;
+import static cloze.cuda.launch.Stage.tiles;
+import static cloze.cuda.launch.Stage.totals;
+
+import cloze.autograd.Gradients;
+import cloze.cuda.driver.Extent;
+import cloze.measure.Peak;
+import cloze.nn.Init;
+import cloze.nn.Parameters;
+import cloze.nn.RandomMask;
+import cloze.op.Add;
+import cloze.op.Attention;
+import cloze.op.CachedAttention;
+import cloze.op.Conv2d;
+import cloze.op.DropPath;
+import cloze.op.Dropout;
+import cloze.op.Embedding;
+import cloze.op.GatherTokens;
+import cloze.op.Gelu;
+import cloze.op.LayerNorm;
+import cloze.op.Lstm;
+import cloze.op.MaskedL1;
+import cloze.op.MaskedMse;
+import cloze.op.MaskedSoftmax;
+import cloze.op.MatMul;
+import cloze.op.MeanPool;
+import cloze.op.Patchify;
+import cloze.op.RestoreTokens;
+import cloze.op.RmsNorm;
+import cloze.op.Rope;
+import cloze.op.SoftTargetCrossEntropy;
+import cloze.op.SoftmaxCrossEntropy;
+import cloze.op.SwiGlu;
+import cloze.optim.AdamW;
+import cloze.optim.Ema;
+import cloze.optim.GradientNorm;
+import cloze.optim.Muon;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** The launches of every kernel: how many blocks, how many threads, how much scratch. */
+public final class Launches {
+    /** Queries or keys of a tile, and threads of its block, as in {@code attention.cuh}. */
+    private static final int TILE = 32;
+
+    private static final int ATTENTION_THREADS = 256;
+    private static final int MOST_WIDTH = 256;
+    private static final int FLOAT = Float.BYTES;
+
+    private static final Map<Class<?>, Plan> PLANS = new HashMap<>();
+
+    /**
+     * The launches of one kernel, in order.
+     *
+     * @param scratch bytes that the launches share, given to the kernel as one more pointer, or null for none
+     * @param product whether the kernel has a variant in tf32
+     */
+    public record Plan(List<Stage> stages, @Nullable Function<Sizes, Long> scratch, boolean product) {
+        Plan then(String suffix, Function<Sizes, Extent> extent) {
+            var more = new ArrayList<>(stages);
+            more.add(new Stage("_" + suffix, extent));
+            return new Plan(List.copyOf(more), scratch, product);
+        }
+
+        /** The last stage once for each number below a size; the number is one more argument. */
+        Plan each(String size) {
+            var all = new ArrayList<>(stages);
+            all.add(all.removeLast().each(size));
+            return new Plan(List.copyOf(all), scratch, product);
+        }
+
+        Plan scratch(Function<Sizes, Long> bytes) {
+            return new Plan(stages, bytes, product);
+        }
+
+        public Plan ofProduct() {
+            return new Plan(stages, scratch, true);
+        }
+    }
+
+    static {
+        PLANS.put(Gradients.Add.class, first(elements("n")));
+        PLANS.put(Init.Normal.class, first(elements("n")));
+        PLANS.put(Init.Uniform.class, first(elements("n")));
+        PLANS.put(AdamW.Step.class, first(elements("n")));
+        PLANS.put(Ema.Update.class, first(elements("n")));
+        PLANS.put(
+                GradientNorm.Squared.class,
+                first(elements("n")).then("total", one()).scratch(Launches::sumsOfBlocks));
+        PLANS.put(Muon.Step.class, muon());
+        PLANS.put(Parameters.Narrow.class, first(elements("n")));
+        PLANS.put(Peak.MultiplyAdd.class, first(elements("n")));
+
+        PLANS.put(Add.Forward.class, first(elements("n", "d")));
+        PLANS.put(Add.Backward.class, withColumns(elements("n", "d"), s -> s.of("n"), "d", 1));
+        PLANS.put(Dropout.Forward.class, first(elements("n")));
+        PLANS.put(Dropout.Backward.class, first(elements("n")));
+        PLANS.put(DropPath.Forward.class, first(elements("b", "n")));
+        PLANS.put(DropPath.Backward.class, first(elements("b", "n")));
+        PLANS.put(Gelu.Forward.class, first(elements("n")));
+        PLANS.put(Gelu.Backward.class, first(elements("n")));
+        PLANS.put(SwiGlu.Forward.class, first(elements("n", "f")));
+        PLANS.put(SwiGlu.Backward.class, first(elements("n", "f")));
+        PLANS.put(Rope.Forward.class, first(elements("b", "t", "width")));
+        PLANS.put(Rope.Backward.class, first(elements("b", "t", "width")));
+
+        PLANS.put(LayerNorm.Forward.class, NormLaunches.forward());
+        PLANS.put(LayerNorm.Backward.class, NormLaunches.backward(2));
+        PLANS.put(RmsNorm.Forward.class, NormLaunches.forward());
+        PLANS.put(RmsNorm.Backward.class, NormLaunches.backward(1));
+        PLANS.put(MaskedSoftmax.Forward.class, first(rows("n")));
+        PLANS.put(MaskedSoftmax.Backward.class, first(rows("n")));
+        PLANS.put(
+                SoftmaxCrossEntropy.Forward.class,
+                first(one())
+                        .then("rows", s -> Stage.longRows(s.of("n"), s.of("columns")))
+                        .then("mean", one())
+                        .scratch(_ -> (long) Integer.BYTES));
+        PLANS.put(SoftmaxCrossEntropy.Backward.class, first(elements("n", "columns")));
+        PLANS.put(SoftTargetCrossEntropy.Forward.class, first(rows("n")).then("mean", one()));
+        PLANS.put(SoftTargetCrossEntropy.Backward.class, first(rows("n")));
+
+        PLANS.put(Embedding.Forward.class, first(elements("b", "t", "d")));
+        PLANS.put(Embedding.Backward.class, TableGradient.plan());
+        PLANS.put(GatherTokens.Forward.class, first(elements("b", "m", "d")));
+        PLANS.put(GatherTokens.Backward.class, first(rows("b", "n")));
+        PLANS.put(RestoreTokens.Forward.class, first(elements("b", "n", "d")));
+        PLANS.put(RestoreTokens.Backward.class, withColumns(elements("b", "n", "d"), s -> s.product("b", "n"), "d", 1));
+        PLANS.put(Patchify.Forward.class, first(elements("b", "h", "w", "c")));
+        PLANS.put(Patchify.Backward.class, first(elements("b", "h", "w", "c")));
+        PLANS.put(RandomMask.Draw.class, first(blocks("b")));
+        PLANS.put(MaskedMse.Forward.class, first(rows("n")).then("mean", one()));
+        PLANS.put(
+                MaskedMse.Backward.class, first(one()).then("input", rows("n")).scratch(_ -> (long) FLOAT));
+        PLANS.put(MaskedL1.Forward.class, first(rows("n")).then("mean", one()));
+        PLANS.put(MaskedL1.Backward.class, first(one()).then("input", rows("n")).scratch(_ -> (long) FLOAT));
+        PLANS.put(MeanPool.Forward.class, first(elements("b", "d")));
+        PLANS.put(MeanPool.Backward.class, first(elements("b", "d")));
+
+        PLANS.put(
+                MatMul.Forward.class,
+                first(tiles(s -> s.of("n"), s -> s.of("m"))).ofProduct());
+        PLANS.put(MatMul.Backward.class, matMulBackward().ofProduct());
+        PLANS.put(Conv2d.Forward.class, Convolution.forward().ofProduct());
+        PLANS.put(Conv2d.Backward.class, Convolution.backward().ofProduct());
+        PLANS.put(Lstm.Forward.class, LstmLaunches.forward().ofProduct());
+        PLANS.put(Lstm.Backward.class, LstmLaunches.backward().ofProduct());
+        PLANS.put(Attention.Forward.class, first(Launches::queryTiles));
+        PLANS.put(Attention.Backward.class, attentionBackward());
+        PLANS.put(
+                CachedAttention.Forward.class,
+                first(Launches::queryTiles).then("append", elements("b", "t", "kvHeads", "width")));
+    }
+
+    private Launches() {}
+
+    public static @Nullable Plan of(Class<?> kernel) {
+        return PLANS.get(kernel);
+    }
+
+    static Plan first(Function<Sizes, Extent> extent) {
+        return new Plan(List.of(new Stage("", extent)), null, false);
+    }
+
+    /** What a kernel does for its rows, and k sums over the rows for each column. */
+    private static Plan withColumns(Function<Sizes, Extent> extent, Function<Sizes, Long> rows, String d, int k) {
+        return first(extent)
+                .then("columns", columns(rows, d))
+                .then("reduce", totals(d))
+                .scratch(s -> chunks(rows.apply(s)) * k * s.of(d) * FLOAT);
+    }
+
+    private static long sumsOfBlocks(Sizes sizes) {
+        return (long) elements("n").apply(sizes).blocksX() * Double.BYTES;
+    }
+
+    /** What of a product's backward is no product: the slope of the activation. */
+    public static Plan matMulSlope() {
+        return first(elements("n", "m"));
+    }
+
+    /** ... and the gradient of the bias. */
+    public static Plan matMulColumns() {
+        return new Plan(
+                List.of(new Stage("_columns", columns(s -> s.of("n"), "m")), new Stage("_reduce", totals("m"))),
+                s -> chunks(s.of("n")) * s.of("m") * FLOAT,
+                false);
+    }
+
+    private static Plan matMulBackward() {
+        return first(elements("n", "m"))
+                .then("input", tiles(s -> s.of("n"), s -> s.of("k")))
+                .then("weight", tiles(s -> s.of("m"), s -> s.of("k")))
+                .then("columns", columns(s -> s.of("n"), "m"))
+                .then("reduce", totals("m"))
+                .scratch(s -> chunks(s.of("n")) * s.of("m") * FLOAT);
+    }
+
+    private static Plan muon() {
+        Function<Sizes, Long> least = s -> Math.min(s.of("n"), s.of("m"));
+        Plan plan = first(elements("n", "m")).then("norm", one()).then("unit", elements("n", "m"));
+        for (int step = 0; step < 5; step++) {
+            String parity = step % 2 == 0 ? "even" : "odd";
+            plan = plan.then("gram_" + parity, tiles(least, least))
+                    .then("polynomial", tiles(least, least))
+                    .then("turn_" + parity, tiles(s -> s.of("n"), s -> s.of("m")));
+        }
+        return plan.then("update", elements("n", "m"));
+    }
+
+    private static Extent attention(Sizes sizes, long units, int tensors, int scores) {
+        long width = sizes.of("width");
+        if (width > MOST_WIDTH) {
+            throw new IllegalArgumentException(
+                    "attention on this device takes heads of at most %d columns, not %d".formatted(MOST_WIDTH, width));
+        }
+        long floats = (long) tensors * TILE * (width + 1) + (long) scores * TILE * (TILE + 1);
+        return Extent.blocks(units * Math.ceilDiv(sizes.of("t"), TILE), ATTENTION_THREADS)
+                .shared(floats * FLOAT);
+    }
+
+    private static Extent queryTiles(Sizes sizes) {
+        return attention(sizes, sizes.product("b", "heads"), 2, 1);
+    }
+
+    private static Plan attentionBackward() {
+        return first(rows("b", "heads", "t"))
+                .then("queries", s -> attention(s, s.product("b", "heads"), 4, 1))
+                .then("keys", s -> attention(s, s.product("b", "kvHeads"), 4, 2))
+                .scratch(s -> s.product("b", "heads", "t") * FLOAT);
+    }
+}

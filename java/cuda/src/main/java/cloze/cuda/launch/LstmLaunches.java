@@ -1,0 +1,59 @@
+package cloze.cuda.launch;
+
+import static cloze.cuda.launch.Stage.tiles;
+
+import java.util.List;
+
+/** The launches of {@code lstm.cu}. */
+public final class LstmLaunches {
+    private LstmLaunches() {}
+
+    static Launches.Plan forward() {
+        return new Launches.Plan(
+                List.of(
+                        new Stage("_input", tiles(LstmLaunches::tokens, LstmLaunches::gates)),
+                        new Stage("", tiles(s -> s.of("b"), LstmLaunches::gates)).each("t")),
+                null,
+                false);
+    }
+
+    /** ... but for what the input says to the gates. */
+    public static Launches.Plan tokensOnly() {
+        return Launches.first(tiles(s -> s.of("b"), LstmLaunches::gates)).each("t");
+    }
+
+    static Launches.Plan backward() {
+        return withoutInput()
+                .then("input", tiles(LstmLaunches::tokens, s -> s.of("in")))
+                .then("input_weight", tiles(LstmLaunches::gates, s -> s.of("in")));
+    }
+
+    /** ... but for the gradients of the input and of its weight. */
+    public static Launches.Plan withoutInput() {
+        return Launches.first(tiles(s -> s.of("b"), s -> s.of("hidden")))
+                .each("t")
+                .then("state", tiles(s -> s.of("b"), s -> s.of("hidden")))
+                .then("hidden_weight", tiles(LstmLaunches::gates, s -> s.of("hidden")))
+                .then("columns", Stage.columns(LstmLaunches::tokens, LstmLaunches::gates))
+                .then("reduce", Stage.totals(LstmLaunches::gates))
+                .scratch(LstmLaunches::scratch);
+    }
+
+    private static long tokens(Sizes s) {
+        return s.product("b", "t");
+    }
+
+    private static long gates(Sizes s) {
+        return 4 * s.of("hidden");
+    }
+
+    private static long scratch(Sizes s) {
+        return scratch(s.of("b"), s.of("t"), s.of("hidden"));
+    }
+
+    /** Bytes for the gradients of all gates, with which they begin, those of the cells of a token, and sums of the bias. */
+    public static long scratch(long b, long t, long hidden) {
+        long all = Math.multiplyExact(Math.multiplyExact(b, t), 4 * hidden);
+        return Float.BYTES * (all + b * hidden + Stage.chunks(b * t) * 4 * hidden);
+    }
+}

@@ -1,0 +1,116 @@
+package cloze.cuda.launch;
+
+import cloze.cuda.driver.Extent;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One launch of a kernel, or one for each number below a size.
+ *
+ * @param suffix of the function's name, empty for the first or only launch
+ * @param times the name of that size, or null for one launch
+ */
+public record Stage(
+        String suffix,
+        Function<Sizes, Extent> extent,
+        @Nullable String times) {
+    public Stage(String suffix, Function<Sizes, Extent> extent) {
+        this(suffix, extent, null);
+    }
+
+    Stage each(String size) {
+        return new Stage(suffix, extent, size);
+    }
+
+    private static final int THREADS = 256;
+    private static final int MOST_BLOCKS = 4096;
+    /** Of a tile, and shared memory of its block, as in {@code gemm.cuh}. */
+    private static final int GEMM_SIDE = 128;
+
+    private static final int GEMM_SHARED = 64 << 10;
+
+    /** A grid that strides over so many elements, four at a time. */
+    static Function<Sizes, Extent> elements(String... factors) {
+        return sizes -> elements(sizes.product(factors));
+    }
+
+    static Extent elements(long count) {
+        return Extent.blocks(Math.min(Math.ceilDiv(count, 4L * THREADS), MOST_BLOCKS), THREADS);
+    }
+
+    /** A warp a row. */
+    static Function<Sizes, Extent> rows(String... factors) {
+        return sizes -> rows(sizes.product(factors));
+    }
+
+    static Extent rows(long count) {
+        return Extent.blocks(Math.ceilDiv(count, THREADS / 32), THREADS);
+    }
+
+    /** So many neighbouring lanes a row. */
+    public static Extent lanes(long rows, long ofRow) {
+        return Extent.blocks(Math.ceilDiv(rows * ofRow, THREADS), THREADS);
+    }
+
+    /** A block a row. */
+    static Function<Sizes, Extent> blocks(String... factors) {
+        return sizes -> blocks(sizes.product(factors));
+    }
+
+    static Extent blocks(long count) {
+        return Extent.blocks(count, THREADS);
+    }
+
+    /** A block a row, of as many threads as the row gives four packs of 16 bytes to: few rows are in work at a time. */
+    static Extent longRows(long count, long length) {
+        long threads = Math.clamp(Long.highestOneBit(Math.max(1, length / 32)), 128, 1024);
+        return Extent.blocks(count, Math.toIntExact(threads));
+    }
+
+    /** One block. */
+    static Function<Sizes, Extent> one() {
+        return _ -> Extent.blocks(1, THREADS);
+    }
+
+    /** Sums over so many rows of d columns, a chunk of rows a block and 256 columns, see {@code columns.cuh}. */
+    static Function<Sizes, Extent> columns(Function<Sizes, Long> rows, String d) {
+        return columns(rows, sizes -> sizes.of(d));
+    }
+
+    static Function<Sizes, Extent> columns(Function<Sizes, Long> rows, Function<Sizes, Long> d) {
+        return sizes -> new Extent(
+                Math.toIntExact(Math.ceilDiv(d.apply(sizes), 256)),
+                Math.toIntExact(chunks(rows.apply(sizes))),
+                32,
+                8,
+                0);
+    }
+
+    /** As {@code column_chunks} in {@code columns.cuh}. */
+    static long chunks(long rows) {
+        return Math.min(Math.ceilDiv(rows, 64), 128);
+    }
+
+    /** Sums over the chunks for 32 columns a block. */
+    static Function<Sizes, Extent> totals(String d) {
+        return totals(sizes -> sizes.of(d));
+    }
+
+    static Function<Sizes, Extent> totals(Function<Sizes, Long> d) {
+        return sizes -> new Extent(Math.toIntExact(Math.ceilDiv(d.apply(sizes), 32)), 1, 32, 8, 0);
+    }
+
+    /** Tiles of a product [n, m], see {@code gemm.cuh}. */
+    static Function<Sizes, Extent> tiles(Function<Sizes, Long> n, Function<Sizes, Long> m) {
+        return sizes -> tiles(n.apply(sizes), m.apply(sizes), 1);
+    }
+
+    /** As many products [n, m] at a time. */
+    static Extent tiles(long n, long m, long products) {
+        return new Extent(Math.toIntExact(tiles(n, m)), Math.toIntExact(products), THREADS, 1, GEMM_SHARED);
+    }
+
+    static long tiles(long n, long m) {
+        return Math.multiplyExact(Math.ceilDiv(n, GEMM_SIDE), Math.ceilDiv(m, GEMM_SIDE));
+    }
+}

@@ -1,0 +1,51 @@
+package cloze.cuda.launch;
+
+import cloze.cuda.driver.Extent;
+import java.util.function.Function;
+
+/** The sizes of the gradient of a table as {@code embedding.cu} reckons them, and the launches that follow from them. */
+record TableGradient(long tokens, long rows, long d) {
+    /** Tokens of a block that sorts. */
+    private static final int TILE = 256;
+
+    private static final long LEAST_CHUNK = 1024;
+    private static final long MOST_CHUNKS = 32;
+
+    /** Tokens of a row that a warp sums. */
+    private static final long PIECE = 64;
+
+    /** Columns of a warp where rows are few. */
+    private static final long COLUMNS = 256;
+
+    static TableGradient of(Sizes s) {
+        return new TableGradient(s.product("b", "t"), s.of("v"), s.of("d"));
+    }
+
+    private long chunks() {
+        long chunk = Math.max(LEAST_CHUNK, Math.ceilDiv(tokens, MOST_CHUNKS * TILE) * TILE);
+        return Math.ceilDiv(tokens, chunk);
+    }
+
+    private long counts() {
+        return (chunks() + 1) * rows + 1;
+    }
+
+    private long pieces() {
+        return Math.ceilDiv(tokens, PIECE);
+    }
+
+    static Launches.Plan plan() {
+        return Launches.first(s -> Stage.elements(of(s).counts()))
+                .then("count", threads(s -> of(s).tokens))
+                .then("places", threads(s -> of(s).rows))
+                .then("order", threads(s -> of(s).tokens))
+                .then("sum", s -> Stage.rows(of(s).tokens + of(s).rows))
+                .then("join", s -> Stage.rows(of(s).pieces() * Math.ceilDiv(of(s).d, COLUMNS)))
+                .then("positions", s -> Stage.rows(s.of("p") * Math.ceilDiv(of(s).d, COLUMNS)))
+                .scratch(s -> Integer.BYTES * (of(s).pieces() * of(s).d + of(s).tokens + of(s).counts()));
+    }
+
+    private static Function<Sizes, Extent> threads(Function<Sizes, Long> count) {
+        return sizes -> Extent.blocks(Math.ceilDiv(count.apply(sizes), TILE), TILE);
+    }
+}
