@@ -29,7 +29,7 @@ class VersionNodesTest {
     /** The C library of the JVM that runs this has many. */
     @Test
     void may_be_many() throws IOException {
-        Path c = NativeLibrary.locate("libc.so.6", "malloc");
+        Path c = SharedLibrary.locate("libc.so.6", "malloc");
         assertThat(VersionNodes.of(c)).contains("GLIBC_2.14", "GLIBC_2.34").doesNotHaveDuplicates();
     }
 

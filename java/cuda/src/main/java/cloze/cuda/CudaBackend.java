@@ -6,10 +6,10 @@ import cloze.backend.BackendOptions;
 import cloze.backend.Precision;
 import cloze.cuda.attention.AttentionHopper;
 import cloze.cuda.cublas.CublasLt;
-import cloze.cuda.cublas.Products;
-import cloze.cuda.cudnn.Convolutions;
+import cloze.cuda.cublas.MatMulChoice;
+import cloze.cuda.cudnn.ConvolutionChoice;
 import cloze.cuda.cudnn.Cudnn;
-import cloze.cuda.cudnn.Lstms;
+import cloze.cuda.cudnn.LstmChoice;
 import cloze.cuda.driver.CudaMemory;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.driver.KernelImages;
@@ -37,10 +37,10 @@ final class CudaBackend implements Backend {
     private final CudaKernels kernels;
     private final Pool memory;
     private final Precision precision;
-    private final Products products;
+    private final MatMulChoice products;
     private final @Nullable CublasLt cublasLt;
-    private final Convolutions convolutions;
-    private final Lstms lstms;
+    private final ConvolutionChoice convolutions;
+    private final LstmChoice lstms;
     private final @Nullable Cudnn cudnn;
     private final int capability;
     private final Parts parts = new Parts();
@@ -48,9 +48,9 @@ final class CudaBackend implements Backend {
 
     CudaBackend(Driver driver, BackendOptions options) {
         this.driver = driver;
-        products = Products.choose(driver);
-        convolutions = Convolutions.choose();
-        lstms = Lstms.choose();
+        products = MatMulChoice.choose(driver);
+        convolutions = ConvolutionChoice.choose();
+        lstms = LstmChoice.choose();
         capability = driver.capability();
         AttentionHopper.isFor(capability); // or says why not
         precision = options.precision();

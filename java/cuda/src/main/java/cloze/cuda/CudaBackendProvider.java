@@ -5,9 +5,9 @@ import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.BackendProvider;
 import cloze.cuda.attention.AttentionHopper;
-import cloze.cuda.cublas.Products;
-import cloze.cuda.cudnn.Convolutions;
-import cloze.cuda.cudnn.Lstms;
+import cloze.cuda.cublas.MatMulChoice;
+import cloze.cuda.cudnn.ConvolutionChoice;
+import cloze.cuda.cudnn.LstmChoice;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.driver.DriverFunctions;
 import cloze.cuda.driver.KernelImages;
@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Offers the GPUs that the CUDA driver knows, the first unless another is asked for. The system property {@code cloze.cuda.driver} names another driver
  * library, {@code cloze.cuda.kernels} a module to take instead of the kernels in the jar, {@code cloze.cuda.products} who makes
- * products, see {@link Products}, {@code cloze.cuda.convolutions} who makes convolutions, see {@link Convolutions}, {@code
- * cloze.cuda.lstm} who makes LSTM, see {@link Lstms}, {@code cloze.cuda.attention} who makes attention, see {@link
+ * products, see {@link MatMulChoice}, {@code cloze.cuda.convolutions} who makes convolutions, see {@link ConvolutionChoice}, {@code
+ * cloze.cuda.lstm} who makes LSTM, see {@link LstmChoice}, {@code cloze.cuda.attention} who makes attention, see {@link
  * AttentionHopper}, {@code cloze.cuda.graphs} whether training is launched as graphs, on or off.
  */
 public final class CudaBackendProvider implements BackendProvider {
@@ -38,9 +38,9 @@ public final class CudaBackendProvider implements BackendProvider {
             DriverFunctions.load(); // no GPU is used yet: which one is wanted is not known, and others may be taken
             DriverFunctions.device(0);
             KernelImages.require();
-            Products.choose(DriverFunctions.cudaVersion());
-            Convolutions.choose();
-            Lstms.choose();
+            MatMulChoice.choose(DriverFunctions.cudaVersion());
+            ConvolutionChoice.choose();
+            LstmChoice.choose();
             return null;
         } catch (BackendException e) {
             return e.getMessage();

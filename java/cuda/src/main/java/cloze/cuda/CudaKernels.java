@@ -15,7 +15,8 @@ import cloze.cuda.cudnn.CudnnLstm;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.driver.KernelImages;
 import cloze.cuda.graph.CudaQueue;
-import cloze.cuda.launch.Convolution;
+import cloze.cuda.launch.ConvolutionLaunches;
+import cloze.cuda.launch.LaunchPlan;
 import cloze.cuda.launch.Launcher;
 import cloze.cuda.launch.Launches;
 import cloze.cuda.launch.LstmLaunches;
@@ -111,14 +112,14 @@ final class CudaKernels extends ClassValue<Object> {
     }
 
     private <K> K own(Class<K> kernel) {
-        Launches.Plan plan = Launches.of(kernel);
+        LaunchPlan plan = Launches.of(kernel);
         if (plan == null) {
             throw new MissingKernelException("cuda", KernelName.of(kernel), "the table of launches");
         }
         return own(kernel, plan);
     }
 
-    private <K> K own(Class<K> kernel, Launches.Plan plan) {
+    private <K> K own(Class<K> kernel, LaunchPlan plan) {
         return MethodHandleProxies.asInterfaceInstance(kernel, bind(launcher(kernel, plan), method(kernel)));
     }
 
@@ -160,10 +161,10 @@ final class CudaKernels extends ClassValue<Object> {
     private CudnnConvolution convolutions(Cudnn library) {
         var own = new CudnnConvolution.Own(
                 launcher(Conv2d.Forward.class),
-                launcher(Conv2d.Forward.class, Convolution.bias()),
+                launcher(Conv2d.Forward.class, ConvolutionLaunches.bias()),
                 launcher(Conv2d.Backward.class),
-                launcher(Conv2d.Backward.class, Convolution.weights().ofProduct()),
-                launcher(Conv2d.Backward.class, Convolution.columns()));
+                launcher(Conv2d.Backward.class, ConvolutionLaunches.weights().withTf32()),
+                launcher(Conv2d.Backward.class, ConvolutionLaunches.columns()));
         return new CudnnConvolution(driver, queue, library, precision == Precision.TF32, own);
     }
 
@@ -174,8 +175,8 @@ final class CudaKernels extends ClassValue<Object> {
             var own = new CublasLtLstm.Own(
                     forward,
                     backward,
-                    own(Lstm.Forward.class, LstmLaunches.tokensOnly().ofProduct()),
-                    own(Lstm.Backward.class, LstmLaunches.withoutInput().ofProduct()));
+                    own(Lstm.Forward.class, LstmLaunches.tokensOnly().withTf32()),
+                    own(Lstm.Backward.class, LstmLaunches.withoutInput().withTf32()));
             var some = new CublasLtLstm(driver, queue, cublasLt, precision == Precision.TF32, own);
             forward = some;
             backward = some;
@@ -187,16 +188,16 @@ final class CudaKernels extends ClassValue<Object> {
         return kernel == Lstm.Forward.class ? forward : backward;
     }
 
-    private Launcher hopper(Class<?> kernel, Launches.Plan plan) {
+    private Launcher hopper(Class<?> kernel, LaunchPlan plan) {
         return attention("attention_hopper", kernel, plan);
     }
 
-    private Launcher mma(Class<?> kernel, Launches.Plan plan) {
+    private Launcher mma(Class<?> kernel, LaunchPlan plan) {
         return attention("attention_mma", kernel, plan);
     }
 
     /** Forward and backward have a source each. */
-    private Launcher attention(String by, Class<?> kernel, Launches.Plan plan) {
+    private Launcher attention(String by, Class<?> kernel, LaunchPlan plan) {
         String source = kernel == Attention.Forward.class ? by : by + "_backward";
         return launcher(kernel, source, KernelName.of(kernel).replace("attention", by), plan, "_bf16");
     }
@@ -212,11 +213,11 @@ final class CudaKernels extends ClassValue<Object> {
         return launcher(kernel, Objects.requireNonNull(Launches.of(kernel)));
     }
 
-    private Launcher launcher(Class<?> kernel, Launches.Plan plan) {
+    private Launcher launcher(Class<?> kernel, LaunchPlan plan) {
         return launcher(kernel, KernelName.source(kernel), KernelName.of(kernel), plan, single(plan));
     }
 
-    private Launcher launcher(Class<?> kernel, String source, String symbol, Launches.Plan plan, String single) {
+    private Launcher launcher(Class<?> kernel, String source, String symbol, LaunchPlan plan, String single) {
         var names = new ArrayList<String>();
         var types = new StringBuilder();
         for (Parameter parameter : method(kernel).getParameters()) {
@@ -233,7 +234,7 @@ final class CudaKernels extends ClassValue<Object> {
     }
 
     /** What f32 functions of that plan end in. */
-    private String single(Launches.Plan plan) {
-        return plan.product() && precision == Precision.TF32 ? "_tf32" : "";
+    private String single(LaunchPlan plan) {
+        return plan.tf32() && precision == Precision.TF32 ? "_tf32" : "";
     }
 }

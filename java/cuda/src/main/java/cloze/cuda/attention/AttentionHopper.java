@@ -3,9 +3,9 @@ package cloze.cuda.attention;
 import cloze.backend.BackendException;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.driver.Extent;
+import cloze.cuda.launch.KernelSizes;
+import cloze.cuda.launch.LaunchPlan;
 import cloze.cuda.launch.Launcher;
-import cloze.cuda.launch.Launches;
-import cloze.cuda.launch.Sizes;
 import cloze.cuda.launch.Stage;
 import cloze.op.Attention;
 import cloze.tensor.DType;
@@ -32,7 +32,7 @@ public final class AttentionHopper implements Attention.Forward, Attention.Backw
     private static final int STAGES = 2;
 
     /** Makes the launcher of a kernel's plan, of the images of {@code attention_hopper*}. */
-    public interface Own extends BiFunction<Class<?>, Launches.Plan, Launcher> {}
+    public interface Own extends BiFunction<Class<?>, LaunchPlan, Launcher> {}
 
     private final TensorMaps maps;
     private final AttentionMma any;
@@ -82,15 +82,15 @@ public final class AttentionHopper implements Attention.Forward, Attention.Backw
                 : "attention for every GPU (wgmma and TMA want compute capability 9.0)";
     }
 
-    private static Launches.Plan forward(long width) {
+    private static LaunchPlan forward(long width) {
         long bytes = (1 + 2 * STAGES) * tile(LINES, width);
         long barriers = 1 + 4 * STAGES;
-        return new Launches.Plan(
+        return new LaunchPlan(
                 List.of(new Stage("_" + width, sizes -> blocks(sizes, "heads", bytes, barriers))), null, false);
     }
 
-    private static Launches.Plan backward(long width) {
-        return new Launches.Plan(
+    private static LaunchPlan backward(long width) {
+        return new LaunchPlan(
                 List.of(
                         new Stage("_delta", s -> Stage.lanes(s.product("b", "heads", "t"), width / 8)),
                         new Stage(
@@ -101,7 +101,7 @@ public final class AttentionHopper implements Attention.Forward, Attention.Backw
     }
 
     /** @param columns lines of the tiles of a stage, which has two numbers for each too */
-    private static Extent backward(Sizes sizes, String heads, long width, long columns) {
+    private static Extent backward(KernelSizes sizes, String heads, long width, long columns) {
         long stage = 2 * tile(columns, width) + columns * 2 * Float.BYTES;
         return blocks(sizes, heads, 2 * tile(LINES, width) + STAGES * stage, 1 + 2 * STAGES);
     }
@@ -110,7 +110,7 @@ public final class AttentionHopper implements Attention.Forward, Attention.Backw
         return rows * width * DType.BF16.bytes();
     }
 
-    private static Extent blocks(Sizes sizes, String heads, long bytes, long barriers) {
+    private static Extent blocks(KernelSizes sizes, String heads, long bytes, long barriers) {
         return Extent.blocks(sizes.product("b", heads) * Math.ceilDiv(sizes.of("t"), LINES), THREADS)
                 .shared(bytes + barriers * Long.BYTES);
     }

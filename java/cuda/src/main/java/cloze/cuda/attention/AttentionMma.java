@@ -1,9 +1,9 @@
 package cloze.cuda.attention;
 
 import cloze.cuda.driver.Extent;
+import cloze.cuda.launch.KernelSizes;
+import cloze.cuda.launch.LaunchPlan;
 import cloze.cuda.launch.Launcher;
-import cloze.cuda.launch.Launches;
-import cloze.cuda.launch.Sizes;
 import cloze.cuda.launch.Stage;
 import cloze.op.Attention;
 import cloze.tensor.DType;
@@ -28,7 +28,7 @@ public final class AttentionMma implements Attention.Forward, Attention.Backward
     private static final long BF16 = DType.BF16.bytes();
     private static final long F32 = DType.F32.bytes();
 
-    private final BiFunction<Class<?>, Launches.Plan, Launcher> launcher;
+    private final BiFunction<Class<?>, LaunchPlan, Launcher> launcher;
     private final Launcher anyForward;
     private final Launcher anyBackward;
     private final Map<Long, Launcher> forward = new ConcurrentHashMap<>();
@@ -40,7 +40,7 @@ public final class AttentionMma implements Attention.Forward, Attention.Backward
      * @param anyBackward likewise
      */
     public AttentionMma(
-            BiFunction<Class<?>, Launches.Plan, Launcher> launcher, Launcher anyForward, Launcher anyBackward) {
+            BiFunction<Class<?>, LaunchPlan, Launcher> launcher, Launcher anyForward, Launcher anyBackward) {
         this.launcher = launcher;
         this.anyForward = anyForward;
         this.anyBackward = anyBackward;
@@ -57,19 +57,19 @@ public final class AttentionMma implements Attention.Forward, Attention.Backward
     }
 
     /** Keys and values come through a ring of four tiles. */
-    private static Launches.Plan forward(long width) {
+    private static LaunchPlan forward(long width) {
         long keys = width == 128 ? 32 : 64;
-        return new Launches.Plan(
+        return new LaunchPlan(
                 List.of(new Stage("_" + width, tiles("heads", 128, (ROWS + 4 * keys) * width * BF16))), null, false);
     }
 
     /** Delta and lse; dq by tiles of queries; dk and dv by tiles of keys. What a ring holds comes 32 rows at a time. */
-    private static Launches.Plan backward(long width) {
+    private static LaunchPlan backward(long width) {
         long slots = width == 32 ? 4 : 2;
         long own = 2 * ROWS * width * BF16;
         long keysAndValues = 2 * 32 * width * BF16;
         long queriesAndMore = keysAndValues + 2 * 32 * F32;
-        return new Launches.Plan(
+        return new LaunchPlan(
                 List.of(
                         new Stage("_" + width, s -> Stage.lanes(s.product("b", "heads", "t"), width / 8)),
                         new Stage("_queries_" + width, tiles("heads", 128, own + slots * keysAndValues)),
@@ -80,7 +80,7 @@ public final class AttentionMma implements Attention.Forward, Attention.Backward
                 false);
     }
 
-    private static Function<Sizes, Extent> tiles(String heads, int threads, long shared) {
+    private static Function<KernelSizes, Extent> tiles(String heads, int threads, long shared) {
         return s -> Extent.blocks(s.product("b", heads) * Math.ceilDiv(s.of("t"), ROWS), threads)
                 .shared(shared);
     }

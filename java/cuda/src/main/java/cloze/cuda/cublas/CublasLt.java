@@ -6,7 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import cloze.backend.BackendException;
-import cloze.cuda.driver.NativeLibrary;
+import cloze.cuda.driver.SharedLibrary;
 import cloze.cuda.driver.Teardown;
 import cloze.cuda.graph.CudaQueue;
 import cloze.tensor.DType;
@@ -57,16 +57,16 @@ public final class CublasLt implements AutoCloseable {
             MemorySegment operation, MemorySegment a, MemorySegment b, MemorySegment d, MemorySegment algorithm) {}
 
     private final Arena arena = Arena.ofShared();
-    private final Map<LtProduct, Optional<Plan>> plans = new HashMap<>();
+    private final Map<CublasLtProblem, Optional<Plan>> plans = new HashMap<>();
     private final Map<String, MethodHandle> functions = new HashMap<>();
-    private final NativeLibrary library;
+    private final SharedLibrary library;
     private final MemorySegment handle;
     private final MemorySegment value = arena.allocate(JAVA_LONG);
     private final MemorySegment one = arena.allocateFrom(JAVA_FLOAT, 1);
     private final MemorySegment zero = arena.allocateFrom(JAVA_FLOAT, 0);
 
     /** @throws BackendException if the library is there and does not work */
-    public CublasLt(NativeLibrary library) {
+    public CublasLt(SharedLibrary library) {
         this.library = library;
         try {
             handle = create("cublasLtCreate", "context");
@@ -91,22 +91,22 @@ public final class CublasLt implements AutoCloseable {
     }
 
     /**
-     * A call that runs a product.
+     * A call that multiplies.
      *
      * @param add whether the result is added to what is there
      * @param bias read, or written by {@code BGRADB}; of the result's type
      * @param aux where an epilogue that has one stores its input
      */
-    record Call(LtProduct product, long a, long b, long d, boolean add, long bias, long aux, long workspace) {
+    record Call(CublasLtProblem problem, long a, long b, long d, boolean add, long bias, long aux, long workspace) {
         @Override
         public String toString() {
-            return product.toString();
+            return problem.toString();
         }
     }
 
     /** Whether the library has an algorithm for it. */
     boolean has(Call call) {
-        return plans.computeIfAbsent(call.product, p -> plan(p, call.bias, call.aux))
+        return plans.computeIfAbsent(call.problem, p -> plan(p, call.bias, call.aux))
                 .isPresent();
     }
 
@@ -120,11 +120,11 @@ public final class CublasLt implements AutoCloseable {
     }
 
     private void run(Call call, long stream) {
-        Plan plan = plans.getOrDefault(call.product, Optional.empty()).orElseThrow();
-        point(call.product, plan.operation, call.bias, call.aux);
+        Plan plan = plans.getOrDefault(call.problem, Optional.empty()).orElseThrow();
+        point(call.problem, plan.operation, call.bias, call.aux);
         call(
                 "cublasLtMatmul",
-                call.product,
+                call.problem,
                 handle,
                 plan.operation,
                 one,
@@ -143,32 +143,32 @@ public final class CublasLt implements AutoCloseable {
                 MemorySegment.ofAddress(stream));
     }
 
-    private void point(LtProduct product, MemorySegment operation, long bias, long aux) {
-        if (product.epilogue().hasBias) {
+    private void point(CublasLtProblem problem, MemorySegment operation, long bias, long aux) {
+        if (problem.epilogue().hasBias) {
             set("cublasLtMatmulDescSetAttribute", operation, BIAS_POINTER, bias, Long.BYTES);
         }
-        if (product.epilogue().hasAux) {
+        if (problem.epilogue().hasAux) {
             set("cublasLtMatmulDescSetAttribute", operation, AUX_POINTER, aux, Long.BYTES);
         }
     }
 
-    private Optional<Plan> plan(LtProduct product, long bias, long aux) {
+    private Optional<Plan> plan(CublasLtProblem problem, long bias, long aux) {
         MemorySegment operation = create(
                 "cublasLtMatmulDescCreate",
-                product.toString(),
-                product.tf32() ? COMPUTE_32F_FAST_TF32 : COMPUTE_32F,
+                problem.toString(),
+                problem.tf32() ? COMPUTE_32F_FAST_TF32 : COMPUTE_32F,
                 R_32F);
-        set("cublasLtMatmulDescSetAttribute", operation, TRANSA, product.transposesA() ? 1 : 0, Integer.BYTES);
-        set("cublasLtMatmulDescSetAttribute", operation, TRANSB, product.transposesB() ? 1 : 0, Integer.BYTES);
-        set("cublasLtMatmulDescSetAttribute", operation, EPILOGUE, product.epilogue().code, Integer.BYTES);
-        if (product.epilogue().hasAux) {
-            set("cublasLtMatmulDescSetAttribute", operation, AUX_LD, product.rows(), Long.BYTES);
+        set("cublasLtMatmulDescSetAttribute", operation, TRANSA, problem.transposesA() ? 1 : 0, Integer.BYTES);
+        set("cublasLtMatmulDescSetAttribute", operation, TRANSB, problem.transposesB() ? 1 : 0, Integer.BYTES);
+        set("cublasLtMatmulDescSetAttribute", operation, EPILOGUE, problem.epilogue().code, Integer.BYTES);
+        if (problem.epilogue().hasAux) {
+            set("cublasLtMatmulDescSetAttribute", operation, AUX_LD, problem.rows(), Long.BYTES);
         }
-        point(product, operation, bias, aux); // the heuristics look at how they are aligned
-        MemorySegment a = layout(product, product.transposesA(), product.rows(), product.depth(), product.factors());
-        MemorySegment b = layout(product, product.transposesB(), product.depth(), product.columns(), product.factors());
-        MemorySegment d = layout(product, false, product.rows(), product.columns(), product.result());
-        MemorySegment algorithm = algorithm(product, operation, a, b, d);
+        point(problem, operation, bias, aux); // the heuristics look at how they are aligned
+        MemorySegment a = layout(problem, problem.transposesA(), problem.rows(), problem.depth(), problem.factors());
+        MemorySegment b = layout(problem, problem.transposesB(), problem.depth(), problem.columns(), problem.factors());
+        MemorySegment d = layout(problem, false, problem.rows(), problem.columns(), problem.result());
+        MemorySegment algorithm = algorithm(problem, operation, a, b, d);
         if (algorithm != null) {
             return Optional.of(new Plan(operation, a, b, d, algorithm));
         }
@@ -179,21 +179,21 @@ public final class CublasLt implements AutoCloseable {
         return Optional.empty();
     }
 
-    private MemorySegment layout(LtProduct product, boolean transposed, long rows, long columns, DType dtype) {
+    private MemorySegment layout(CublasLtProblem problem, boolean transposed, long rows, long columns, DType dtype) {
         long lines = transposed ? columns : rows;
         int type = dtype == DType.BF16 ? R_16BF : R_32F;
         return create(
-                "cublasLtMatrixLayoutCreate", product.toString(), type, lines, transposed ? rows : columns, lines);
+                "cublasLtMatrixLayoutCreate", problem.toString(), type, lines, transposed ? rows : columns, lines);
     }
 
     /** The best by the library's heuristics, or null if it has none. */
     private @Nullable MemorySegment algorithm(
-            LtProduct product, MemorySegment operation, MemorySegment a, MemorySegment b, MemorySegment d) {
-        MemorySegment preference = create("cublasLtMatmulPreferenceCreate", product.toString());
+            CublasLtProblem problem, MemorySegment operation, MemorySegment a, MemorySegment b, MemorySegment d) {
+        MemorySegment preference = create("cublasLtMatmulPreferenceCreate", problem.toString());
         String setter = "cublasLtMatmulPreferenceSetAttribute";
         set(setter, preference, MAX_WORKSPACE_BYTES, WORKSPACE, Long.BYTES);
         for (int matrix = 0; matrix < 4; matrix++) {
-            set(setter, preference, MIN_ALIGNMENT_A_BYTES + matrix, product.alignment(), Integer.BYTES);
+            set(setter, preference, MIN_ALIGNMENT_A_BYTES + matrix, problem.alignment(), Integer.BYTES);
         }
         MemorySegment result = arena.allocate(HEURISTIC_BYTES, Long.BYTES);
         int status =
@@ -201,7 +201,7 @@ public final class CublasLt implements AutoCloseable {
         int found = value.get(JAVA_INT, 0);
         destroy("cublasLtMatmulPreferenceDestroy", preference);
         if (status != CublasStatus.NOT_SUPPORTED) {
-            check("cublasLtMatmulAlgoGetHeuristic", product.toString(), status);
+            check("cublasLtMatmulAlgoGetHeuristic", problem.toString(), status);
         }
         boolean usable = status == 0 && found > 0 && result.get(JAVA_INT, STATE_OFFSET) == 0;
         return usable ? result : null;

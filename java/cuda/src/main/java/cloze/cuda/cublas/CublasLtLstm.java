@@ -1,6 +1,6 @@
 package cloze.cuda.cublas;
 
-import cloze.cuda.cublas.LtProduct.Epilogue;
+import cloze.cuda.cublas.CublasLtProblem.Epilogue;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.graph.CudaQueue;
 import cloze.cuda.launch.LstmLaunches;
@@ -66,7 +66,7 @@ public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
     /** gates^T [m, n] = inputWeight [m, k] x^T [k, n] + bias */
     private boolean says(Tensor x, Tensor weight, @Nullable Tensor bias, Tensor gates, long n, long k, long m) {
         long added = bias == null ? 0 : at(bias);
-        var product = new LtProduct(
+        var problem = new CublasLtProblem(
                 "lstm_forward",
                 true,
                 false,
@@ -77,9 +77,9 @@ public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
                 DType.F32,
                 tf32,
                 bias == null ? Epilogue.DEFAULT : Epilogue.BIAS,
-                LtProduct.alignment(at(x), at(weight), at(gates), added));
+                CublasLtProblem.alignment(at(x), at(weight), at(gates), added));
         long workspace = queue.scratch(CublasLt.WORKSPACE);
-        return library.run(queue, new CublasLt.Call(product, at(weight), at(x), at(gates), false, added, 0, workspace));
+        return library.run(queue, new CublasLt.Call(problem, at(weight), at(x), at(gates), false, added, 0, workspace));
     }
 
     @Override
@@ -153,7 +153,7 @@ public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
     /** dx^T [k, n] = inputWeight^T [k, m] dgates^T [m, n] */
     private CublasLt.Call input(
             Tensor weight, long dgates, Tensor dx, long n, long k, long m, boolean add, long workspace) {
-        var product = new LtProduct(
+        var problem = new CublasLtProblem(
                 "lstm_backward_input",
                 false,
                 false,
@@ -164,14 +164,14 @@ public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
                 dx.dtype(),
                 tf32,
                 Epilogue.DEFAULT,
-                LtProduct.alignment(at(weight), dgates, at(dx)));
-        return new CublasLt.Call(product, at(weight), dgates, at(dx), add, 0, 0, workspace);
+                CublasLtProblem.alignment(at(weight), dgates, at(dx)));
+        return new CublasLt.Call(problem, at(weight), dgates, at(dx), add, 0, 0, workspace);
     }
 
     /** dinputWeight^T [k, m] = x^T [k, n] dgates [n, m] */
     private CublasLt.Call weight(
             Tensor x, long dgates, Tensor dweight, long n, long k, long m, boolean add, long workspace) {
-        var product = new LtProduct(
+        var problem = new CublasLtProblem(
                 "lstm_backward_input_weight",
                 false,
                 true,
@@ -182,8 +182,8 @@ public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
                 dweight.dtype(),
                 tf32,
                 Epilogue.DEFAULT,
-                LtProduct.alignment(at(x), dgates, at(dweight)));
-        return new CublasLt.Call(product, at(x), dgates, at(dweight), add, 0, 0, workspace);
+                CublasLtProblem.alignment(at(x), dgates, at(dweight)));
+        return new CublasLt.Call(problem, at(x), dgates, at(dweight), add, 0, 0, workspace);
     }
 
     private boolean lacks(CublasLt.@Nullable Call call) {

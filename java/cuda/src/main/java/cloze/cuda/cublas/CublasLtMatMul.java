@@ -1,7 +1,7 @@
 package cloze.cuda.cublas;
 
 import cloze.backend.BackendException;
-import cloze.cuda.cublas.LtProduct.Epilogue;
+import cloze.cuda.cublas.CublasLtProblem.Epilogue;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.graph.CudaQueue;
 import cloze.cuda.launch.Launcher;
@@ -89,10 +89,10 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
             Epilogue epilogue,
             long workspace) {
         long aux = pre == null ? 0 : at(pre);
-        int alignment = LtProduct.alignment(at(x), at(weight), at(y), bias, aux);
-        var product =
-                new LtProduct("mat_mul_forward", true, false, m, n, k, x.dtype(), y.dtype(), tf32, epilogue, alignment);
-        return library.run(queue, new CublasLt.Call(product, at(weight), at(x), at(y), false, bias, aux, workspace));
+        int alignment = CublasLtProblem.alignment(at(x), at(weight), at(y), bias, aux);
+        var problem = new CublasLtProblem(
+                "mat_mul_forward", true, false, m, n, k, x.dtype(), y.dtype(), tf32, epilogue, alignment);
+        return library.run(queue, new CublasLt.Call(problem, at(weight), at(x), at(y), false, bias, aux, workspace));
     }
 
     /** Epilogues add a bias of the result's type. */
@@ -153,8 +153,8 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
 
     /** dx^T [k, n] = weight^T [k, m] dy^T [m, n] */
     private void input(Tensor weight, Tensor dy, Tensor dx, long n, long k, long m, boolean add) {
-        int alignment = LtProduct.alignment(at(weight), at(dy), at(dx));
-        var product = new LtProduct(
+        int alignment = CublasLtProblem.alignment(at(weight), at(dy), at(dx));
+        var problem = new CublasLtProblem(
                 "mat_mul_backward_input",
                 false,
                 false,
@@ -168,8 +168,8 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 alignment);
         long workspace = queue.scratch(CublasLt.WORKSPACE);
         require(
-                library.run(queue, new CublasLt.Call(product, at(weight), at(dy), at(dx), add, 0, 0, workspace)),
-                product.op(),
+                library.run(queue, new CublasLt.Call(problem, at(weight), at(dy), at(dx), add, 0, 0, workspace)),
+                problem.op(),
                 dy,
                 weight);
     }
@@ -184,7 +184,7 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
         long workspace = queue.scratch(CublasLt.WORKSPACE + Float.BYTES * m);
         boolean addBias = (accumulate & 4) != 0;
         long sums = dbias == null ? 0 : addBias ? workspace + CublasLt.WORKSPACE : at(dbias);
-        var product = new LtProduct(
+        var problem = new CublasLtProblem(
                 "mat_mul_backward_weight",
                 false,
                 true,
@@ -195,11 +195,11 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 dweight.dtype(),
                 tf32,
                 Epilogue.BGRADB,
-                LtProduct.alignment(at(x), at(dy), at(dweight), sums));
+                CublasLtProblem.alignment(at(x), at(dy), at(dweight), sums));
         boolean add = (accumulate & 2) != 0;
         if (dbias != null
                 && library.run(
-                        queue, new CublasLt.Call(product, at(x), at(dy), at(dweight), add, sums, 0, workspace))) {
+                        queue, new CublasLt.Call(problem, at(x), at(dy), at(dweight), add, sums, 0, workspace))) {
             if (addBias) {
                 own.add.call(sums, dbias, m);
             }
@@ -209,8 +209,8 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 library.run(
                         queue,
                         new CublasLt.Call(
-                                product.with(Epilogue.DEFAULT), at(x), at(dy), at(dweight), add, 0, 0, workspace)),
-                product.op(),
+                                problem.with(Epilogue.DEFAULT), at(x), at(dy), at(dweight), add, 0, 0, workspace)),
+                problem.op(),
                 x,
                 dy);
         return false;

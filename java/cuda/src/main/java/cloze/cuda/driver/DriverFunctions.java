@@ -22,14 +22,14 @@ import org.jspecify.annotations.Nullable;
 public final class DriverFunctions {
     private static @Nullable DriverFunctions loaded;
 
-    private final NativeLibrary library;
+    private final SharedLibrary library;
     private final MethodHandle launch;
     private final MethodHandle setContext;
     private final MethodHandle launchGraph;
     private final MethodHandle captureInfo;
     private final MethodHandle setNode;
 
-    private DriverFunctions(NativeLibrary library) {
+    private DriverFunctions(SharedLibrary library) {
         this.library = library;
         launch = library.bind(
                 "cuLaunchKernel",
@@ -62,17 +62,17 @@ public final class DriverFunctions {
         return loaded;
     }
 
-    private static NativeLibrary open(String library) {
+    private static SharedLibrary open(String library) {
         if (!library.equals("libcuda.so.1")) {
             Path file = Path.of(library).toAbsolutePath();
             if (!Files.exists(file)) {
                 throw new BackendException("cloze.cuda.driver=%s, but there is no such file".formatted(library));
             }
-            NativeLibrary.preload(file); // what JCuda needs by the name libcuda.so.1 is then there
+            SharedLibrary.preload(file); // what JCuda needs by the name libcuda.so.1 is then there
         }
-        NativeLibrary functions;
+        SharedLibrary functions;
         try {
-            functions = NativeLibrary.open(library);
+            functions = SharedLibrary.open(library);
         } catch (IllegalArgumentException e) {
             throw new BackendException(
                     "the NVIDIA driver is not installed: %s can not be loaded".formatted(library), e);

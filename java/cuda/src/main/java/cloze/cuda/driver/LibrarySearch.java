@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record LibrarySearch(List<String> names, Path root, Map<String, String> environment) {
     /** A library, and the place that had it. */
-    public record Found(NativeLibrary library, String place) {
+    public record Found(SharedLibrary library, String place) {
         @Override
         public String toString() {
             return "%s, %s".formatted(library, place);
@@ -88,7 +88,7 @@ public record LibrarySearch(List<String> names, Path root, Map<String, String> e
 
     private static @Nullable Found open(String name, String place, Predicate<String> fits) {
         try {
-            return !fits.test(name) ? null : new Found(NativeLibrary.open(name), place);
+            return !fits.test(name) ? null : new Found(SharedLibrary.open(name), place);
         } catch (IllegalArgumentException _) {
             return null; // not there, or for another machine
         }

@@ -32,7 +32,7 @@ public final class Repetition implements Backend.Repeated {
     private static final int CHANGED = 4;
 
     /** Works {@code from} up to {@code to}, which go to the stream together. */
-    private record Segment(int from, int to, @Nullable Graph graph) {}
+    private record Segment(int from, int to, @Nullable CudaGraph graph) {}
 
     private final String name;
     private final CudaQueue queue;
@@ -127,7 +127,7 @@ public final class Repetition implements Backend.Repeated {
     }
 
     private void send(Segment whole) {
-        Graph graph = whole.graph;
+        CudaGraph graph = whole.graph;
         if (graph == null || changed(whole) * CHANGED > whole.to - whole.from) {
             send();
         } else {
@@ -225,8 +225,8 @@ public final class Repetition implements Backend.Repeated {
         }
     }
 
-    private Graph graph(int from, int to) {
-        return new Graph(queue, List.copyOf(works.subList(from, to)));
+    private CudaGraph graph(int from, int to) {
+        return new CudaGraph(queue, List.copyOf(works.subList(from, to)));
     }
 
     /** Ends the repetition; what it left unsent goes out. */

@@ -9,7 +9,7 @@ import java.util.List;
  * @param scratch bytes, 0 for none
  */
 record Geometry(List<Extent> extents, long scratch) {
-    private static Geometry of(Launches.Plan plan, Sizes sizes) {
+    private static Geometry of(LaunchPlan plan, KernelSizes sizes) {
         List<Extent> extents =
                 plan.stages().stream().map(stage -> stage.extent().apply(sizes)).toList();
         return new Geometry(extents, plan.scratch() == null ? 0 : plan.scratch().apply(sizes));
@@ -42,13 +42,13 @@ record Geometry(List<Extent> extents, long scratch) {
             }
         }
 
-        private final Launches.Plan plan;
+        private final LaunchPlan plan;
         private final List<String> names;
         private final String types;
         private Entry[] entries = new Entry[PLACES];
         private long asked;
 
-        Cache(Launches.Plan plan, List<String> names, String types) {
+        Cache(LaunchPlan plan, List<String> names, String types) {
             this.plan = plan;
             this.names = names;
             this.types = types;
@@ -59,7 +59,7 @@ record Geometry(List<Extent> extents, long scratch) {
             if (entry != null && entry.fits(slots, asked)) {
                 return entry.geometry;
             }
-            var sizes = new Sizes(names, types, slots);
+            var sizes = new KernelSizes(names, types, slots);
             Geometry made = Geometry.of(plan, sizes);
             if ((sizes.asked() & ~asked) != 0) { // what was kept may depend on more than it was found by
                 asked |= sizes.asked();

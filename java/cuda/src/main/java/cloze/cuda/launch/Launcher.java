@@ -31,7 +31,7 @@ public final class Launcher implements LaunchLog.Launched {
     private final String symbol;
     private final List<String> names;
     private final String types;
-    private final Launches.Plan plan;
+    private final LaunchPlan plan;
     private final String single;
     private final Geometry.Cache geometries;
     private final long pointers;
@@ -52,7 +52,7 @@ public final class Launcher implements LaunchLog.Launched {
             String symbol,
             List<String> names,
             String types,
-            Launches.Plan plan,
+            LaunchPlan plan,
             String single) {
         this.driver = driver;
         this.images = images;

@@ -42,7 +42,6 @@ import cloze.optim.AdamW;
 import cloze.optim.Ema;
 import cloze.optim.GradientNorm;
 import cloze.optim.Muon;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -58,36 +57,7 @@ public final class Launches {
     private static final int MOST_WIDTH = 256;
     private static final int FLOAT = Float.BYTES;
 
-    private static final Map<Class<?>, Plan> PLANS = new HashMap<>();
-
-    /**
-     * The launches of one kernel, in order.
-     *
-     * @param scratch bytes that the launches share, given to the kernel as one more pointer, or null for none
-     * @param product whether the kernel has a variant in tf32
-     */
-    public record Plan(List<Stage> stages, @Nullable Function<Sizes, Long> scratch, boolean product) {
-        Plan then(String suffix, Function<Sizes, Extent> extent) {
-            var more = new ArrayList<>(stages);
-            more.add(new Stage("_" + suffix, extent));
-            return new Plan(List.copyOf(more), scratch, product);
-        }
-
-        /** The last stage once for each number below a size; the number is one more argument. */
-        Plan each(String size) {
-            var all = new ArrayList<>(stages);
-            all.add(all.removeLast().each(size));
-            return new Plan(List.copyOf(all), scratch, product);
-        }
-
-        Plan scratch(Function<Sizes, Long> bytes) {
-            return new Plan(stages, bytes, product);
-        }
-
-        public Plan ofProduct() {
-            return new Plan(stages, scratch, true);
-        }
-    }
+    private static final Map<Class<?>, LaunchPlan> PLANS = new HashMap<>();
 
     static {
         PLANS.put(Gradients.Add.class, first(elements("n")));
@@ -132,7 +102,7 @@ public final class Launches {
         PLANS.put(SoftTargetCrossEntropy.Backward.class, first(rows("n")));
 
         PLANS.put(Embedding.Forward.class, first(elements("b", "t", "d")));
-        PLANS.put(Embedding.Backward.class, TableGradient.plan());
+        PLANS.put(Embedding.Backward.class, EmbeddingLaunches.plan());
         PLANS.put(GatherTokens.Forward.class, first(elements("b", "m", "d")));
         PLANS.put(GatherTokens.Backward.class, first(rows("b", "n")));
         PLANS.put(RestoreTokens.Forward.class, first(elements("b", "n", "d")));
@@ -150,12 +120,12 @@ public final class Launches {
 
         PLANS.put(
                 MatMul.Forward.class,
-                first(tiles(s -> s.of("n"), s -> s.of("m"))).ofProduct());
-        PLANS.put(MatMul.Backward.class, matMulBackward().ofProduct());
-        PLANS.put(Conv2d.Forward.class, Convolution.forward().ofProduct());
-        PLANS.put(Conv2d.Backward.class, Convolution.backward().ofProduct());
-        PLANS.put(Lstm.Forward.class, LstmLaunches.forward().ofProduct());
-        PLANS.put(Lstm.Backward.class, LstmLaunches.backward().ofProduct());
+                first(tiles(s -> s.of("n"), s -> s.of("m"))).withTf32());
+        PLANS.put(MatMul.Backward.class, matMulBackward().withTf32());
+        PLANS.put(Conv2d.Forward.class, ConvolutionLaunches.forward().withTf32());
+        PLANS.put(Conv2d.Backward.class, ConvolutionLaunches.backward().withTf32());
+        PLANS.put(Lstm.Forward.class, LstmLaunches.forward().withTf32());
+        PLANS.put(Lstm.Backward.class, LstmLaunches.backward().withTf32());
         PLANS.put(Attention.Forward.class, first(Launches::queryTiles));
         PLANS.put(Attention.Backward.class, attentionBackward());
         PLANS.put(
@@ -165,40 +135,41 @@ public final class Launches {
 
     private Launches() {}
 
-    public static @Nullable Plan of(Class<?> kernel) {
+    public static @Nullable LaunchPlan of(Class<?> kernel) {
         return PLANS.get(kernel);
     }
 
-    static Plan first(Function<Sizes, Extent> extent) {
-        return new Plan(List.of(new Stage("", extent)), null, false);
+    static LaunchPlan first(Function<KernelSizes, Extent> extent) {
+        return new LaunchPlan(List.of(new Stage("", extent)), null, false);
     }
 
     /** What a kernel does for its rows, and k sums over the rows for each column. */
-    private static Plan withColumns(Function<Sizes, Extent> extent, Function<Sizes, Long> rows, String d, int k) {
+    private static LaunchPlan withColumns(
+            Function<KernelSizes, Extent> extent, Function<KernelSizes, Long> rows, String d, int k) {
         return first(extent)
                 .then("columns", columns(rows, d))
                 .then("reduce", totals(d))
                 .scratch(s -> chunks(rows.apply(s)) * k * s.of(d) * FLOAT);
     }
 
-    private static long sumsOfBlocks(Sizes sizes) {
+    private static long sumsOfBlocks(KernelSizes sizes) {
         return (long) elements("n").apply(sizes).blocksX() * Double.BYTES;
     }
 
     /** What of a product's backward is no product: the slope of the activation. */
-    public static Plan matMulSlope() {
+    public static LaunchPlan matMulSlope() {
         return first(elements("n", "m"));
     }
 
     /** ... and the gradient of the bias. */
-    public static Plan matMulColumns() {
-        return new Plan(
+    public static LaunchPlan matMulColumns() {
+        return new LaunchPlan(
                 List.of(new Stage("_columns", columns(s -> s.of("n"), "m")), new Stage("_reduce", totals("m"))),
                 s -> chunks(s.of("n")) * s.of("m") * FLOAT,
                 false);
     }
 
-    private static Plan matMulBackward() {
+    private static LaunchPlan matMulBackward() {
         return first(elements("n", "m"))
                 .then("input", tiles(s -> s.of("n"), s -> s.of("k")))
                 .then("weight", tiles(s -> s.of("m"), s -> s.of("k")))
@@ -207,9 +178,9 @@ public final class Launches {
                 .scratch(s -> chunks(s.of("n")) * s.of("m") * FLOAT);
     }
 
-    private static Plan muon() {
-        Function<Sizes, Long> least = s -> Math.min(s.of("n"), s.of("m"));
-        Plan plan = first(elements("n", "m")).then("norm", one()).then("unit", elements("n", "m"));
+    private static LaunchPlan muon() {
+        Function<KernelSizes, Long> least = s -> Math.min(s.of("n"), s.of("m"));
+        LaunchPlan plan = first(elements("n", "m")).then("norm", one()).then("unit", elements("n", "m"));
         for (int step = 0; step < 5; step++) {
             String parity = step % 2 == 0 ? "even" : "odd";
             plan = plan.then("gram_" + parity, tiles(least, least))
@@ -219,7 +190,7 @@ public final class Launches {
         return plan.then("update", elements("n", "m"));
     }
 
-    private static Extent attention(Sizes sizes, long units, int tensors, int scores) {
+    private static Extent attention(KernelSizes sizes, long units, int tensors, int scores) {
         long width = sizes.of("width");
         if (width > MOST_WIDTH) {
             throw new IllegalArgumentException(
@@ -230,11 +201,11 @@ public final class Launches {
                 .shared(floats * FLOAT);
     }
 
-    private static Extent queryTiles(Sizes sizes) {
+    private static Extent queryTiles(KernelSizes sizes) {
         return attention(sizes, sizes.product("b", "heads"), 2, 1);
     }
 
-    private static Plan attentionBackward() {
+    private static LaunchPlan attentionBackward() {
         return first(rows("b", "heads", "t"))
                 .then("queries", s -> attention(s, s.product("b", "heads"), 4, 1))
                 .then("keys", s -> attention(s, s.product("b", "kvHeads"), 4, 2))

@@ -8,8 +8,8 @@ import java.util.List;
 public final class LstmLaunches {
     private LstmLaunches() {}
 
-    static Launches.Plan forward() {
-        return new Launches.Plan(
+    static LaunchPlan forward() {
+        return new LaunchPlan(
                 List.of(
                         new Stage("_input", tiles(LstmLaunches::tokens, LstmLaunches::gates)),
                         new Stage("", tiles(s -> s.of("b"), LstmLaunches::gates)).each("t")),
@@ -18,18 +18,18 @@ public final class LstmLaunches {
     }
 
     /** ... but for what the input says to the gates. */
-    public static Launches.Plan tokensOnly() {
+    public static LaunchPlan tokensOnly() {
         return Launches.first(tiles(s -> s.of("b"), LstmLaunches::gates)).each("t");
     }
 
-    static Launches.Plan backward() {
+    static LaunchPlan backward() {
         return withoutInput()
                 .then("input", tiles(LstmLaunches::tokens, s -> s.of("in")))
                 .then("input_weight", tiles(LstmLaunches::gates, s -> s.of("in")));
     }
 
     /** ... but for the gradients of the input and of its weight. */
-    public static Launches.Plan withoutInput() {
+    public static LaunchPlan withoutInput() {
         return Launches.first(tiles(s -> s.of("b"), s -> s.of("hidden")))
                 .each("t")
                 .then("state", tiles(s -> s.of("b"), s -> s.of("hidden")))
@@ -39,15 +39,15 @@ public final class LstmLaunches {
                 .scratch(LstmLaunches::scratch);
     }
 
-    private static long tokens(Sizes s) {
+    private static long tokens(KernelSizes s) {
         return s.product("b", "t");
     }
 
-    private static long gates(Sizes s) {
+    private static long gates(KernelSizes s) {
         return 4 * s.of("hidden");
     }
 
-    private static long scratch(Sizes s) {
+    private static long scratch(KernelSizes s) {
         return scratch(s.of("b"), s.of("t"), s.of("hidden"));
     }
 

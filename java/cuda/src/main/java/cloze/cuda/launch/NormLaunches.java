@@ -15,12 +15,12 @@ final class NormLaunches {
 
     private NormLaunches() {}
 
-    static Launches.Plan forward() {
+    static LaunchPlan forward() {
         return Launches.first(s -> Stage.rows(Math.ceilDiv(s.of("n"), ROWS_OF_WARP)));
     }
 
     /** @param sums of each column */
-    static Launches.Plan backward(int sums) {
+    static LaunchPlan backward(int sums) {
         return Launches.first(s -> isLong(s) ? Stage.rows(s.of("n")) : Stage.blocks(chunks(s)))
                 .then(
                         "columns",
@@ -31,11 +31,11 @@ final class NormLaunches {
                 .scratch(s -> chunks(s) * sums * s.of("d") * Float.BYTES);
     }
 
-    private static boolean isLong(Sizes s) {
+    private static boolean isLong(KernelSizes s) {
         return s.of("d") > LONGEST_ROW;
     }
 
-    private static long chunks(Sizes s) {
+    private static long chunks(KernelSizes s) {
         return isLong(s) ? Stage.chunks(s.of("n")) : Math.min(Math.ceilDiv(s.of("n"), ROWS_OF_CHUNK), MOST_CHUNKS);
     }
 }

@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
  */
 public record Stage(
         String suffix,
-        Function<Sizes, Extent> extent,
+        Function<KernelSizes, Extent> extent,
         @Nullable String times) {
-    public Stage(String suffix, Function<Sizes, Extent> extent) {
+    public Stage(String suffix, Function<KernelSizes, Extent> extent) {
         this(suffix, extent, null);
     }
 
@@ -30,7 +30,7 @@ public record Stage(
     private static final int GEMM_SHARED = 64 << 10;
 
     /** A grid that strides over so many elements, four at a time. */
-    static Function<Sizes, Extent> elements(String... factors) {
+    static Function<KernelSizes, Extent> elements(String... factors) {
         return sizes -> elements(sizes.product(factors));
     }
 
@@ -39,7 +39,7 @@ public record Stage(
     }
 
     /** A warp a row. */
-    static Function<Sizes, Extent> rows(String... factors) {
+    static Function<KernelSizes, Extent> rows(String... factors) {
         return sizes -> rows(sizes.product(factors));
     }
 
@@ -53,7 +53,7 @@ public record Stage(
     }
 
     /** A block a row. */
-    static Function<Sizes, Extent> blocks(String... factors) {
+    static Function<KernelSizes, Extent> blocks(String... factors) {
         return sizes -> blocks(sizes.product(factors));
     }
 
@@ -68,16 +68,16 @@ public record Stage(
     }
 
     /** One block. */
-    static Function<Sizes, Extent> one() {
+    static Function<KernelSizes, Extent> one() {
         return _ -> Extent.blocks(1, THREADS);
     }
 
     /** Sums over so many rows of d columns, a chunk of rows a block and 256 columns, see {@code columns.cuh}. */
-    static Function<Sizes, Extent> columns(Function<Sizes, Long> rows, String d) {
+    static Function<KernelSizes, Extent> columns(Function<KernelSizes, Long> rows, String d) {
         return columns(rows, sizes -> sizes.of(d));
     }
 
-    static Function<Sizes, Extent> columns(Function<Sizes, Long> rows, Function<Sizes, Long> d) {
+    static Function<KernelSizes, Extent> columns(Function<KernelSizes, Long> rows, Function<KernelSizes, Long> d) {
         return sizes -> new Extent(
                 Math.toIntExact(Math.ceilDiv(d.apply(sizes), 256)),
                 Math.toIntExact(chunks(rows.apply(sizes))),
@@ -92,16 +92,16 @@ public record Stage(
     }
 
     /** Sums over the chunks for 32 columns a block. */
-    static Function<Sizes, Extent> totals(String d) {
+    static Function<KernelSizes, Extent> totals(String d) {
         return totals(sizes -> sizes.of(d));
     }
 
-    static Function<Sizes, Extent> totals(Function<Sizes, Long> d) {
+    static Function<KernelSizes, Extent> totals(Function<KernelSizes, Long> d) {
         return sizes -> new Extent(Math.toIntExact(Math.ceilDiv(d.apply(sizes), 32)), 1, 32, 8, 0);
     }
 
     /** Tiles of a product [n, m], see {@code gemm.cuh}. */
-    static Function<Sizes, Extent> tiles(Function<Sizes, Long> n, Function<Sizes, Long> m) {
+    static Function<KernelSizes, Extent> tiles(Function<KernelSizes, Long> n, Function<KernelSizes, Long> m) {
         return sizes -> tiles(n.apply(sizes), m.apply(sizes), 1);
     }
 

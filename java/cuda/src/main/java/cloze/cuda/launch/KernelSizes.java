@@ -3,14 +3,14 @@ package cloze.cuda.launch;
 import java.util.List;
 
 /** The numbers of one call of a kernel, by the names of the parameters in its Java interface. */
-public final class Sizes {
+public final class KernelSizes {
     private final List<String> names;
     private final String types;
     private final long[] slots;
     private long asked;
 
     /** @param types a letter a parameter, as {@link Launcher} has them */
-    Sizes(List<String> names, String types, long[] slots) {
+    KernelSizes(List<String> names, String types, long[] slots) {
         this.names = names;
         this.types = types;
         this.slots = slots;

@@ -15,11 +15,11 @@ import org.jspecify.annotations.Nullable;
 
 /** A shared library that stays loaded, and its functions. */
 @SuppressWarnings("restricted") // foreign functions are what this class is for
-public final class NativeLibrary {
+public final class SharedLibrary {
     private final String name;
     private final SymbolLookup symbols;
 
-    private NativeLibrary(String name, SymbolLookup symbols) {
+    private SharedLibrary(String name, SymbolLookup symbols) {
         this.name = name;
         this.symbols = symbols;
     }
@@ -28,8 +28,8 @@ public final class NativeLibrary {
      * @param name a name for the loader, or a path
      * @throws IllegalArgumentException if it can not be loaded
      */
-    static NativeLibrary open(String name) {
-        return new NativeLibrary(name, SymbolLookup.libraryLookup(name, Arena.global()));
+    static SharedLibrary open(String name) {
+        return new SharedLibrary(name, SymbolLookup.libraryLookup(name, Arena.global()));
     }
 
     /** Makes the library what others find by the name that it has inside. */

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Which library makes convolutions, and which is not taken. */
-class ConvolutionsTest {
+class ConvolutionChoiceTest {
     private static final String CHOICE = "cloze.cuda.convolutions";
     private static final String LIBRARY = "cloze.cuda.cudnn";
     private static final String NAME = "libclozetest.so.9"; // which the loader can not know
@@ -83,7 +83,7 @@ class ConvolutionsTest {
         System.setProperty(LIBRARY, file.toString());
         assertThat(description()).contains("convolutions by own kernels (" + file + UNVERSIONED + ")");
         System.setProperty(CHOICE, "cudnn");
-        assertThatThrownBy(ConvolutionsTest::description)
+        assertThatThrownBy(ConvolutionChoiceTest::description)
                 .isInstanceOf(BackendException.class)
                 .hasMessageEndingWith("cloze.cuda.convolutions=cudnn, but " + file + UNVERSIONED);
     }
@@ -92,9 +92,9 @@ class ConvolutionsTest {
     void the_search_goes_on_behind_one_that_is_not_taken() throws IOException {
         Path bad = unversioned("usr/local/cuda-13.0/lib64");
         var search = new LibrarySearch(List.of(NAME), root, Map.of());
-        assertThat(Convolutions.find(search, false)).isEqualTo(new Convolutions(null, bad + UNVERSIONED));
+        assertThat(ConvolutionChoice.find(search, false)).isEqualTo(new ConvolutionChoice(null, bad + UNVERSIONED));
         Path good = linked("usr/lib/python3.12/site-packages/nvidia/cudnn/lib");
-        Convolutions found = Convolutions.find(search, true);
+        ConvolutionChoice found = ConvolutionChoice.find(search, true);
         assertThat(found.library()).hasToString(good + ", a Python package");
         assertThat(found.reason()).isEqualTo("asked for by cloze.cuda.convolutions");
         Files.delete(good);
@@ -103,7 +103,7 @@ class ConvolutionsTest {
     @Test
     void without_a_library_own_kernels_are_taken() {
         var search = new LibrarySearch(List.of(NAME), root, Map.of());
-        assertThat(Convolutions.find(search, false).describe(null))
+        assertThat(ConvolutionChoice.find(search, false).describe(null))
                 .isEqualTo("convolutions by own kernels (libclozetest.so.9 is neither known to the loader nor in "
                         + root.resolve("usr/local/cuda*/lib64") + " nor in nvidia/*/lib of Python's packages)");
     }
@@ -126,12 +126,12 @@ class ConvolutionsTest {
     void what_is_asked_for_and_missing_is_an_error() {
         System.setProperty(CHOICE, "cudnn");
         System.setProperty(LIBRARY, root.resolve(NAME).toString());
-        assertThatThrownBy(ConvolutionsTest::description)
+        assertThatThrownBy(ConvolutionChoiceTest::description)
                 .isInstanceOf(BackendException.class)
                 .hasMessage("device 'cuda' can not be used: cloze.cuda.cudnn=" + root.resolve(NAME)
                         + ", but there is no library that can be loaded");
         System.setProperty(CHOICE, "mkl");
-        assertThatThrownBy(ConvolutionsTest::description)
+        assertThatThrownBy(ConvolutionChoiceTest::description)
                 .hasMessage(
                         "device 'cuda' can not be used: cloze.cuda.convolutions must be own or cudnn, but it is mkl");
     }

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Which library makes products, and where it is looked for. */
-class ProductsTest {
+class MatMulChoiceTest {
     private static final String CHOICE = "cloze.cuda.products";
     private static final String LIBRARY = "cloze.cuda.cublasLt";
     private static final List<String> NAMES = List.of("libclozetest.so.13", "libclozetest.so.12");

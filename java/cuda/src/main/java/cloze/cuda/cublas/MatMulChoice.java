@@ -13,11 +13,11 @@ import org.jspecify.annotations.Nullable;
  * @param library of cuBLASLt, or null for own kernels
  * @param reason why it was taken, or why there is none
  */
-public record Products(LibrarySearch.@Nullable Found library, String reason) {
+public record MatMulChoice(LibrarySearch.@Nullable Found library, String reason) {
     private static final String CHOICE = "cloze.cuda.products";
     private static final String LIBRARY = "cloze.cuda.cublasLt";
 
-    public static Products choose(Driver driver) {
+    public static MatMulChoice choose(Driver driver) {
         return choose(driver.cudaVersion());
     }
 
@@ -25,10 +25,10 @@ public record Products(LibrarySearch.@Nullable Found library, String reason) {
      * @param cudaVersion of the driver
      * @throws BackendException if the property asks for what is not here
      */
-    public static Products choose(int cudaVersion) {
+    public static MatMulChoice choose(int cudaVersion) {
         String choice = System.getProperty(CHOICE, "");
         return switch (choice) {
-            case "own" -> new Products(null, "%s=own".formatted(CHOICE));
+            case "own" -> new MatMulChoice(null, "%s=own".formatted(CHOICE));
             case "", "cublasLt" -> {
                 // a library of CUDA 13 wants a driver of CUDA 13
                 List<String> names = cudaVersion >= 13
@@ -40,14 +40,14 @@ public record Products(LibrarySearch.@Nullable Found library, String reason) {
         };
     }
 
-    private static Products find(LibrarySearch search, boolean asked) {
+    private static MatMulChoice find(LibrarySearch search, boolean asked) {
         String file = System.getProperty(LIBRARY);
         LibrarySearch.Found found = file != null ? LibrarySearch.at(LIBRARY, file) : search.find();
         if (found == null && asked) {
             throw new BackendException("%s=cublasLt, but %s".formatted(CHOICE, search.places()));
         }
         String why = asked ? "asked for by " + CHOICE : "%s=own leaves it aside".formatted(CHOICE);
-        return new Products(found, found != null ? why : search.places());
+        return new MatMulChoice(found, found != null ? why : search.places());
     }
 
     /** @param cublasLt the library at work, if it is */

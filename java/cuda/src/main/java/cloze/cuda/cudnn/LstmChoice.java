@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param library of cuDNN, or null for own kernels
  * @see <a href="https://docs.pytorch.org/docs/stable/cudnn_rnn_determinism.html">what it takes to give the same bits</a>
  */
-public record Lstms(LibrarySearch.@Nullable Found library) {
+public record LstmChoice(LibrarySearch.@Nullable Found library) {
     private static final String CHOICE = "cloze.cuda.lstm";
     private static final String WORKSPACE = "CUBLAS_WORKSPACE_CONFIG";
 
@@ -20,16 +20,17 @@ public record Lstms(LibrarySearch.@Nullable Found library) {
     private static final List<String> REPEATABLE = List.of(":16:8", ":4096:2");
 
     /** @throws BackendException if the property asks for what is not here */
-    public static Lstms choose() {
+    public static LstmChoice choose() {
         String choice = System.getProperty(CHOICE, "");
         return switch (choice) {
-            case "", "own" -> new Lstms(null);
+            case "", "own" -> new LstmChoice(null);
             case "cudnn" -> {
-                Convolutions found = Convolutions.find(LibrarySearch.here(List.of(Convolutions.NODE)), false);
+                ConvolutionChoice found =
+                        ConvolutionChoice.find(LibrarySearch.here(List.of(ConvolutionChoice.NODE)), false);
                 if (found.library() == null) {
                     throw new BackendException("%s=cudnn, but %s".formatted(CHOICE, found.reason()));
                 }
-                yield new Lstms(found.library());
+                yield new LstmChoice(found.library());
             }
             default -> throw new BackendException("%s must be own or cudnn, but it is %s".formatted(CHOICE, choice));
         };

@@ -12,7 +12,7 @@ import java.util.List;
  * @param windows that an image has
  * @param depth elements of a group under a window
  */
-public record Convolution(long images, long windows, long m, long groups, long depth) {
+public record ConvolutionLaunches(long images, long windows, long m, long groups, long depth) {
     /** Blocks that a GPU should have at least. */
     private static final long BLOCKS = 256;
 
@@ -22,13 +22,13 @@ public record Convolution(long images, long windows, long m, long groups, long d
     /** Least windows of a part of the sum over all. */
     private static final long LEAST = 256;
 
-    static Convolution of(Sizes s) {
+    static ConvolutionLaunches of(KernelSizes s) {
         long windows = count(s, s.of("h"), s.of("p")) * count(s, s.of("w"), s.of("q"));
         long depth = s.product("p", "q", "c") / s.of("groups");
-        return new Convolution(s.of("b"), windows, s.of("m"), s.of("groups"), depth);
+        return new ConvolutionLaunches(s.of("b"), windows, s.of("m"), s.of("groups"), depth);
     }
 
-    private static long count(Sizes s, long extent, long side) {
+    private static long count(KernelSizes s, long extent, long side) {
         return (extent + 2 * s.of("padding") - s.of("dilation") * (side - 1) - 1) / s.of("stride") + 1;
     }
 
@@ -42,39 +42,39 @@ public record Convolution(long images, long windows, long m, long groups, long d
         return Math.max(1, Math.min(BLOCKS / Math.max(tiles, 1), Math.ceilDiv(rows(), LEAST)));
     }
 
-    static Launches.Plan forward() {
+    static LaunchPlan forward() {
         return Launches.first(s -> {
-            Convolution v = of(s);
+            ConvolutionLaunches v = of(s);
             return v.tiles(v.rows(), v.m / v.groups, 1);
         });
     }
 
     /** What of y is no product. */
-    public static Launches.Plan bias() {
+    public static LaunchPlan bias() {
         return plan(new Stage("_bias", s -> Stage.elements(of(s).rows() * of(s).m)));
     }
 
-    static Launches.Plan backward() {
-        return withWeights(Launches.first(Convolution::input));
+    static LaunchPlan backward() {
+        return withWeights(Launches.first(ConvolutionLaunches::input));
     }
 
     /** ... but for the gradient of x. */
-    public static Launches.Plan weights() {
+    public static LaunchPlan weights() {
         return withWeights(plan());
     }
 
     /** The gradient of the bias alone. */
-    public static Launches.Plan columns() {
-        return withColumns(plan()).scratch(Convolution::columnBytes);
+    public static LaunchPlan columns() {
+        return withColumns(plan()).scratch(ConvolutionLaunches::columnBytes);
     }
 
-    private static Launches.Plan plan(Stage... stages) {
-        return new Launches.Plan(List.of(stages), null, false);
+    private static LaunchPlan plan(Stage... stages) {
+        return new LaunchPlan(List.of(stages), null, false);
     }
 
-    private static Launches.Plan withWeights(Launches.Plan plan) {
-        Launches.Plan weights = plan.then("weight", s -> {
-                    Convolution v = of(s);
+    private static LaunchPlan withWeights(LaunchPlan plan) {
+        LaunchPlan weights = plan.then("weight", s -> {
+                    ConvolutionLaunches v = of(s);
                     return v.tiles(v.m / v.groups, v.depth, v.parts());
                 })
                 .then("weight_sum", s -> Stage.elements(of(s).m * of(s).depth));
@@ -82,16 +82,16 @@ public record Convolution(long images, long windows, long m, long groups, long d
                 .scratch(s -> Math.max(Float.BYTES * of(s).parts() * of(s).m * of(s).depth, columnBytes(s)));
     }
 
-    private static Launches.Plan withColumns(Launches.Plan plan) {
+    private static LaunchPlan withColumns(LaunchPlan plan) {
         return plan.then("columns", Stage.columns(s -> of(s).rows(), "m")).then("reduce", Stage.totals("m"));
     }
 
-    private static long columnBytes(Sizes s) {
+    private static long columnBytes(KernelSizes s) {
         return Float.BYTES * chunks(of(s).rows()) * of(s).m;
     }
 
     /** A product for each rest that pixels have by the stride, as large as the first one's. */
-    private static Extent input(Sizes s) {
+    private static Extent input(KernelSizes s) {
         long stride = s.of("stride");
         long pixels = s.of("b") * Math.ceilDiv(s.of("h"), stride) * Math.ceilDiv(s.of("w"), stride);
         return of(s).tiles(pixels, s.of("c") / s.of("groups"), stride * stride);

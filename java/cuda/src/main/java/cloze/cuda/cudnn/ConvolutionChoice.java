@@ -2,7 +2,7 @@ package cloze.cuda.cudnn;
 
 import cloze.backend.BackendException;
 import cloze.cuda.driver.LibrarySearch;
-import cloze.cuda.driver.NativeLibrary;
+import cloze.cuda.driver.SharedLibrary;
 import cloze.cuda.driver.VersionNodes;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,17 +19,17 @@ import org.jspecify.annotations.Nullable;
  * @param library of cuDNN, or null for own kernels
  * @param reason why it was taken, or why there is none
  */
-public record Convolutions(LibrarySearch.@Nullable Found library, String reason) {
+public record ConvolutionChoice(LibrarySearch.@Nullable Found library, String reason) {
     private static final String CHOICE = "cloze.cuda.convolutions";
     private static final String LIBRARY = "cloze.cuda.cudnn";
 
     /** What JCudnn was linked against: its file, and the version of its functions. */
     static final String NODE = "libcudnn.so.9";
 
-    private static final Convolutions OWN = new Convolutions(null, CHOICE + "=own");
+    private static final ConvolutionChoice OWN = new ConvolutionChoice(null, CHOICE + "=own");
 
     /** @throws BackendException if the property asks for what is not here */
-    public static Convolutions choose() {
+    public static ConvolutionChoice choose() {
         String choice = System.getProperty(CHOICE, "");
         return switch (choice) {
             case "own" -> OWN;
@@ -39,13 +39,13 @@ public record Convolutions(LibrarySearch.@Nullable Found library, String reason)
     }
 
     /** @throws BackendException if it was asked for and there is none that can be taken */
-    static Convolutions find(LibrarySearch search, boolean asked) {
+    static ConvolutionChoice find(LibrarySearch search, boolean asked) {
         var objections = new ArrayList<String>();
         String file = System.getProperty(LIBRARY);
         LibrarySearch.Found found = file != null ? named(file, objections) : search.find(without(objections));
         String trouble = found == null ? null : load(found.library());
         if (found != null && trouble == null) {
-            return new Convolutions(found, asked ? "asked for by " + CHOICE : OWN.reason + " leaves it aside");
+            return new ConvolutionChoice(found, asked ? "asked for by " + CHOICE : OWN.reason + " leaves it aside");
         }
         if (trouble != null) {
             objections.add("%s is not taken: %s".formatted(found, trouble));
@@ -54,7 +54,7 @@ public record Convolutions(LibrarySearch.@Nullable Found library, String reason)
         if (asked) {
             throw new BackendException("%s=cudnn, but %s".formatted(CHOICE, why));
         }
-        return new Convolutions(null, why);
+        return new ConvolutionChoice(null, why);
     }
 
     private static LibrarySearch.@Nullable Found named(String file, List<String> objections) {
@@ -62,7 +62,7 @@ public record Convolutions(LibrarySearch.@Nullable Found library, String reason)
         return refused ? null : LibrarySearch.at(LIBRARY, file);
     }
 
-    private static @Nullable String load(NativeLibrary library) {
+    private static @Nullable String load(SharedLibrary library) {
         try {
             Path file = file(library.toString());
             return file == null ? "its file is not to be found" : Cudnn.load(file);
@@ -73,7 +73,7 @@ public record Convolutions(LibrarySearch.@Nullable Found library, String reason)
 
     /** What the loader takes for a name or a path, without links; null if it finds nothing. */
     private static @Nullable Path file(String name) throws IOException {
-        return name.contains("/") ? Path.of(name).toRealPath() : NativeLibrary.locate(name, "cudnnGetVersion");
+        return name.contains("/") ? Path.of(name).toRealPath() : SharedLibrary.locate(name, "cudnnGetVersion");
     }
 
     /** Takes libraries that have nothing against them, and notes what the others have. */

@@ -4,7 +4,7 @@ import cloze.cuda.driver.Extent;
 import java.util.function.Function;
 
 /** The sizes of the gradient of a table as {@code embedding.cu} reckons them, and the launches that follow from them. */
-record TableGradient(long tokens, long rows, long d) {
+record EmbeddingLaunches(long tokens, long rows, long d) {
     /** Tokens of a block that sorts. */
     private static final int TILE = 256;
 
@@ -17,8 +17,8 @@ record TableGradient(long tokens, long rows, long d) {
     /** Columns of a warp where rows are few. */
     private static final long COLUMNS = 256;
 
-    static TableGradient of(Sizes s) {
-        return new TableGradient(s.product("b", "t"), s.of("v"), s.of("d"));
+    static EmbeddingLaunches of(KernelSizes s) {
+        return new EmbeddingLaunches(s.product("b", "t"), s.of("v"), s.of("d"));
     }
 
     private long chunks() {
@@ -34,7 +34,7 @@ record TableGradient(long tokens, long rows, long d) {
         return Math.ceilDiv(tokens, PIECE);
     }
 
-    static Launches.Plan plan() {
+    static LaunchPlan plan() {
         return Launches.first(s -> Stage.elements(of(s).counts()))
                 .then("count", threads(s -> of(s).tokens))
                 .then("places", threads(s -> of(s).rows))
@@ -45,7 +45,7 @@ record TableGradient(long tokens, long rows, long d) {
                 .scratch(s -> Integer.BYTES * (of(s).pieces() * of(s).d + of(s).tokens + of(s).counts()));
     }
 
-    private static Function<Sizes, Extent> threads(Function<Sizes, Long> count) {
+    private static Function<KernelSizes, Extent> threads(Function<KernelSizes, Long> count) {
         return sizes -> Extent.blocks(Math.ceilDiv(count.apply(sizes), TILE), TILE);
     }
 }

@@ -10,7 +10,7 @@ import cloze.tensor.DType;
  * @param tf32 whether factors may lose all but 10 bits
  * @param alignment of all that it touches, a power of two up to 256
  */
-record LtProduct(
+record CublasLtProblem(
         String op,
         boolean transposesA,
         boolean transposesB,
@@ -48,8 +48,8 @@ record LtProduct(
         }
     }
 
-    LtProduct with(Epilogue other) {
-        return new LtProduct(
+    CublasLtProblem with(Epilogue other) {
+        return new CublasLtProblem(
                 op, transposesA, transposesB, rows, columns, depth, factors, result, tf32, other, alignment);
     }
 

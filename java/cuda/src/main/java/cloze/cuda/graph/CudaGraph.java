@@ -7,7 +7,7 @@ import cloze.backend.BackendException;
 import cloze.cuda.driver.CudaStream;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.driver.Extent;
-import cloze.cuda.driver.NativeLibrary;
+import cloze.cuda.driver.SharedLibrary;
 import cloze.cuda.driver.Teardown;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -18,7 +18,7 @@ import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.JCudaDriver;
 
 /** Works that the device runs one after another without the host: captured from a stream, launched in one call. */
-final class Graph implements AutoCloseable {
+final class CudaGraph implements AutoCloseable {
     /** CUDA_KERNEL_NODE_PARAMS_v2: function, extents, shared memory, arguments; the rest is zero. */
     private static final long PARAMS_BYTES = 72;
 
@@ -40,7 +40,7 @@ final class Graph implements AutoCloseable {
     private final MemorySegment params = arena.allocate(PARAMS_BYTES, JAVA_LONG.byteSize());
 
     /** Captures works, which do not run now. */
-    Graph(CudaQueue queue, List<Work> works) {
+    CudaGraph(CudaQueue queue, List<Work> works) {
         this.queue = queue;
         this.works = works;
         nodes = new long[works.size()];
@@ -87,7 +87,7 @@ final class Graph implements AutoCloseable {
         if (count.get(JAVA_LONG, 0) != 1) {
             throw new BackendException("a stream that captures has %d ends".formatted(count.get(JAVA_LONG, 0)));
         }
-        return NativeLibrary.longAt(last.get(JAVA_LONG, 0));
+        return SharedLibrary.longAt(last.get(JAVA_LONG, 0));
     }
 
     /** Launches it with the numbers that works have now. */
