@@ -4,7 +4,7 @@ import cloze.backend.Backend;
 import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.Precision;
-import cloze.cuda.attention.AttentionHopper;
+import cloze.cuda.attention.AttentionKernels;
 import cloze.cuda.cublas.CublasLt;
 import cloze.cuda.cublas.MatMulChoice;
 import cloze.cuda.cudnn.ConvolutionChoice;
@@ -52,7 +52,7 @@ final class CudaBackend implements Backend {
         convolutions = ConvolutionChoice.choose();
         lstms = LstmChoice.choose();
         capability = driver.capability();
-        AttentionHopper.isFor(capability); // or says why not
+        AttentionKernels.useHopper(capability); // throws if the property asks for what this GPU has not
         precision = options.precision();
         var device = new CudaMemory(driver);
         try {
@@ -106,7 +106,7 @@ final class CudaBackend implements Backend {
                         products.describe(cublasLt),
                         convolutions.describe(cudnn),
                         lstms.describe(cudnn),
-                        AttentionHopper.describe(capability),
+                        AttentionKernels.describe(capability),
                         graphs() ? "graphs" : "no graphs (%s=off)".formatted(GRAPHS));
     }
 

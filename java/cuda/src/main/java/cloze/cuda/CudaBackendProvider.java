@@ -4,7 +4,7 @@ import cloze.backend.Backend;
 import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.BackendProvider;
-import cloze.cuda.attention.AttentionHopper;
+import cloze.cuda.attention.AttentionKernels;
 import cloze.cuda.cublas.MatMulChoice;
 import cloze.cuda.cudnn.ConvolutionChoice;
 import cloze.cuda.cudnn.LstmChoice;
@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * library, {@code cloze.cuda.kernels} a module to take instead of the kernels in the jar, {@code cloze.cuda.products} who makes
  * products, see {@link MatMulChoice}, {@code cloze.cuda.convolutions} who makes convolutions, see {@link ConvolutionChoice}, {@code
  * cloze.cuda.lstm} who makes LSTM, see {@link LstmChoice}, {@code cloze.cuda.attention} who makes attention, see {@link
- * AttentionHopper}, {@code cloze.cuda.graphs} whether training is launched as graphs, on or off.
+ * AttentionKernels}, {@code cloze.cuda.graphs} whether training is launched as graphs, on or off.
  */
 public final class CudaBackendProvider implements BackendProvider {
     /** For {@link java.util.ServiceLoader}. */

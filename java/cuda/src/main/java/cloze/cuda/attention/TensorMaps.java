@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import cloze.cuda.driver.Driver;
 import cloze.tensor.DType;
+import cloze.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
@@ -47,9 +48,10 @@ final class TensorMaps {
                         JAVA_INT, JAVA_INT, JAVA_INT));
     }
 
-    /** The 128 bytes of a map. */
-    synchronized MemorySegment of(long address, long planes, long rows, long columns) {
-        var place = new Place(address, planes, rows, columns);
+    /** The 128 bytes of the map of a tensor in bf16. */
+    synchronized MemorySegment of(Tensor tensor, long planes, long rows) {
+        var place = new Place(
+                tensor.memory().address(), planes, rows, tensor.shape().size() / (planes * rows));
         MemorySegment map = maps.computeIfAbsent(place, this::encoded);
         if (maps.size() > KEPT) {
             maps.remove(maps.keySet().iterator().next()); // the one that was wanted longest ago

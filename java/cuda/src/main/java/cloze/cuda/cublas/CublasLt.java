@@ -91,7 +91,7 @@ public final class CublasLt implements AutoCloseable {
     }
 
     /**
-     * A call that multiplies.
+     * A call that runs a problem.
      *
      * @param add whether the result is added to what is there
      * @param bias read, or written by {@code BGRADB}; of the result's type

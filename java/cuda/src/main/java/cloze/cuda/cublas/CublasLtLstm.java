@@ -1,8 +1,12 @@
 package cloze.cuda.cublas;
 
+import static cloze.cuda.launch.Arguments.address;
+
 import cloze.cuda.cublas.CublasLtProblem.Epilogue;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.graph.CudaQueue;
+import cloze.cuda.launch.Arguments;
+import cloze.cuda.launch.KernelCall;
 import cloze.cuda.launch.LstmLaunches;
 import cloze.op.Lstm;
 import cloze.tensor.DType;
@@ -13,14 +17,14 @@ import org.jspecify.annotations.Nullable;
  * {@link Lstm} with what is one product for all tokens by cuBLASLt: what the input says to the gates, and the gradients of
  * the input and of its weight. The rest is own kernels, which also do all where the library has no algorithm.
  */
-public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
+public final class CublasLtLstm {
     /**
      * Own kernels; the first two are whole.
      *
      * @param tokens forward but for what the input says
      * @param withoutInput backward but for the gradients of the input and of its weight
      */
-    public record Own(Lstm.Forward forward, Lstm.Backward backward, Lstm.Forward tokens, Lstm.Backward withoutInput) {}
+    public record Own(KernelCall forward, KernelCall backward, KernelCall tokens, KernelCall withoutInput) {}
 
     private static final long ALIGNMENT = 256;
 
@@ -38,34 +42,31 @@ public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
         this.own = own;
     }
 
-    @Override
-    public void call(
-            Tensor x,
-            Tensor h,
-            Tensor c,
-            Tensor inputWeight,
-            Tensor hiddenWeight,
-            @Nullable Tensor bias,
-            Tensor y,
-            Tensor lastH,
-            Tensor lastC,
-            Tensor kept,
-            long b,
-            long t,
-            long in,
-            long hidden) {
+    /** A call of {@link Lstm.Forward}. */
+    public void forward(Arguments arguments) {
         synchronized (queue) {
             driver.enter();
-            boolean any = x.bytes() > 0 && hidden > 0;
-            boolean said = any && says(x, inputWeight, bias, kept, b * t, in, 4 * hidden);
-            Lstm.Forward rest = said ? own.tokens : own.forward;
-            rest.call(x, h, c, inputWeight, hiddenWeight, bias, y, lastH, lastC, kept, b, t, in, hidden);
+            (multipliesInput(arguments) ? own.tokens : own.forward).call(arguments);
         }
     }
 
-    /** gates^T [m, n] = inputWeight [m, k] x^T [k, n] + bias */
-    private boolean says(Tensor x, Tensor weight, @Nullable Tensor bias, Tensor gates, long n, long k, long m) {
-        long added = bias == null ? 0 : at(bias);
+    /**
+     * gates^T [m, n] = inputWeight [m, k] x^T [k, n] + bias
+     *
+     * @return false if nothing was done, because the library has no algorithm or a tensor is empty
+     */
+    private boolean multipliesInput(Arguments arguments) {
+        Tensor x = arguments.tensor("x");
+        Tensor weight = arguments.tensor("inputWeight");
+        Tensor bias = arguments.optional("bias");
+        Tensor gates = arguments.tensor("kept");
+        long n = arguments.size("b") * arguments.size("t");
+        long k = arguments.size("in");
+        long m = 4 * arguments.size("hidden");
+        if (x.bytes() == 0 || m == 0) {
+            return false;
+        }
+        long added = address(bias);
         var problem = new CublasLtProblem(
                 "lstm_forward",
                 true,
@@ -77,74 +78,46 @@ public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
                 DType.F32,
                 tf32,
                 bias == null ? Epilogue.DEFAULT : Epilogue.BIAS,
-                CublasLtProblem.alignment(at(x), at(weight), at(gates), added));
+                CublasLtProblem.alignment(address(x), address(weight), address(gates), added));
         long workspace = queue.scratch(CublasLt.WORKSPACE);
-        return library.run(queue, new CublasLt.Call(problem, at(weight), at(x), at(gates), false, added, 0, workspace));
+        return library.run(
+                queue,
+                new CublasLt.Call(problem, address(weight), address(x), address(gates), false, added, 0, workspace));
     }
 
-    @Override
-    public void call(
-            Tensor x,
-            Tensor h,
-            Tensor c,
-            Tensor inputWeight,
-            Tensor hiddenWeight,
-            @Nullable Tensor bias,
-            Tensor y,
-            Tensor kept,
-            @Nullable Tensor dy,
-            @Nullable Tensor dlastH,
-            @Nullable Tensor dlastC,
-            @Nullable Tensor dx,
-            @Nullable Tensor dh,
-            @Nullable Tensor dc,
-            @Nullable Tensor dinputWeight,
-            @Nullable Tensor dhiddenWeight,
-            @Nullable Tensor dbias,
-            long b,
-            long t,
-            long in,
-            long hidden,
-            long accumulate) {
+    /** A call of {@link Lstm.Backward}. */
+    public void backward(Arguments arguments) {
         synchronized (queue) {
             driver.enter();
+            Tensor x = arguments.tensor("x");
+            Tensor dx = arguments.optional("dx");
+            Tensor dweight = arguments.optional("dinputWeight");
+            long b = arguments.size("b");
+            long t = arguments.size("t");
+            long in = arguments.size("in");
+            long hidden = arguments.size("hidden");
+            long accumulate = arguments.size("accumulate");
             long before = Math.ceilDiv(LstmLaunches.scratch(b, t, hidden), ALIGNMENT) * ALIGNMENT;
-            long dgates = queue.scratch(before + CublasLt.WORKSPACE); // where own kernels will find their scratch, too
-            CublasLt.Call toX = dx == null
-                    ? null
-                    : input(inputWeight, dgates, dx, b * t, in, 4 * hidden, (accumulate & 1) != 0, dgates + before);
-            CublasLt.Call toWeight = dinputWeight == null
-                    ? null
-                    : weight(x, dgates, dinputWeight, b * t, in, 4 * hidden, (accumulate & 8) != 0, dgates + before);
-            boolean all = x.bytes() == 0 || hidden == 0 || lacks(toX) || lacks(toWeight);
-            Lstm.Backward rest = all ? own.backward : own.withoutInput;
-            rest.call(
-                    x,
-                    h,
-                    c,
-                    inputWeight,
-                    hiddenWeight,
-                    bias,
-                    y,
-                    kept,
-                    dy,
-                    dlastH,
-                    dlastC,
-                    dx,
-                    dh,
-                    dc,
-                    dinputWeight,
-                    dhiddenWeight,
-                    dbias,
-                    b,
-                    t,
-                    in,
-                    hidden,
-                    accumulate);
-            if (toX != null && !all) {
+            long dgates = queue.scratch(before + CublasLt.WORKSPACE); // own kernels find their scratch there, too
+            long workspace = dgates + before;
+            CublasLt.Call toX = null;
+            if (dx != null) {
+                Tensor weight = arguments.tensor("inputWeight");
+                toX = input(weight, dgates, dx, b * t, in, 4 * hidden, (accumulate & 1) != 0, workspace);
+            }
+            CublasLt.Call toWeight = null;
+            if (dweight != null) {
+                toWeight = weight(x, dgates, dweight, b * t, in, 4 * hidden, (accumulate & 8) != 0, workspace);
+            }
+            if (x.bytes() == 0 || hidden == 0 || lacks(toX) || lacks(toWeight)) {
+                own.backward.call(arguments);
+                return;
+            }
+            own.withoutInput.call(arguments);
+            if (toX != null) {
                 library.run(queue, toX);
             }
-            if (toWeight != null && !all) {
+            if (toWeight != null) {
                 library.run(queue, toWeight);
             }
         }
@@ -164,8 +137,8 @@ public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
                 dx.dtype(),
                 tf32,
                 Epilogue.DEFAULT,
-                CublasLtProblem.alignment(at(weight), dgates, at(dx)));
-        return new CublasLt.Call(problem, at(weight), dgates, at(dx), add, 0, 0, workspace);
+                CublasLtProblem.alignment(address(weight), dgates, address(dx)));
+        return new CublasLt.Call(problem, address(weight), dgates, address(dx), add, 0, 0, workspace);
     }
 
     /** dinputWeight^T [k, m] = x^T [k, n] dgates [n, m] */
@@ -182,15 +155,11 @@ public final class CublasLtLstm implements Lstm.Forward, Lstm.Backward {
                 dweight.dtype(),
                 tf32,
                 Epilogue.DEFAULT,
-                CublasLtProblem.alignment(at(x), dgates, at(dweight)));
-        return new CublasLt.Call(problem, at(x), dgates, at(dweight), add, 0, 0, workspace);
+                CublasLtProblem.alignment(address(x), dgates, address(dweight)));
+        return new CublasLt.Call(problem, address(x), dgates, address(dweight), add, 0, 0, workspace);
     }
 
     private boolean lacks(CublasLt.@Nullable Call call) {
         return call != null && !library.has(call);
-    }
-
-    private static long at(Tensor tensor) {
-        return tensor.memory().address();
     }
 }

@@ -1,5 +1,7 @@
 package cloze.cuda.cublas;
 
+import static cloze.cuda.launch.Arguments.address;
+
 import cloze.backend.BackendException;
 import cloze.cuda.cublas.CublasLtProblem.Epilogue;
 import cloze.cuda.driver.Driver;
@@ -88,17 +90,19 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
             long m,
             Epilogue epilogue,
             long workspace) {
-        long aux = pre == null ? 0 : at(pre);
-        int alignment = CublasLtProblem.alignment(at(x), at(weight), at(y), bias, aux);
+        long aux = address(pre);
+        int alignment = CublasLtProblem.alignment(address(x), address(weight), address(y), bias, aux);
         var problem = new CublasLtProblem(
                 "mat_mul_forward", true, false, m, n, k, x.dtype(), y.dtype(), tf32, epilogue, alignment);
-        return library.run(queue, new CublasLt.Call(problem, at(weight), at(x), at(y), false, bias, aux, workspace));
+        return library.run(
+                queue,
+                new CublasLt.Call(problem, address(weight), address(x), address(y), false, bias, aux, workspace));
     }
 
     /** Epilogues add a bias of the result's type. */
     private long ofType(DType dtype, Tensor bias, long scratch, long m) {
         if (dtype == bias.dtype()) {
-            return at(bias);
+            return address(bias);
         }
         own.narrow.callAs(true, bias, scratch, m);
         return scratch;
@@ -153,7 +157,7 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
 
     /** dx^T [k, n] = weight^T [k, m] dy^T [m, n] */
     private void input(Tensor weight, Tensor dy, Tensor dx, long n, long k, long m, boolean add) {
-        int alignment = CublasLtProblem.alignment(at(weight), at(dy), at(dx));
+        int alignment = CublasLtProblem.alignment(address(weight), address(dy), address(dx));
         var problem = new CublasLtProblem(
                 "mat_mul_backward_input",
                 false,
@@ -168,7 +172,9 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 alignment);
         long workspace = queue.scratch(CublasLt.WORKSPACE);
         require(
-                library.run(queue, new CublasLt.Call(problem, at(weight), at(dy), at(dx), add, 0, 0, workspace)),
+                library.run(
+                        queue,
+                        new CublasLt.Call(problem, address(weight), address(dy), address(dx), add, 0, 0, workspace)),
                 problem.op(),
                 dy,
                 weight);
@@ -183,7 +189,7 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
             Tensor x, Tensor dy, Tensor dweight, @Nullable Tensor dbias, long n, long k, long m, long accumulate) {
         long workspace = queue.scratch(CublasLt.WORKSPACE + Float.BYTES * m);
         boolean addBias = (accumulate & 4) != 0;
-        long sums = dbias == null ? 0 : addBias ? workspace + CublasLt.WORKSPACE : at(dbias);
+        long sums = dbias == null ? 0 : addBias ? workspace + CublasLt.WORKSPACE : address(dbias);
         var problem = new CublasLtProblem(
                 "mat_mul_backward_weight",
                 false,
@@ -195,11 +201,13 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 dweight.dtype(),
                 tf32,
                 Epilogue.BGRADB,
-                CublasLtProblem.alignment(at(x), at(dy), at(dweight), sums));
+                CublasLtProblem.alignment(address(x), address(dy), address(dweight), sums));
         boolean add = (accumulate & 2) != 0;
         if (dbias != null
                 && library.run(
-                        queue, new CublasLt.Call(problem, at(x), at(dy), at(dweight), add, sums, 0, workspace))) {
+                        queue,
+                        new CublasLt.Call(
+                                problem, address(x), address(dy), address(dweight), add, sums, 0, workspace))) {
             if (addBias) {
                 own.add.call(sums, dbias, m);
             }
@@ -209,15 +217,18 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 library.run(
                         queue,
                         new CublasLt.Call(
-                                problem.with(Epilogue.DEFAULT), at(x), at(dy), at(dweight), add, 0, 0, workspace)),
+                                problem.with(Epilogue.DEFAULT),
+                                address(x),
+                                address(dy),
+                                address(dweight),
+                                add,
+                                0,
+                                0,
+                                workspace)),
                 problem.op(),
                 x,
                 dy);
         return false;
-    }
-
-    private static long at(Tensor tensor) {
-        return tensor.memory().address();
     }
 
     private static void require(boolean done, String op, Tensor a, Tensor b) {

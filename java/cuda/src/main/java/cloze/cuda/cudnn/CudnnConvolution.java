@@ -1,19 +1,21 @@
 package cloze.cuda.cudnn;
 
+import static cloze.cuda.launch.Arguments.address;
+
 import cloze.cuda.driver.Driver;
 import cloze.cuda.graph.CudaQueue;
+import cloze.cuda.launch.Arguments;
 import cloze.cuda.launch.Launcher;
 import cloze.op.Conv2d;
 import cloze.tensor.Tensor;
 import java.util.OptionalLong;
-import org.jspecify.annotations.Nullable;
 
 /**
  * {@link Conv2d} by cuDNN. Biases and their gradients are own kernels. So is all that cuDNN has no deterministic algorithm
  * for, what lies at addresses that are no multiples of 16, and in bf16 the gradient of the weight, which is f32 here and
  * bf16 there.
  */
-public final class CudnnConvolution implements Conv2d.Forward, Conv2d.Backward {
+public final class CudnnConvolution {
     /** Own kernels; {@code forward} and {@code backward} are whole. */
     public record Own(Launcher forward, Launcher bias, Launcher backward, Launcher weights, Launcher columns) {}
 
@@ -31,83 +33,45 @@ public final class CudnnConvolution implements Conv2d.Forward, Conv2d.Backward {
         this.own = own;
     }
 
-    @Override
-    public void call(
-            Tensor x,
-            Tensor weight,
-            @Nullable Tensor bias,
-            Tensor y,
-            long b,
-            long h,
-            long w,
-            long c,
-            long m,
-            long p,
-            long q,
-            long stride,
-            long padding,
-            long dilation,
-            long groups) {
+    /** A call of {@link Conv2d.Forward}. */
+    public void forward(Arguments arguments) {
         synchronized (queue) {
             driver.enter();
-            Conv2d.Window window = window(stride, padding, dilation, groups);
-            boolean done = run(CudnnDirection.FORWARD, x, weight, y, false, window);
-            Launcher rest = done ? own.bias : own.forward;
-            if (!done || bias != null) {
-                rest.call(x, weight, bias, y, b, h, w, c, m, p, q, stride, padding, dilation, groups);
+            Tensor x = arguments.tensor("x");
+            Tensor weight = arguments.tensor("weight");
+            if (!run(CudnnDirection.FORWARD, x, weight, arguments.tensor("y"), false, window(arguments))) {
+                own.forward.call(arguments);
+            } else if (arguments.optional("bias") != null) {
+                own.bias.call(arguments);
             }
         }
     }
 
-    @Override
-    public void call(
-            Tensor x,
-            Tensor weight,
-            Tensor dy,
-            @Nullable Tensor dx,
-            @Nullable Tensor dweight,
-            @Nullable Tensor dbias,
-            long b,
-            long h,
-            long w,
-            long c,
-            long m,
-            long p,
-            long q,
-            long stride,
-            long padding,
-            long dilation,
-            long groups,
-            long accumulate) {
+    /** A call of {@link Conv2d.Backward}. */
+    public void backward(Arguments arguments) {
         synchronized (queue) {
             driver.enter();
-            Conv2d.Window window = window(stride, padding, dilation, groups);
-            boolean addX = (accumulate & 1) != 0;
-            boolean addWeight = (accumulate & 2) != 0;
-            Tensor restX = dx != null && run(CudnnDirection.INPUT, dx, weight, dy, addX, window) ? null : dx;
-            Tensor restWeight =
-                    dweight != null && run(CudnnDirection.WEIGHT, x, dweight, dy, addWeight, window) ? null : dweight;
-            Launcher rest = restX != null ? own.backward : restWeight != null ? own.weights : own.columns;
-            if (restX != null || restWeight != null || dbias != null) {
-                rest.call(
-                        x,
-                        weight,
-                        dy,
-                        restX,
-                        restWeight,
-                        dbias,
-                        b,
-                        h,
-                        w,
-                        c,
-                        m,
-                        p,
-                        q,
-                        stride,
-                        padding,
-                        dilation,
-                        groups,
-                        accumulate);
+            Tensor x = arguments.tensor("x");
+            Tensor weight = arguments.tensor("weight");
+            Tensor dy = arguments.tensor("dy");
+            Tensor dx = arguments.optional("dx");
+            Tensor dweight = arguments.optional("dweight");
+            Conv2d.Window window = window(arguments);
+            boolean addX = (arguments.size("accumulate") & 1) != 0;
+            boolean addWeight = (arguments.size("accumulate") & 2) != 0;
+            Arguments rest = arguments;
+            if (dx != null && run(CudnnDirection.INPUT, dx, weight, dy, addX, window)) {
+                rest = rest.without("dx");
+            }
+            if (dweight != null && run(CudnnDirection.WEIGHT, x, dweight, dy, addWeight, window)) {
+                rest = rest.without("dweight");
+            }
+            if (rest.optional("dx") != null) {
+                own.backward.call(rest);
+            } else if (rest.optional("dweight") != null) {
+                own.weights.call(rest);
+            } else if (rest.optional("dbias") != null) {
+                own.columns.call(rest);
             }
         }
     }
@@ -116,7 +80,7 @@ public final class CudnnConvolution implements Conv2d.Forward, Conv2d.Backward {
     private boolean run(
             CudnnDirection direction, Tensor x, Tensor weight, Tensor y, boolean add, Conv2d.Window window) {
         boolean alike = x.dtype() == y.dtype() && weight.dtype() == y.dtype();
-        boolean aligned = (at(x) | at(weight) | at(y)) % Cudnn.ALIGNMENT == 0;
+        boolean aligned = (address(x) | address(weight) | address(y)) % Cudnn.ALIGNMENT == 0;
         if (!alike || !aligned || x.bytes() == 0 || weight.bytes() == 0 || y.bytes() == 0) {
             return false;
         }
@@ -125,17 +89,17 @@ public final class CudnnConvolution implements Conv2d.Forward, Conv2d.Backward {
         if (workspace.isEmpty()) {
             return false;
         }
-        var call = new Cudnn.Call(problem, at(x), at(weight), at(y), add, queue.scratch(workspace.getAsLong()));
+        var call = new Cudnn.Call(
+                problem, address(x), address(weight), address(y), add, queue.scratch(workspace.getAsLong()));
         queue.library(call, stream -> library.run(call, stream));
         return true;
     }
 
-    private static Conv2d.Window window(long stride, long padding, long dilation, long groups) {
+    private static Conv2d.Window window(Arguments arguments) {
         return new Conv2d.Window(
-                Math.toIntExact(stride), Math.toIntExact(padding), Math.toIntExact(dilation), Math.toIntExact(groups));
-    }
-
-    private static long at(Tensor tensor) {
-        return tensor.memory().address();
+                Math.toIntExact(arguments.size("stride")),
+                Math.toIntExact(arguments.size("padding")),
+                Math.toIntExact(arguments.size("dilation")),
+                Math.toIntExact(arguments.size("groups")));
     }
 }

@@ -1,8 +1,12 @@
 package cloze.cuda.cudnn;
 
+import static cloze.cuda.launch.Arguments.address;
+
 import cloze.cuda.driver.Driver;
 import cloze.cuda.graph.CudaQueue;
 import cloze.cuda.graph.Work;
+import cloze.cuda.launch.Arguments;
+import cloze.cuda.launch.KernelCall;
 import cloze.cuda.launch.Launcher;
 import cloze.op.Lstm;
 import cloze.tensor.DType;
@@ -15,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  * {@link Lstm} by cuDNN, in f32 and tf32. Own kernels do what is in bf16, whose biases and gradients of weights are f32 here
  * and bf16 there, what is empty, and what lies at addresses that are no multiples of 16.
  */
-public final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
+public final class CudnnLstm implements Lstm.Forward {
     /** Own kernels, the first two whole. */
-    public record Own(Lstm.Forward forward, Lstm.Backward backward, Launcher add) {}
+    public record Own(Lstm.Forward forward, KernelCall backward, Launcher add) {}
 
     private final Driver driver;
     private final CudaQueue queue;
@@ -54,7 +58,7 @@ public final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
 
     /** Forward and backward ask the same of the same tensors, so that what one keeps the other understands. */
     private @Nullable CudnnLstmPlan plan(Tensor x, Tensor h, Tensor c, @Nullable Tensor bias, Tensor y, Tensor kept) {
-        boolean aligned = (at(x) | at(h) | at(c) | at(y) | at(kept)) % Cudnn.ALIGNMENT == 0;
+        boolean aligned = (address(x) | address(h) | address(c) | address(y) | address(kept)) % Cudnn.ALIGNMENT == 0;
         return aligned ? plan(x.shape(), x.dtype(), h.shape().extent(1), bias != null) : null;
     }
 
@@ -90,103 +94,71 @@ public final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
             gather(plan, new Weights(inputWeight, hiddenWeight, bias), scratch + weights);
             var call = new CudnnLstms.Forward(
                     plan.problem,
-                    at(x),
-                    at(h),
-                    at(c),
+                    address(x),
+                    address(h),
+                    address(c),
                     scratch + weights,
-                    at(y),
+                    address(y),
                     toH.at(scratch),
                     toC.at(scratch),
                     scratch + workspace,
-                    at(kept));
+                    address(kept));
             queue.library(call, stream -> library.run(call, stream));
             settle(toH, scratch, false);
             settle(toC, scratch, false);
         }
     }
 
-    @Override
-    public void call(
-            Tensor x,
-            Tensor h,
-            Tensor c,
-            Tensor inputWeight,
-            Tensor hiddenWeight,
-            @Nullable Tensor bias,
-            Tensor y,
-            Tensor kept,
-            @Nullable Tensor dy,
-            @Nullable Tensor dlastH,
-            @Nullable Tensor dlastC,
-            @Nullable Tensor dx,
-            @Nullable Tensor dh,
-            @Nullable Tensor dc,
-            @Nullable Tensor dinputWeight,
-            @Nullable Tensor dhiddenWeight,
-            @Nullable Tensor dbias,
-            long b,
-            long t,
-            long in,
-            long hidden,
-            long accumulate) {
+    /** A call of {@link Lstm.Backward}. */
+    public void backward(Arguments arguments) {
         synchronized (queue) {
             driver.enter();
+            Tensor x = arguments.tensor("x");
+            Tensor h = arguments.tensor("h");
+            Tensor c = arguments.tensor("c");
+            Tensor y = arguments.tensor("y");
+            Tensor kept = arguments.tensor("kept");
+            Tensor bias = arguments.optional("bias");
             CudnnLstmPlan plan = plan(x, h, c, bias, y, kept);
             if (plan == null) {
-                own.backward.call(
-                        x,
-                        h,
-                        c,
-                        inputWeight,
-                        hiddenWeight,
-                        bias,
-                        y,
-                        kept,
-                        dy,
-                        dlastH,
-                        dlastC,
-                        dx,
-                        dh,
-                        dc,
-                        dinputWeight,
-                        dhiddenWeight,
-                        dbias,
-                        b,
-                        t,
-                        in,
-                        hidden,
-                        accumulate);
+                own.backward.call(arguments);
                 return;
             }
+            var weightsOfCall = new Weights(arguments.tensor("inputWeight"), arguments.tensor("hiddenWeight"), bias);
+            var gradients = new Weights(
+                    arguments.optional("dinputWeight"),
+                    arguments.optional("dhiddenWeight"),
+                    arguments.optional("dbias"));
+            long accumulate = arguments.size("accumulate");
             boolean addX = (accumulate & 1) != 0;
             boolean addH = (accumulate & 2) != 0;
             boolean addC = (accumulate & 4) != 0;
-            boolean learns = dinputWeight != null || dhiddenWeight != null || dbias != null;
+            boolean learns = gradients.input != null || gradients.hidden != null || gradients.bias != null;
             var cut = new ScratchCut();
             long weights = cut.of(plan.weightBytes());
             long dweights = cut.of(learns ? plan.weightBytes() : 0);
             long workspace = cut.of(plan.workspaceBytes());
-            ScratchCut.Place fromY = cut.place(dy, y.bytes(), false);
-            ScratchCut.Place fromH = cut.place(dlastH, h.bytes(), false);
-            ScratchCut.Place fromC = cut.place(dlastC, c.bytes(), false);
-            ScratchCut.Place toX = cut.place(dx, x.bytes(), addX);
-            ScratchCut.Place toH = cut.place(dh, h.bytes(), addH);
-            ScratchCut.Place toC = cut.place(dc, c.bytes(), addC);
+            ScratchCut.Place fromY = cut.place(arguments.optional("dy"), y.bytes(), false);
+            ScratchCut.Place fromH = cut.place(arguments.optional("dlastH"), h.bytes(), false);
+            ScratchCut.Place fromC = cut.place(arguments.optional("dlastC"), c.bytes(), false);
+            ScratchCut.Place toX = cut.place(arguments.optional("dx"), x.bytes(), addX);
+            ScratchCut.Place toH = cut.place(arguments.optional("dh"), h.bytes(), addH);
+            ScratchCut.Place toC = cut.place(arguments.optional("dc"), c.bytes(), addC);
             long scratch = queue.scratch(cut.bytes());
             bring(fromY, scratch);
             bring(fromH, scratch);
             bring(fromC, scratch);
-            gather(plan, new Weights(inputWeight, hiddenWeight, bias), scratch + weights);
+            gather(plan, weightsOfCall, scratch + weights);
             if (learns) {
                 queue.add(new Work.Zero(scratch + dweights, plan.weightBytes()));
             }
             var call = new CudnnLstms.Backward(
                     plan.problem,
-                    at(x),
-                    at(h),
-                    at(c),
+                    address(x),
+                    address(h),
+                    address(c),
                     scratch + weights,
-                    at(y),
+                    address(y),
                     fromY.at(scratch),
                     fromH.at(scratch),
                     fromC.at(scratch),
@@ -195,12 +167,12 @@ public final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
                     toC.at(scratch),
                     learns ? scratch + dweights : 0,
                     scratch + workspace,
-                    at(kept));
+                    address(kept));
             queue.library(call, stream -> library.run(call, stream));
             settle(toX, scratch, addX);
             settle(toH, scratch, addH);
             settle(toC, scratch, addC);
-            scatter(plan, scratch + dweights, new Weights(dinputWeight, dhiddenWeight, dbias), accumulate);
+            scatter(plan, scratch + dweights, gradients, accumulate);
         }
     }
 
@@ -221,7 +193,7 @@ public final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
 
     private void gather(CudnnLstmPlan plan, Weights from, long to) {
         for (CudnnLstmPlan.Piece piece : plan.pieces()) {
-            long at = at(Objects.requireNonNull(from.of(piece.weight())));
+            long at = address(Objects.requireNonNull(from.of(piece.weight())));
             queue.add(new Work.Copy(at + piece.from(), to + piece.to(), piece.bytes()));
         }
     }
@@ -231,7 +203,7 @@ public final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
             Tensor target = to.of(piece.weight());
             if (target != null) {
                 boolean add = (accumulate & piece.weight().accumulate) != 0;
-                move(from + piece.to(), at(target) + piece.from(), piece.bytes(), add);
+                move(from + piece.to(), address(target) + piece.from(), piece.bytes(), add);
             }
         }
     }
@@ -241,14 +213,14 @@ public final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
         if (place.tensor() == null) {
             queue.add(new Work.Zero(place.at(scratch), place.bytes()));
         } else if (place.isCopy()) {
-            queue.add(new Work.Copy(at(place.tensor()), place.at(scratch), place.bytes()));
+            queue.add(new Work.Copy(address(place.tensor()), place.at(scratch), place.bytes()));
         }
     }
 
     /** What cuDNN has made to where it is wanted. */
     private void settle(ScratchCut.Place place, long scratch, boolean add) {
         if (place.tensor() != null && place.isCopy()) {
-            move(place.at(scratch), at(place.tensor()), place.bytes(), add);
+            move(place.at(scratch), address(place.tensor()), place.bytes(), add);
         }
     }
 
@@ -258,9 +230,5 @@ public final class CudnnLstm implements Lstm.Forward, Lstm.Backward {
         } else {
             queue.add(new Work.Copy(from, to, bytes));
         }
-    }
-
-    private static long at(Tensor tensor) {
-        return tensor.memory().address();
     }
 }

@@ -4,7 +4,6 @@ import static cloze.cuda.launch.Stage.chunks;
 
 import cloze.backend.BackendException;
 import cloze.cuda.driver.Extent;
-import java.util.List;
 
 /**
  * The sizes of a convolution as {@code conv2d.cu} reckons them, and the launches that follow from them.
@@ -42,8 +41,8 @@ public record ConvolutionLaunches(long images, long windows, long m, long groups
         return Math.max(1, Math.min(BLOCKS / Math.max(tiles, 1), Math.ceilDiv(rows(), LEAST)));
     }
 
-    static LaunchPlan forward() {
-        return Launches.first(s -> {
+    public static LaunchPlan forward() {
+        return LaunchPlan.first(s -> {
             ConvolutionLaunches v = of(s);
             return v.tiles(v.rows(), v.m / v.groups, 1);
         });
@@ -51,25 +50,21 @@ public record ConvolutionLaunches(long images, long windows, long m, long groups
 
     /** What of y is no product. */
     public static LaunchPlan bias() {
-        return plan(new Stage("_bias", s -> Stage.elements(of(s).rows() * of(s).m)));
+        return LaunchPlan.of(new Stage("_bias", s -> Stage.elements(of(s).rows() * of(s).m)));
     }
 
-    static LaunchPlan backward() {
-        return withWeights(Launches.first(ConvolutionLaunches::input));
+    public static LaunchPlan backward() {
+        return withWeights(LaunchPlan.first(ConvolutionLaunches::input));
     }
 
     /** ... but for the gradient of x. */
     public static LaunchPlan weights() {
-        return withWeights(plan());
+        return withWeights(LaunchPlan.of());
     }
 
     /** The gradient of the bias alone. */
     public static LaunchPlan columns() {
-        return withColumns(plan()).scratch(ConvolutionLaunches::columnBytes);
-    }
-
-    private static LaunchPlan plan(Stage... stages) {
-        return new LaunchPlan(List.of(stages), null, false);
+        return withColumns(LaunchPlan.of()).scratch(ConvolutionLaunches::columnBytes);
     }
 
     private static LaunchPlan withWeights(LaunchPlan plan) {

@@ -4,7 +4,7 @@ import cloze.cuda.driver.Extent;
 import java.util.function.Function;
 
 /** The sizes of the gradient of a table as {@code embedding.cu} reckons them, and the launches that follow from them. */
-record EmbeddingLaunches(long tokens, long rows, long d) {
+public record EmbeddingLaunches(long tokens, long rows, long d) {
     /** Tokens of a block that sorts. */
     private static final int TILE = 256;
 
@@ -34,8 +34,8 @@ record EmbeddingLaunches(long tokens, long rows, long d) {
         return Math.ceilDiv(tokens, PIECE);
     }
 
-    static LaunchPlan plan() {
-        return Launches.first(s -> Stage.elements(of(s).counts()))
+    public static LaunchPlan plan() {
+        return LaunchPlan.first(s -> Stage.elements(of(s).counts()))
                 .then("count", threads(s -> of(s).tokens))
                 .then("places", threads(s -> of(s).rows))
                 .then("order", threads(s -> of(s).tokens))

@@ -43,15 +43,13 @@ record Geometry(List<Extent> extents, long scratch) {
         }
 
         private final LaunchPlan plan;
-        private final List<String> names;
-        private final String types;
+        private final Signature signature;
         private Entry[] entries = new Entry[PLACES];
         private long asked;
 
-        Cache(LaunchPlan plan, List<String> names, String types) {
+        Cache(LaunchPlan plan, Signature signature) {
             this.plan = plan;
-            this.names = names;
-            this.types = types;
+            this.signature = signature;
         }
 
         Geometry of(long[] slots) {
@@ -59,9 +57,9 @@ record Geometry(List<Extent> extents, long scratch) {
             if (entry != null && entry.fits(slots, asked)) {
                 return entry.geometry;
             }
-            var sizes = new KernelSizes(names, types, slots);
+            var sizes = new KernelSizes(signature, slots);
             Geometry made = Geometry.of(plan, sizes);
-            if ((sizes.asked() & ~asked) != 0) { // what was kept may depend on more than it was found by
+            if ((sizes.asked() & ~asked) != 0) { // an entry may depend on more sizes than it was found by
                 asked |= sizes.asked();
                 entries = new Entry[PLACES];
             }

@@ -1,28 +1,20 @@
 package cloze.cuda.launch;
 
-import java.util.List;
-
 /** The numbers of one call of a kernel, by the names of the parameters in its Java interface. */
 public final class KernelSizes {
-    private final List<String> names;
-    private final String types;
+    private final Signature signature;
     private final long[] slots;
     private long asked;
 
-    /** @param types a letter a parameter, as {@link Launcher} has them */
-    KernelSizes(List<String> names, String types, long[] slots) {
-        this.names = names;
-        this.types = types;
+    KernelSizes(Signature signature, long[] slots) {
+        this.signature = signature;
         this.slots = slots;
     }
 
     public long of(String name) {
-        int at = names.indexOf(name);
-        if (at < 0 || types.charAt(at) != Launcher.WHOLE) {
-            throw new IllegalStateException("no size '%s' among %s".formatted(name, names));
-        }
-        asked |= 1L << at;
-        return slots[at];
+        int place = signature.place(name, Signature.WHOLE);
+        asked |= 1L << place;
+        return slots[place];
     }
 
     public long product(String... factors) {
@@ -33,7 +25,7 @@ public final class KernelSizes {
         return product;
     }
 
-    /** Bit i is set if the i-th parameter was asked for: what was made from these sizes depends on no other. */
+    /** Bit i is set if the i-th parameter was asked for: the result of a computation with these sizes depends on no other. */
     long asked() {
         return asked;
     }

@@ -13,7 +13,17 @@ import org.jspecify.annotations.Nullable;
  * @param tf32 whether the kernel has a variant in tf32
  */
 public record LaunchPlan(List<Stage> stages, @Nullable Function<KernelSizes, Long> scratch, boolean tf32) {
-    LaunchPlan then(String suffix, Function<KernelSizes, Extent> extent) {
+    public static LaunchPlan of(Stage... stages) {
+        return new LaunchPlan(List.of(stages), null, false);
+    }
+
+    /** The launch of a function that has the kernel's name without a suffix. */
+    public static LaunchPlan first(Function<KernelSizes, Extent> extent) {
+        return of(new Stage("", extent));
+    }
+
+    /** @param suffix of the function's name, after an underscore */
+    public LaunchPlan then(String suffix, Function<KernelSizes, Extent> extent) {
         var more = new ArrayList<>(stages);
         more.add(new Stage("_" + suffix, extent));
         return new LaunchPlan(List.copyOf(more), scratch, tf32);
@@ -26,10 +36,11 @@ public record LaunchPlan(List<Stage> stages, @Nullable Function<KernelSizes, Lon
         return new LaunchPlan(List.copyOf(all), scratch, tf32);
     }
 
-    LaunchPlan scratch(Function<KernelSizes, Long> bytes) {
+    public LaunchPlan scratch(Function<KernelSizes, Long> bytes) {
         return new LaunchPlan(stages, bytes, tf32);
     }
 
+    /** A plan of a kernel that has a variant in tf32. */
     public LaunchPlan withTf32() {
         return new LaunchPlan(stages, scratch, true);
     }

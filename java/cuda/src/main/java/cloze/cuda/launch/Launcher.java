@@ -17,20 +17,13 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Launches one kernel: the stages of its plan one after another, with the same arguments. */
-public final class Launcher implements LaunchLog.Launched {
-    /** The types of parameters: a tensor, a long, a float. */
-    public static final char TENSOR = 'T';
-
-    public static final char WHOLE = 'L';
-    public static final char REAL = 'F';
-
+public final class Launcher implements KernelCall, LaunchLog.Launched {
     private final Driver driver;
     private final KernelImages images;
     private final CudaQueue queue;
     private final String source;
     private final String symbol;
-    private final List<String> names;
-    private final String types;
+    private final Signature signature;
     private final LaunchPlan plan;
     private final String single;
     private final Geometry.Cache geometries;
@@ -39,10 +32,9 @@ public final class Launcher implements LaunchLog.Launched {
     private KernelImages.Kernel @Nullable [] narrow;
 
     /**
-     * Of parameters with these names.
-     *
-     * @param types a letter a parameter
-     * @param single what the functions for f32 end in
+     * @param source of {@code cuda/src}, without its suffix
+     * @param symbol the beginning of its functions' names
+     * @param single the end of the names of functions for f32
      */
     public Launcher(
             Driver driver,
@@ -50,8 +42,7 @@ public final class Launcher implements LaunchLog.Launched {
             CudaQueue queue,
             String source,
             String symbol,
-            List<String> names,
-            String types,
+            Signature signature,
             LaunchPlan plan,
             String single) {
         this.driver = driver;
@@ -59,14 +50,13 @@ public final class Launcher implements LaunchLog.Launched {
         this.queue = queue;
         this.source = source;
         this.symbol = symbol;
-        this.names = names;
-        this.types = types;
+        this.signature = signature;
         this.plan = plan;
         this.single = single;
-        geometries = new Geometry.Cache(plan, names, types);
-        long addresses = -1L << names.size(); // the scratch, and what a struct holds
-        for (int i = 0; i < types.length(); i++) {
-            addresses |= types.charAt(i) == TENSOR ? 1L << i : 0;
+        geometries = new Geometry.Cache(plan, signature);
+        long addresses = -1L << signature.names().size(); // the scratch, and the words of a struct
+        for (int i = 0; i < signature.names().size(); i++) {
+            addresses |= signature.isTensor(i) ? 1L << i : 0;
         }
         pointers = addresses;
     }
@@ -89,74 +79,46 @@ public final class Launcher implements LaunchLog.Launched {
         return found.toArray(KernelImages.Kernel[]::new);
     }
 
-    /**
-     * The way of the bound interfaces.
-     *
-     * @param tensors in order, null for none
-     * @param slots the arguments as the kernel takes them, and one more for the scratch; not changed afterwards
-     */
-    public void call(@Nullable Tensor[] tensors, long[] slots) {
-        boolean bf16 = false;
-        for (Tensor tensor : tensors) {
-            bf16 |= tensor != null && tensor.dtype() == DType.BF16;
-        }
-        launch(bf16, tensors, slots);
+    @Override
+    public void call(Arguments arguments) {
+        launch(arguments.isBf16(), arguments.tensors, arguments.slots);
     }
 
-    /** The way of hosts. Device addresses may take the places of tensors. */
+    /** A call of functions whose last parameter, behind all others, is a struct with these bytes, whole longs. */
+    public void callWith(MemorySegment struct, Arguments arguments) {
+        int own = signature.names().size() + (plan.scratch() == null ? 0 : 1);
+        long[] slots = Arrays.copyOf(arguments.slots, own + (int) (struct.byteSize() / Long.BYTES));
+        MemorySegment.copy(struct, ValueLayout.JAVA_LONG, 0, slots, own, slots.length - own);
+        launch(arguments.isBf16(), arguments.tensors, slots);
+    }
+
+    /** A call from Java: device addresses may take the places of tensors. */
     public void call(@Nullable Object... arguments) {
         boolean bf16 = false;
         for (Object argument : arguments) {
             bf16 |= argument instanceof Tensor tensor && tensor.dtype() == DType.BF16;
         }
-        callAs(bf16, null, arguments);
-    }
-
-    /** Functions whose last parameter, behind all others, is a struct with these bytes, whole longs. */
-    public void callWith(MemorySegment struct, @Nullable Object... arguments) {
-        boolean bf16 = false;
-        for (Object argument : arguments) {
-            bf16 |= argument instanceof Tensor tensor && tensor.dtype() == DType.BF16;
-        }
-        callAs(bf16, struct, arguments);
+        callAs(bf16, arguments);
     }
 
     /** @param bf16 whether the functions for bf16 are to run */
     public void callAs(boolean bf16, @Nullable Object... arguments) {
-        callAs(bf16, null, arguments);
-    }
-
-    private void callAs(boolean bf16, @Nullable MemorySegment struct, @Nullable Object[] arguments) {
         var tensors = new ArrayList<@Nullable Tensor>();
-        int own = arguments.length + (struct == null || plan.scratch() != null ? 1 : 0);
-        var slots = new long[own + (struct == null ? 0 : (int) (struct.byteSize() / Long.BYTES))];
-        if (struct != null) {
-            MemorySegment.copy(struct, ValueLayout.JAVA_LONG, 0, slots, own, slots.length - own);
-        }
+        var slots = new long[arguments.length + 1];
         for (int i = 0; i < arguments.length; i++) {
             Object argument = arguments[i];
             slots[i] = switch (argument) {
                 case null -> 0;
-                case Tensor tensor -> tensor.memory().address();
+                case Tensor tensor -> Arguments.address(tensor);
                 case Long number -> number;
-                case Float number -> bits(number);
+                case Float number -> Arguments.bits(number);
                 default -> throw new IllegalArgumentException("argument " + argument);
             };
-            if (types.charAt(i) == TENSOR) {
+            if (signature.isTensor(i)) {
                 tensors.add(argument instanceof Tensor tensor ? tensor : null);
             }
         }
         launch(bf16, tensors.toArray(Tensor[]::new), slots);
-    }
-
-    /** A tensor as it lies in a slot. */
-    public static long address(@Nullable Tensor tensor) {
-        return tensor == null ? 0 : tensor.memory().address();
-    }
-
-    /** A number as it lies in a slot. */
-    public static long bits(float number) {
-        return Integer.toUnsignedLong(Float.floatToRawIntBits(number));
     }
 
     private void launch(boolean bf16, @Nullable Tensor[] tensors, long[] slots) {
@@ -165,7 +127,7 @@ public final class Launcher implements LaunchLog.Launched {
             KernelImages.Kernel[] kernels = functions(bf16);
             Geometry geometry = geometries.of(slots);
             if (geometry.scratch() > 0) {
-                slots[names.size()] = queue.scratch(geometry.scratch());
+                slots[signature.names().size()] = queue.scratch(geometry.scratch());
             }
             queue.log().add(this, tensors, slots);
             List<Extent> extents = geometry.extents();
@@ -189,8 +151,8 @@ public final class Launcher implements LaunchLog.Launched {
             launch(kernel, extent, tensors, slots);
             return;
         }
-        int place = names.size() + (plan.scratch() == null ? 0 : 1);
-        long count = slots[names.indexOf(times)];
+        int place = signature.names().size() + (plan.scratch() == null ? 0 : 1);
+        long count = slots[signature.place(times, Signature.WHOLE)];
         for (long time = 0; time < count; time++) {
             long[] timed = Arrays.copyOf(slots, place + 1);
             timed[place] = time;
@@ -239,14 +201,14 @@ public final class Launcher implements LaunchLog.Launched {
     public String arguments(@Nullable Tensor[] tensors, long[] slots) {
         var text = new ArrayList<String>();
         int tensor = 0;
-        for (int i = 0; i < types.length(); i++) {
-            Object value = switch (types.charAt(i)) {
-                case TENSOR -> tensors[tensor++];
-                case WHOLE -> slots[i];
+        for (int i = 0; i < signature.names().size(); i++) {
+            Object value = switch (signature.types().charAt(i)) {
+                case Signature.TENSOR -> tensors[tensor++];
+                case Signature.WHOLE -> slots[i];
                 default -> Float.intBitsToFloat((int) slots[i]);
             };
-            boolean address = types.charAt(i) == TENSOR && value == null && slots[i] != 0;
-            text.add(names.get(i) + " = " + (address ? "at 0x" + Long.toHexString(slots[i]) : value));
+            boolean address = signature.isTensor(i) && value == null && slots[i] != 0;
+            text.add(signature.names().get(i) + " = " + (address ? "at 0x" + Long.toHexString(slots[i]) : value));
         }
         return String.join(", ", text);
     }

@@ -2,27 +2,22 @@ package cloze.cuda.launch;
 
 import static cloze.cuda.launch.Stage.tiles;
 
-import java.util.List;
-
 /** The launches of {@code lstm.cu}. */
 public final class LstmLaunches {
     private LstmLaunches() {}
 
-    static LaunchPlan forward() {
-        return new LaunchPlan(
-                List.of(
-                        new Stage("_input", tiles(LstmLaunches::tokens, LstmLaunches::gates)),
-                        new Stage("", tiles(s -> s.of("b"), LstmLaunches::gates)).each("t")),
-                null,
-                false);
+    public static LaunchPlan forward() {
+        return LaunchPlan.of(
+                new Stage("_input", tiles(LstmLaunches::tokens, LstmLaunches::gates)),
+                new Stage("", tiles(s -> s.of("b"), LstmLaunches::gates)).each("t"));
     }
 
     /** ... but for what the input says to the gates. */
     public static LaunchPlan tokensOnly() {
-        return Launches.first(tiles(s -> s.of("b"), LstmLaunches::gates)).each("t");
+        return LaunchPlan.first(tiles(s -> s.of("b"), LstmLaunches::gates)).each("t");
     }
 
-    static LaunchPlan backward() {
+    public static LaunchPlan backward() {
         return withoutInput()
                 .then("input", tiles(LstmLaunches::tokens, s -> s.of("in")))
                 .then("input_weight", tiles(LstmLaunches::gates, s -> s.of("in")));
@@ -30,7 +25,7 @@ public final class LstmLaunches {
 
     /** ... but for the gradients of the input and of its weight. */
     public static LaunchPlan withoutInput() {
-        return Launches.first(tiles(s -> s.of("b"), s -> s.of("hidden")))
+        return LaunchPlan.first(tiles(s -> s.of("b"), s -> s.of("hidden")))
                 .each("t")
                 .then("state", tiles(s -> s.of("b"), s -> s.of("hidden")))
                 .then("hidden_weight", tiles(LstmLaunches::gates, s -> s.of("hidden")))

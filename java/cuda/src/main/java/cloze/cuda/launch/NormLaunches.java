@@ -3,7 +3,7 @@ package cloze.cuda.launch;
 import cloze.cuda.driver.Extent;
 
 /** The launches of {@code layer_norm.cu} and {@code rms_norm.cu}, see {@code norm.cuh}. */
-final class NormLaunches {
+public final class NormLaunches {
     private static final long LONGEST_ROW = 1024;
     private static final long ROWS_OF_WARP = 2;
     private static final long ROWS_OF_CHUNK = 16;
@@ -15,13 +15,13 @@ final class NormLaunches {
 
     private NormLaunches() {}
 
-    static LaunchPlan forward() {
-        return Launches.first(s -> Stage.rows(Math.ceilDiv(s.of("n"), ROWS_OF_WARP)));
+    public static LaunchPlan forward() {
+        return LaunchPlan.first(s -> Stage.rows(Math.ceilDiv(s.of("n"), ROWS_OF_WARP)));
     }
 
     /** @param sums of each column */
-    static LaunchPlan backward(int sums) {
-        return Launches.first(s -> isLong(s) ? Stage.rows(s.of("n")) : Stage.blocks(chunks(s)))
+    public static LaunchPlan backward(int sums) {
+        return LaunchPlan.first(s -> isLong(s) ? Stage.rows(s.of("n")) : Stage.blocks(chunks(s)))
                 .then(
                         "columns",
                         s -> isLong(s)

@@ -30,20 +30,20 @@ public record Stage(
     private static final int GEMM_SHARED = 64 << 10;
 
     /** A grid that strides over so many elements, four at a time. */
-    static Function<KernelSizes, Extent> elements(String... factors) {
+    public static Function<KernelSizes, Extent> elements(String... factors) {
         return sizes -> elements(sizes.product(factors));
     }
 
-    static Extent elements(long count) {
+    public static Extent elements(long count) {
         return Extent.blocks(Math.min(Math.ceilDiv(count, 4L * THREADS), MOST_BLOCKS), THREADS);
     }
 
     /** A warp a row. */
-    static Function<KernelSizes, Extent> rows(String... factors) {
+    public static Function<KernelSizes, Extent> rows(String... factors) {
         return sizes -> rows(sizes.product(factors));
     }
 
-    static Extent rows(long count) {
+    public static Extent rows(long count) {
         return Extent.blocks(Math.ceilDiv(count, THREADS / 32), THREADS);
     }
 
@@ -53,31 +53,32 @@ public record Stage(
     }
 
     /** A block a row. */
-    static Function<KernelSizes, Extent> blocks(String... factors) {
+    public static Function<KernelSizes, Extent> blocks(String... factors) {
         return sizes -> blocks(sizes.product(factors));
     }
 
-    static Extent blocks(long count) {
+    public static Extent blocks(long count) {
         return Extent.blocks(count, THREADS);
     }
 
     /** A block a row, of as many threads as the row gives four packs of 16 bytes to: few rows are in work at a time. */
-    static Extent longRows(long count, long length) {
+    public static Extent longRows(long count, long length) {
         long threads = Math.clamp(Long.highestOneBit(Math.max(1, length / 32)), 128, 1024);
         return Extent.blocks(count, Math.toIntExact(threads));
     }
 
     /** One block. */
-    static Function<KernelSizes, Extent> one() {
+    public static Function<KernelSizes, Extent> one() {
         return _ -> Extent.blocks(1, THREADS);
     }
 
     /** Sums over so many rows of d columns, a chunk of rows a block and 256 columns, see {@code columns.cuh}. */
-    static Function<KernelSizes, Extent> columns(Function<KernelSizes, Long> rows, String d) {
+    public static Function<KernelSizes, Extent> columns(Function<KernelSizes, Long> rows, String d) {
         return columns(rows, sizes -> sizes.of(d));
     }
 
-    static Function<KernelSizes, Extent> columns(Function<KernelSizes, Long> rows, Function<KernelSizes, Long> d) {
+    public static Function<KernelSizes, Extent> columns(
+            Function<KernelSizes, Long> rows, Function<KernelSizes, Long> d) {
         return sizes -> new Extent(
                 Math.toIntExact(Math.ceilDiv(d.apply(sizes), 256)),
                 Math.toIntExact(chunks(rows.apply(sizes))),
@@ -87,30 +88,30 @@ public record Stage(
     }
 
     /** As {@code column_chunks} in {@code columns.cuh}. */
-    static long chunks(long rows) {
+    public static long chunks(long rows) {
         return Math.min(Math.ceilDiv(rows, 64), 128);
     }
 
     /** Sums over the chunks for 32 columns a block. */
-    static Function<KernelSizes, Extent> totals(String d) {
+    public static Function<KernelSizes, Extent> totals(String d) {
         return totals(sizes -> sizes.of(d));
     }
 
-    static Function<KernelSizes, Extent> totals(Function<KernelSizes, Long> d) {
+    public static Function<KernelSizes, Extent> totals(Function<KernelSizes, Long> d) {
         return sizes -> new Extent(Math.toIntExact(Math.ceilDiv(d.apply(sizes), 32)), 1, 32, 8, 0);
     }
 
     /** Tiles of a product [n, m], see {@code gemm.cuh}. */
-    static Function<KernelSizes, Extent> tiles(Function<KernelSizes, Long> n, Function<KernelSizes, Long> m) {
+    public static Function<KernelSizes, Extent> tiles(Function<KernelSizes, Long> n, Function<KernelSizes, Long> m) {
         return sizes -> tiles(n.apply(sizes), m.apply(sizes), 1);
     }
 
     /** As many products [n, m] at a time. */
-    static Extent tiles(long n, long m, long products) {
+    public static Extent tiles(long n, long m, long products) {
         return new Extent(Math.toIntExact(tiles(n, m)), Math.toIntExact(products), THREADS, 1, GEMM_SHARED);
     }
 
-    static long tiles(long n, long m) {
+    public static long tiles(long n, long m) {
         return Math.multiplyExact(Math.ceilDiv(n, GEMM_SIDE), Math.ceilDiv(m, GEMM_SIDE));
     }
 }

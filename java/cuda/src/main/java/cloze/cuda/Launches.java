@@ -1,5 +1,6 @@
-package cloze.cuda.launch;
+package cloze.cuda;
 
+import static cloze.cuda.launch.LaunchPlan.first;
 import static cloze.cuda.launch.Stage.blocks;
 import static cloze.cuda.launch.Stage.chunks;
 import static cloze.cuda.launch.Stage.columns;
@@ -10,7 +11,16 @@ import static cloze.cuda.launch.Stage.tiles;
 import static cloze.cuda.launch.Stage.totals;
 
 import cloze.autograd.Gradients;
+import cloze.cuda.attention.AttentionKernels;
 import cloze.cuda.driver.Extent;
+import cloze.cuda.launch.ConvolutionLaunches;
+import cloze.cuda.launch.EmbeddingLaunches;
+import cloze.cuda.launch.KernelSizes;
+import cloze.cuda.launch.LaunchPlan;
+import cloze.cuda.launch.LstmLaunches;
+import cloze.cuda.launch.MatMulLaunches;
+import cloze.cuda.launch.NormLaunches;
+import cloze.cuda.launch.Stage;
 import cloze.measure.Peak;
 import cloze.nn.Init;
 import cloze.nn.Parameters;
@@ -43,18 +53,12 @@ import cloze.optim.Ema;
 import cloze.optim.GradientNorm;
 import cloze.optim.Muon;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The launches of every kernel: how many blocks, how many threads, how much scratch. */
-public final class Launches {
-    /** Queries or keys of a tile, and threads of its block, as in {@code attention.cuh}. */
-    private static final int TILE = 32;
-
-    private static final int ATTENTION_THREADS = 256;
-    private static final int MOST_WIDTH = 256;
+final class Launches {
     private static final int FLOAT = Float.BYTES;
 
     private static final Map<Class<?>, LaunchPlan> PLANS = new HashMap<>();
@@ -118,29 +122,23 @@ public final class Launches {
         PLANS.put(MeanPool.Forward.class, first(elements("b", "d")));
         PLANS.put(MeanPool.Backward.class, first(elements("b", "d")));
 
-        PLANS.put(
-                MatMul.Forward.class,
-                first(tiles(s -> s.of("n"), s -> s.of("m"))).withTf32());
-        PLANS.put(MatMul.Backward.class, matMulBackward().withTf32());
+        PLANS.put(MatMul.Forward.class, MatMulLaunches.forward().withTf32());
+        PLANS.put(MatMul.Backward.class, MatMulLaunches.backward().withTf32());
         PLANS.put(Conv2d.Forward.class, ConvolutionLaunches.forward().withTf32());
         PLANS.put(Conv2d.Backward.class, ConvolutionLaunches.backward().withTf32());
         PLANS.put(Lstm.Forward.class, LstmLaunches.forward().withTf32());
         PLANS.put(Lstm.Backward.class, LstmLaunches.backward().withTf32());
-        PLANS.put(Attention.Forward.class, first(Launches::queryTiles));
-        PLANS.put(Attention.Backward.class, attentionBackward());
+        PLANS.put(Attention.Forward.class, AttentionKernels.anyForward());
+        PLANS.put(Attention.Backward.class, AttentionKernels.anyBackward());
         PLANS.put(
                 CachedAttention.Forward.class,
-                first(Launches::queryTiles).then("append", elements("b", "t", "kvHeads", "width")));
+                AttentionKernels.anyForward().then("append", elements("b", "t", "kvHeads", "width")));
     }
 
     private Launches() {}
 
-    public static @Nullable LaunchPlan of(Class<?> kernel) {
+    static @Nullable LaunchPlan of(Class<?> kernel) {
         return PLANS.get(kernel);
-    }
-
-    static LaunchPlan first(Function<KernelSizes, Extent> extent) {
-        return new LaunchPlan(List.of(new Stage("", extent)), null, false);
     }
 
     /** What a kernel does for its rows, and k sums over the rows for each column. */
@@ -156,28 +154,6 @@ public final class Launches {
         return (long) elements("n").apply(sizes).blocksX() * Double.BYTES;
     }
 
-    /** What of a product's backward is no product: the slope of the activation. */
-    public static LaunchPlan matMulSlope() {
-        return first(elements("n", "m"));
-    }
-
-    /** ... and the gradient of the bias. */
-    public static LaunchPlan matMulColumns() {
-        return new LaunchPlan(
-                List.of(new Stage("_columns", columns(s -> s.of("n"), "m")), new Stage("_reduce", totals("m"))),
-                s -> chunks(s.of("n")) * s.of("m") * FLOAT,
-                false);
-    }
-
-    private static LaunchPlan matMulBackward() {
-        return first(elements("n", "m"))
-                .then("input", tiles(s -> s.of("n"), s -> s.of("k")))
-                .then("weight", tiles(s -> s.of("m"), s -> s.of("k")))
-                .then("columns", columns(s -> s.of("n"), "m"))
-                .then("reduce", totals("m"))
-                .scratch(s -> chunks(s.of("n")) * s.of("m") * FLOAT);
-    }
-
     private static LaunchPlan muon() {
         Function<KernelSizes, Long> least = s -> Math.min(s.of("n"), s.of("m"));
         LaunchPlan plan = first(elements("n", "m")).then("norm", one()).then("unit", elements("n", "m"));
@@ -188,27 +164,5 @@ public final class Launches {
                     .then("turn_" + parity, tiles(s -> s.of("n"), s -> s.of("m")));
         }
         return plan.then("update", elements("n", "m"));
-    }
-
-    private static Extent attention(KernelSizes sizes, long units, int tensors, int scores) {
-        long width = sizes.of("width");
-        if (width > MOST_WIDTH) {
-            throw new IllegalArgumentException(
-                    "attention on this device takes heads of at most %d columns, not %d".formatted(MOST_WIDTH, width));
-        }
-        long floats = (long) tensors * TILE * (width + 1) + (long) scores * TILE * (TILE + 1);
-        return Extent.blocks(units * Math.ceilDiv(sizes.of("t"), TILE), ATTENTION_THREADS)
-                .shared(floats * FLOAT);
-    }
-
-    private static Extent queryTiles(KernelSizes sizes) {
-        return attention(sizes, sizes.product("b", "heads"), 2, 1);
-    }
-
-    private static LaunchPlan attentionBackward() {
-        return first(rows("b", "heads", "t"))
-                .then("queries", s -> attention(s, s.product("b", "heads"), 4, 1))
-                .then("keys", s -> attention(s, s.product("b", "kvHeads"), 4, 2))
-                .scratch(s -> s.product("b", "heads", "t") * FLOAT);
     }
 }
