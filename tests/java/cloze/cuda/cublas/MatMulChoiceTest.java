@@ -18,7 +18,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Which library makes products, and where it is looked for. */
+/** The library for matrix multiplication, and the search for it. */
 class MatMulChoiceTest {
     private static final String CHOICE = "cloze.cuda.products";
     private static final String LIBRARY = "cloze.cuda.cublasLt";
@@ -81,7 +81,8 @@ class MatMulChoiceTest {
     void own_kernels_can_be_asked_for() {
         System.setProperty(CHOICE, "own");
         try (Backend backend = Backends.open("cuda", BackendOptions.DEFAULT)) {
-            assertThat(backend.description()).contains(", products by own kernels (cloze.cuda.products=own), ");
+            assertThat(backend.description())
+                    .contains(", matrix multiplication by own kernels (cloze.cuda.products=own), ");
         }
     }
 
@@ -110,7 +111,7 @@ class MatMulChoiceTest {
                         .toString());
         try (Backend backend = Backends.open("cuda", BackendOptions.DEFAULT)) {
             assertThat(backend.description())
-                    .contains("products by cuBLASLt 13.0.0 (")
+                    .contains("matrix multiplication by cuBLASLt 13.0.0 (")
                     .contains("libcublasLt.so.13, cloze.cuda.cublasLt; cloze.cuda.products=own leaves it aside)");
         }
     }

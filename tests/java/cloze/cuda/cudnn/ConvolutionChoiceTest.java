@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Which library makes convolutions, and which is not taken. */
+/** The library for convolution, and the reasons against a library. */
 class ConvolutionChoiceTest {
     private static final String CHOICE = "cloze.cuda.convolutions";
     private static final String LIBRARY = "cloze.cuda.cudnn";

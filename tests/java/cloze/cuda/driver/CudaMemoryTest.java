@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What kernels and copies need beside tensors, on a device that is nearly full; and threads that have to wait for others. */
+/** Memory for kernels and copies beside tensors on a device that is nearly full; threads that have to wait for others. */
 class CudaMemoryTest {
     private static final int MEBI = 1 << 20;
 

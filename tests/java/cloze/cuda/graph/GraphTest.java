@@ -59,7 +59,7 @@ class GraphTest {
     /** The first micro-batch in which no other thread begins any more. */
     private static final int CROWDED = 10;
 
-    /** What a run came to: loss and norm of each step, then the weights; and how many graphs it launched. */
+    /** The result of a run: loss and norm of each step, the weights at the end, the number of graphs it launched. */
     private record Ran(List<Double> numbers, List<Float> weights, long graphs) {}
 
     /** Next tokens; what else happens in a micro-batch is up to a test. */
@@ -92,7 +92,7 @@ class GraphTest {
         }
     }
 
-    /** What to train and how; hooks are made once there is a model. */
+    /** A model and how it is trained. */
     record Case(
             String name,
             GptConfig.Style style,

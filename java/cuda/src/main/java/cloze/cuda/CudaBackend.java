@@ -37,7 +37,7 @@ final class CudaBackend implements Backend {
     private final CudaKernels kernels;
     private final Pool memory;
     private final Precision precision;
-    private final MatMulChoice products;
+    private final MatMulChoice matMul;
     private final @Nullable CublasLt cublasLt;
     private final ConvolutionChoice convolutions;
     private final LstmChoice lstms;
@@ -48,11 +48,11 @@ final class CudaBackend implements Backend {
 
     CudaBackend(Driver driver, BackendOptions options) {
         this.driver = driver;
-        products = MatMulChoice.choose(driver);
+        matMul = MatMulChoice.choose(driver);
         convolutions = ConvolutionChoice.choose();
         lstms = LstmChoice.choose();
         capability = driver.capability();
-        AttentionKernels.useHopper(capability); // throws if the property asks for what this GPU has not
+        AttentionKernels.useHopper(capability); // throws if the property asks for kernels that this GPU cannot run
         precision = options.precision();
         var device = new CudaMemory(driver);
         try {
@@ -61,9 +61,9 @@ final class CudaBackend implements Backend {
             memory = parts.add(new Pool(device, options.memory()), Pool::close);
             queue = parts.add(new CudaQueue(driver, device, graphs()), CudaQueue::close);
             transfers = parts.add(new Transfers(queue, device), Transfers::close);
-            cublasLt = products.library() == null
+            cublasLt = matMul.library() == null
                     ? null
-                    : parts.add(new CublasLt(products.library().library()), CublasLt::close);
+                    : parts.add(new CublasLt(matMul.library().library()), CublasLt::close);
             cudnn = convolutions.library() == null && lstms.library() == null
                     ? null
                     : parts.add(new Cudnn(), Cudnn::close);
@@ -103,7 +103,7 @@ final class CudaBackend implements Backend {
                         driver,
                         precision,
                         images.describe(),
-                        products.describe(cublasLt),
+                        matMul.describe(cublasLt),
                         convolutions.describe(cudnn),
                         lstms.describe(cudnn),
                         AttentionKernels.describe(capability),
@@ -163,7 +163,7 @@ final class CudaBackend implements Backend {
     public void upload(MemorySegment host, Tensor tensor) {
         long to = tensor.memory().address();
         transfer("upload", tensor, () -> {
-            if (tensor.bytes() == Integer.BYTES) { // travels with the command
+            if (tensor.bytes() == Integer.BYTES) { // the value is part of the command
                 queue.add(new Work.Word(to, host.get(ValueLayout.JAVA_INT_UNALIGNED, 0)));
             } else {
                 queue.meet("upload", to, tensor.bytes());

@@ -29,7 +29,7 @@ import cloze.op.Lstm;
 import cloze.op.MatMul;
 import org.jspecify.annotations.Nullable;
 
-/** The kernels of one device, bound by {@link KernelName} to the interfaces that ops and optimisers declare. */
+/** The kernels of one device: an instance of each interface that ops and optimisers declare, found by {@link KernelName}. */
 final class CudaKernels extends ClassValue<Object> {
     private final Driver driver;
     private final KernelImages images;

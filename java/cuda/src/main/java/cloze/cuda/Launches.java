@@ -57,7 +57,7 @@ import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** The launches of every kernel: how many blocks, how many threads, how much scratch. */
+/** The table of launches: blocks, threads and scratch of every kernel. */
 final class Launches {
     private static final int FLOAT = Float.BYTES;
 
@@ -141,7 +141,7 @@ final class Launches {
         return PLANS.get(kernel);
     }
 
-    /** What a kernel does for its rows, and k sums over the rows for each column. */
+    /** A launch over rows, then k sums over the rows for each column. */
     private static LaunchPlan withColumns(
             Function<KernelSizes, Extent> extent, Function<KernelSizes, Long> rows, String d, int k) {
         return first(extent)

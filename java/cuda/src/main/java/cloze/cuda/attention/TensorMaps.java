@@ -16,14 +16,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * What kernels of compute capability 9.0 copy boxes of tensors by: the driver encodes where a tensor [planes, rows, columns]
- * of bf16 lies and that its boxes are 64 rows of 64 columns. Addresses repeat from step to step, so the newest are kept.
+ * Tensor maps, by which kernels of compute capability 9.0 copy boxes of a tensor. The driver encodes the address and shape of
+ * a tensor [planes, rows, columns] in bf16 and its boxes of 64 rows and 64 columns. Addresses repeat from step to step, so
+ * the maps that were used last are kept.
  */
 final class TensorMaps {
-    /** Of an encoded map. */
+    /** Bytes of a map. */
     static final long BYTES = 128;
 
-    /** Addresses are multiples of it, and rows have a multiple of it. */
+    /** Addresses, and bytes of a row, must be multiples of it. */
     static final long ALIGNMENT = 16;
 
     private static final int KEPT = 1024;
@@ -54,7 +55,7 @@ final class TensorMaps {
                 tensor.memory().address(), planes, rows, tensor.shape().size() / (planes * rows));
         MemorySegment map = maps.computeIfAbsent(place, this::encoded);
         if (maps.size() > KEPT) {
-            maps.remove(maps.keySet().iterator().next()); // the one that was wanted longest ago
+            maps.remove(maps.keySet().iterator().next()); // the one that was used longest ago
         }
         return map;
     }

@@ -21,13 +21,13 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * cuBLASLt, as far as products need it. What it takes to run a product is asked of its heuristics once and kept.
- * Locked by whoever calls.
+ * The functions of cuBLASLt for matrix multiplication. The algorithm for a problem is chosen by its heuristics once and kept. Not
+ * thread-safe: callers hold the lock of the queue.
  *
  * @see <a href="https://docs.nvidia.com/cuda/cublas/#using-the-cublaslt-api">its manual</a>
  */
 public final class CublasLt implements AutoCloseable {
-    /** Bytes of device memory that a product may use while it runs. */
+    /** Bytes of device memory that a multiplication may use while it runs. */
     static final long WORKSPACE = 32L << 20;
 
     // cudaDataType_t, cublasComputeType_t
@@ -48,7 +48,7 @@ public final class CublasLt implements AutoCloseable {
     private static final int MAX_WORKSPACE_BYTES = 1;
     private static final int MIN_ALIGNMENT_A_BYTES = 5;
 
-    /** cublasLtMatmulHeuristicResult_t: the algorithm, 64 bytes, then workspace, state, waves and what is reserved. */
+    /** cublasLtMatmulHeuristicResult_t: the algorithm, 64 bytes, then workspace, state, waves and reserved words. */
     private static final long HEURISTIC_BYTES = 96;
 
     private static final long STATE_OFFSET = 72;
@@ -65,7 +65,7 @@ public final class CublasLt implements AutoCloseable {
     private final MemorySegment one = arena.allocateFrom(JAVA_FLOAT, 1);
     private final MemorySegment zero = arena.allocateFrom(JAVA_FLOAT, 0);
 
-    /** @throws BackendException if the library is there and does not work */
+    /** @throws BackendException if the library does not work */
     public CublasLt(SharedLibrary library) {
         this.library = library;
         try {
@@ -91,11 +91,11 @@ public final class CublasLt implements AutoCloseable {
     }
 
     /**
-     * A call that runs a problem.
+     * One matrix multiplication.
      *
-     * @param add whether the result is added to what is there
-     * @param bias read, or written by {@code BGRADB}; of the result's type
-     * @param aux where an epilogue that has one stores its input
+     * @param add true adds the result to the old value of D
+     * @param bias address of the bias, which {@code BGRADB} writes and other epilogues read; of the result's type
+     * @param aux address where an epilogue with {@code AUX} in its name stores its input
      */
     record Call(CublasLtProblem problem, long a, long b, long d, boolean add, long bias, long aux, long workspace) {
         @Override
@@ -104,7 +104,7 @@ public final class CublasLt implements AutoCloseable {
         }
     }
 
-    /** Whether the library has an algorithm for it. */
+    /** Returns true if the library has an algorithm for a call. */
     boolean has(Call call) {
         return plans.computeIfAbsent(call.problem, p -> plan(p, call.bias, call.aux))
                 .isPresent();
@@ -164,7 +164,7 @@ public final class CublasLt implements AutoCloseable {
         if (problem.epilogue().hasAux) {
             set("cublasLtMatmulDescSetAttribute", operation, AUX_LD, problem.rows(), Long.BYTES);
         }
-        point(problem, operation, bias, aux); // the heuristics look at how they are aligned
+        point(problem, operation, bias, aux); // the heuristics depend on their alignment
         MemorySegment a = layout(problem, problem.transposesA(), problem.rows(), problem.depth(), problem.factors());
         MemorySegment b = layout(problem, problem.transposesB(), problem.depth(), problem.columns(), problem.factors());
         MemorySegment d = layout(problem, false, problem.rows(), problem.columns(), problem.result());
@@ -208,11 +208,11 @@ public final class CublasLt implements AutoCloseable {
     }
 
     private void set(String function, MemorySegment object, int attribute, long number, int bytes) {
-        value.set(JAVA_LONG, 0, number); // the bytes that count come first
+        value.set(JAVA_LONG, 0, number); // little-endian: an attribute of 4 bytes is the first 4
         call(function, "an attribute", object, attribute, value, (long) bytes);
     }
 
-    /** What a function makes and stores in its first argument. */
+    /** The object that a function creates and stores in its first argument. */
     private MemorySegment create(String function, String what, Object... arguments) {
         var all = new Object[arguments.length + 1];
         all[0] = value;
@@ -247,7 +247,7 @@ public final class CublasLt implements AutoCloseable {
         }
     }
 
-    /** The types of C are those of the arguments: pointers, int and what has 64 bits. */
+    /** The types in C follow from the arguments: pointers, int and types of 64 bits. */
     private MethodHandle bind(String function, Object... arguments) {
         var layouts = new MemoryLayout[arguments.length];
         for (int i = 0; i < arguments.length; i++) {

@@ -14,15 +14,15 @@ import cloze.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@link Lstm} with what is one product for all tokens by cuBLASLt: what the input says to the gates, and the gradients of
- * the input and of its weight. The rest is own kernels, which also do all where the library has no algorithm.
+ * {@link Lstm} with three matrix multiplications by cuBLASLt, each over all tokens: the input's part of the gates, and the
+ * gradients of the input and of its weight. Own kernels do the rest, and all of it if the library has no algorithm.
  */
 public final class CublasLtLstm {
     /**
-     * Own kernels; the first two are whole.
+     * Own kernels; the first two do the whole op.
      *
-     * @param tokens forward but for what the input says
-     * @param withoutInput backward but for the gradients of the input and of its weight
+     * @param tokens forward without the input's part of the gates
+     * @param withoutInput backward without the gradients of the input and of its weight
      */
     public record Own(KernelCall forward, KernelCall backward, KernelCall tokens, KernelCall withoutInput) {}
 

@@ -14,15 +14,15 @@ import cloze.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@link MatMul} by cuBLASLt. Bias, GELU (tanh) with the value before it, and the gradient of the bias are epilogues where
- * the library has them; what it has not, other activations and empty matrices, own kernels do. A gradient of GELU can not
- * be an epilogue here: it would be one of the product of the op that follows.
+ * {@link MatMul} by cuBLASLt. Bias, GELU (tanh) with its input stored, and the gradient of the bias are epilogues if the library
+ * has them. Own kernels do the rest: other activations and empty matrices. The gradient of GELU cannot be an epilogue, since
+ * it would belong to the matrix multiplication of another op, the next one.
  */
 public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
-    /** Leading dimensions of the value before GELU must be multiples of it. */
+    /** Leading dimensions of the stored input of GELU must be multiples of it. */
     private static final int AUX_MULTIPLE = 8;
 
-    /** Own kernels around the products; {@code forward} and {@code backward} are whole. */
+    /** Own kernels: {@code forward} and {@code backward} do the whole op, the others the parts that the library leaves out. */
     public record Own(
             Launcher forward,
             Launcher backward,
@@ -99,7 +99,7 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
                 new CublasLt.Call(problem, address(weight), address(x), address(y), false, bias, aux, workspace));
     }
 
-    /** Epilogues add a bias of the result's type. */
+    /** The address of the bias in the result's type, which epilogues need. */
     private long ofType(DType dtype, Tensor bias, long scratch, long m) {
         if (dtype == bias.dtype()) {
             return address(bias);
@@ -108,7 +108,7 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
         return scratch;
     }
 
-    /** Null if none does it all. */
+    /** The epilogue that does all of it, or null if there is none. */
     private static @Nullable Epilogue epilogue(boolean bias, boolean pre, long activation, long m) {
         if (activation == Activation.NONE.code()) {
             return bias ? Epilogue.BIAS : Epilogue.DEFAULT;
@@ -183,7 +183,7 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
     /**
      * dweight^T [k, m] = x^T [k, n] dy [n, m]
      *
-     * @return whether dbias is done too
+     * @return true if dbias is done, too
      */
     private boolean weight(
             Tensor x, Tensor dy, Tensor dweight, @Nullable Tensor dbias, long n, long k, long m, long accumulate) {

@@ -3,12 +3,12 @@ package cloze.cuda.cublas;
 import cloze.tensor.DType;
 
 /**
- * A product for cuBLASLt, whose matrices lie column by column: {@code D [rows, columns] = op(A) [rows, depth] op(B)
- * [depth, columns]}. A matrix of ours is its own transpose there.
+ * A matrix multiplication for cuBLASLt, which stores matrices column by column: {@code D [rows, columns] = op(A) [rows, depth] op(B)
+ * [depth, columns]}. A row-major matrix of Cloze is its transpose there.
  *
- * @param op what it is for, as messages call it
- * @param tf32 whether factors may lose all but 10 bits
- * @param alignment of all that it touches, a power of two up to 256
+ * @param op the op that needs it, for messages
+ * @param tf32 true lets factors be rounded to tf32, 10 bits of mantissa
+ * @param alignment of all addresses in bytes, a power of two up to 256
  */
 record CublasLtProblem(
         String op,
@@ -23,7 +23,7 @@ record CublasLtProblem(
         Epilogue epilogue,
         int alignment) {
 
-    /** What is done to the sums before they are stored, by the numbers of {@code cublasLtEpilogue_t}. */
+    /** The function of the sums that is stored, by the numbers of {@code cublasLtEpilogue_t}. */
     enum Epilogue {
         DEFAULT(1, false, false),
         BIAS(4, true, false),
@@ -53,7 +53,7 @@ record CublasLtProblem(
                 op, transposesA, transposesB, rows, columns, depth, factors, result, tf32, other, alignment);
     }
 
-    /** The largest alignment that all have, up to 256 bytes; null pointers have every. */
+    /** The largest alignment of all addresses, up to 256 bytes; null pointers are left out. */
     static int alignment(long... addresses) {
         long bits = 256;
         for (long address : addresses) {

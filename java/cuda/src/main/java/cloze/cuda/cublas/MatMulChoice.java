@@ -7,11 +7,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who makes products: cuBLASLt where it is found, or own kernels. The system property {@code cloze.cuda.products} asks for
- * one of them, {@code cloze.cuda.cublasLt} names the library.
+ * The implementation of matrix multiplication: cuBLASLt if it is found, else own kernels. The system property {@code
+ * cloze.cuda.products} chooses {@code own} or {@code cublasLt}; {@code cloze.cuda.cublasLt} is the path of the library.
  *
  * @param library of cuBLASLt, or null for own kernels
- * @param reason why it was taken, or why there is none
+ * @param reason why it was chosen, or why it was not found
  */
 public record MatMulChoice(LibrarySearch.@Nullable Found library, String reason) {
     private static final String CHOICE = "cloze.cuda.products";
@@ -23,14 +23,14 @@ public record MatMulChoice(LibrarySearch.@Nullable Found library, String reason)
 
     /**
      * @param cudaVersion of the driver
-     * @throws BackendException if the property asks for what is not here
+     * @throws BackendException if the property has another value, or the library that it asks for is not found
      */
     public static MatMulChoice choose(int cudaVersion) {
         String choice = System.getProperty(CHOICE, "");
         return switch (choice) {
             case "own" -> new MatMulChoice(null, "%s=own".formatted(CHOICE));
             case "", "cublasLt" -> {
-                // a library of CUDA 13 wants a driver of CUDA 13
+                // a library of CUDA 13 needs a driver of CUDA 13
                 List<String> names = cudaVersion >= 13
                         ? List.of("libcublasLt.so.13", "libcublasLt.so.12")
                         : List.of("libcublasLt.so.12");
@@ -50,10 +50,10 @@ public record MatMulChoice(LibrarySearch.@Nullable Found library, String reason)
         return new MatMulChoice(found, found != null ? why : search.places());
     }
 
-    /** @param cublasLt the library at work, if it is */
+    /** @param cublasLt the open library, or null */
     public String describe(@Nullable CublasLt cublasLt) {
         return cublasLt == null
-                ? "products by own kernels (%s)".formatted(reason)
-                : "products by cuBLASLt %s (%s; %s)".formatted(cublasLt.version(), library, reason);
+                ? "matrix multiplication by own kernels (%s)".formatted(reason)
+                : "matrix multiplication by cuBLASLt %s (%s; %s)".formatted(cublasLt.version(), library, reason);
     }
 }

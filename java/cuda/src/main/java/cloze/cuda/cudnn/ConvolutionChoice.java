@@ -13,22 +13,22 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who makes convolutions: cuDNN 9 where it is found, or own kernels. The system property {@code cloze.cuda.convolutions}
- * asks for one of them, {@code cloze.cuda.cudnn} names the library.
+ * The implementation of convolution: cuDNN 9 if it is found, else own kernels. The system property {@code
+ * cloze.cuda.convolutions} chooses {@code own} or {@code cudnn}; {@code cloze.cuda.cudnn} is the path of the library.
  *
  * @param library of cuDNN, or null for own kernels
- * @param reason why it was taken, or why there is none
+ * @param reason why it was chosen, or why it was not found
  */
 public record ConvolutionChoice(LibrarySearch.@Nullable Found library, String reason) {
     private static final String CHOICE = "cloze.cuda.convolutions";
     private static final String LIBRARY = "cloze.cuda.cudnn";
 
-    /** What JCudnn was linked against: its file, and the version of its functions. */
+    /** The file that JCudnn was linked against, and the version of its functions. */
     static final String NODE = "libcudnn.so.9";
 
     private static final ConvolutionChoice OWN = new ConvolutionChoice(null, CHOICE + "=own");
 
-    /** @throws BackendException if the property asks for what is not here */
+    /** @throws BackendException if the property has another value, or the library that it asks for is not found */
     public static ConvolutionChoice choose() {
         String choice = System.getProperty(CHOICE, "");
         return switch (choice) {
@@ -38,7 +38,7 @@ public record ConvolutionChoice(LibrarySearch.@Nullable Found library, String re
         };
     }
 
-    /** @throws BackendException if it was asked for and there is none that can be taken */
+    /** @throws BackendException if it was asked for and no usable one is found */
     static ConvolutionChoice find(LibrarySearch search, boolean asked) {
         var objections = new ArrayList<String>();
         String file = System.getProperty(LIBRARY);
@@ -71,12 +71,12 @@ public record ConvolutionChoice(LibrarySearch.@Nullable Found library, String re
         }
     }
 
-    /** What the loader takes for a name or a path, without links; null if it finds nothing. */
+    /** The file that the loader opens for a name or a path, links resolved; null if it finds nothing. */
     private static @Nullable Path file(String name) throws IOException {
         return name.contains("/") ? Path.of(name).toRealPath() : SharedLibrary.locate(name, "cudnnGetVersion");
     }
 
-    /** Takes libraries that have nothing against them, and notes what the others have. */
+    /** Accepts usable libraries, and adds the reasons against the others to a list. */
     private static Predicate<String> without(List<String> objections) {
         return name -> {
             String objection = objection(name);
@@ -87,7 +87,7 @@ public record ConvolutionChoice(LibrarySearch.@Nullable Found library, String re
         };
     }
 
-    /** What is wrong with a library; null for nothing, empty if it is just not there. */
+    /** The reason why a library is unusable: null if it is usable, empty if there is no such file. */
     private static @Nullable String objection(String name) {
         try {
             Path file = file(name);
@@ -104,11 +104,11 @@ public record ConvolutionChoice(LibrarySearch.@Nullable Found library, String re
         }
     }
 
-    /** @param cudnn the library at work, if it is */
+    /** @param cudnn the open library, or null */
     public String describe(@Nullable Cudnn cudnn) {
         return cudnn == null || library == null
                 ? "convolutions by own kernels (%s)".formatted(reason)
-                : "convolutions by cuDNN %s (%s; %s), in bf16 but for gradients of weights"
+                : "convolutions by cuDNN %s (%s; %s), in bf16 except gradients of weights"
                         .formatted(cudnn.version(), library, reason);
     }
 }

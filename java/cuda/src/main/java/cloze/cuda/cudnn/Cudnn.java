@@ -22,17 +22,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * cuDNN 9 through JCudnn, as far as convolutions and LSTM need it. What it takes to run one is asked of its heuristics once and kept;
- * only algorithms count that give the same bits each time. JCudnn knows the numbers of statuses by their names in cuDNN 8,
- * so they are compared with 0, and named by the library itself. Locked by whoever calls.
+ * The functions of cuDNN 9 for convolution and LSTM, through JCudnn. The algorithm for a problem is chosen by its heuristics once
+ * and kept; algorithms that do not give the same bits each time are left out. JCudnn has the names of statuses of cuDNN 8, so
+ * a status is compared with 0 only, and its name comes from the library. Not thread-safe: callers hold the lock of the queue.
  *
- * <p>No GPU has run this yet. Against cuDNN 9.24 for CUDA 13 itself, without a GPU, JCudnn loads and descriptors are taken;
- * all else ran over a stand-in that checks its arguments.
+ * <p>No GPU has run this yet. With cuDNN 9.24 for CUDA 13, without a GPU, JCudnn loads and creates descriptors; everything else
+ * ran with a stand-in that checks its arguments.
  *
  * @see <a href="https://docs.nvidia.com/deeplearning/cudnn/backend/latest/api/cudnn-cnn-library.html">its manual</a>
  */
 public final class Cudnn implements AutoCloseable {
-    /** Bytes of device memory that a convolution may use at most while it runs. */
+    /** The most bytes of device memory that a convolution may use while it runs. */
     static final long MOST_WORKSPACE = 256L << 20;
 
     /** Addresses must be multiples of it. */
@@ -41,7 +41,7 @@ public final class Cudnn implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Cudnn.class);
     private static @Nullable Path loaded;
 
-    /** A device address as JCuda wants it, or a place for one that it hands over. */
+    /** A device address as a pointer of JCuda, or a variable for one that JCuda returns. */
     static final class Address extends Pointer {
         private Address(long address) {
             super(address);
@@ -55,9 +55,9 @@ public final class Cudnn implements AutoCloseable {
     private record Plan(CudnnDescriptors descriptors, int algorithm, long workspace) {}
 
     /**
-     * A call that computes.
+     * One convolution, or one of its gradients.
      *
-     * @param add whether the result is added to what is there
+     * @param add true adds the result to the old value
      */
     record Call(CudnnProblem problem, long x, long weight, long y, boolean add, long workspace) {
         @Override
@@ -71,10 +71,10 @@ public final class Cudnn implements AutoCloseable {
     private @Nullable cudnnHandle handle;
 
     /**
-     * Binds JCudnn to a library that is open, for the life of the process.
+     * Binds JCudnn to an open library, for the life of the process.
      *
      * @param file of the library, without links
-     * @return what is in the way, or null if it is done
+     * @return the reason why it failed, or null
      */
     static synchronized @Nullable String load(Path file) {
         if (loaded != null && !loaded.equals(file)) {
@@ -95,7 +95,7 @@ public final class Cudnn implements AutoCloseable {
         return "%d.%d.%d".formatted(number / 10_000, number % 10_000 / 100, number % 100);
     }
 
-    /** Bytes that it needs while it runs; empty if the library has no algorithm for it. */
+    /** Bytes that a problem needs while it runs; empty if the library has no algorithm for it. */
     OptionalLong workspace(CudnnProblem problem) {
         if (!plans.containsKey(problem)) {
             Plan plan = plan(problem);
@@ -108,7 +108,7 @@ public final class Cudnn implements AutoCloseable {
         return plan == null ? OptionalLong.empty() : OptionalLong.of(plan.workspace);
     }
 
-    /** Runs in the stream what the library has an algorithm for. */
+    /** Runs a call in a stream; {@link #workspace} has found an algorithm for it. */
     void run(Call call, CudaStream stream) {
         Plan plan = plans.get(call.problem);
         if (plan == null) {
@@ -135,7 +135,7 @@ public final class Cudnn implements AutoCloseable {
         return new Address(address);
     }
 
-    /** What it does next, it asks of that stream. */
+    /** The handle, with a stream for the next calls. */
     cudnnHandle handle(CudaStream stream, Object call) {
         check("cudnnSetStream", call, JCudnn.cudnnSetStream(handle(), new cudaStream_t(stream)));
         return handle();
@@ -192,9 +192,9 @@ public final class Cudnn implements AutoCloseable {
     }
 
     /**
-     * Whether cuDNN does it: 3000 and up say that it does not.
+     * Returns false for a status from 3000 to 3999: cuDNN does not support this.
      *
-     * @throws BackendException if the status tells of anything else that went wrong
+     * @throws BackendException if the status is another error
      */
     static boolean supports(String function, Object what, int status) {
         if (status / 1000 == 3) {

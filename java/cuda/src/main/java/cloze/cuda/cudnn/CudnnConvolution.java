@@ -11,12 +11,12 @@ import cloze.tensor.Tensor;
 import java.util.OptionalLong;
 
 /**
- * {@link Conv2d} by cuDNN. Biases and their gradients are own kernels. So is all that cuDNN has no deterministic algorithm
- * for, what lies at addresses that are no multiples of 16, and in bf16 the gradient of the weight, which is f32 here and
- * bf16 there.
+ * {@link Conv2d} by cuDNN. Own kernels do biases and their gradients, problems that cuDNN has no deterministic algorithm
+ * for, tensors at addresses that are not multiples of 16, and in bf16 the gradient of the weight, which is f32 in Cloze and
+ * bf16 in cuDNN.
  */
 public final class CudnnConvolution {
-    /** Own kernels; {@code forward} and {@code backward} are whole. */
+    /** Own kernels: {@code forward} and {@code backward} do the whole op, the others parts of it. */
     public record Own(Launcher forward, Launcher bias, Launcher backward, Launcher weights, Launcher columns) {}
 
     private final Driver driver;
@@ -76,7 +76,7 @@ public final class CudnnConvolution {
         }
     }
 
-    /** @return false if it is not for cuDNN */
+    /** @return false if nothing was done, because cuDNN cannot do it */
     private boolean run(
             CudnnDirection direction, Tensor x, Tensor weight, Tensor y, boolean add, Conv2d.Window window) {
         boolean alike = x.dtype() == y.dtype() && weight.dtype() == y.dtype();

@@ -15,7 +15,7 @@ import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 
-/** A {@link CudnnProblem} as cuDNN has it told. The gradient of each is as the tensor itself. */
+/** The descriptors of a {@link CudnnProblem} in cuDNN. A gradient has the descriptor of its tensor. */
 record CudnnDescriptors(
         cudnnTensorDescriptor x,
         cudnnFilterDescriptor weight,
@@ -23,7 +23,7 @@ record CudnnDescriptors(
         cudnnConvolutionDescriptor convolution)
         implements AutoCloseable {
 
-    /** Not yet told anything. */
+    /** Descriptors without values. */
     static CudnnDescriptors create() {
         var made = new CudnnDescriptors(
                 new cudnnTensorDescriptor(),
@@ -37,7 +37,11 @@ record CudnnDescriptors(
         return made;
     }
 
-    /** @return whether cuDNN takes such tensors at all */
+    /**
+     * Sets all values.
+     *
+     * @return false if cuDNN does not support such tensors
+     */
     boolean tell(CudnnProblem problem) {
         return tell(problem, x, problem.x())
                 && tellWeight(problem)
@@ -78,13 +82,13 @@ record CudnnDescriptors(
                 && tellMath(problem, exact(problem) ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH);
     }
 
-    /** @param type of {@code cudnnMathType_t} */
+    /** @param type a number of {@code cudnnMathType_t} */
     boolean tellMath(CudnnProblem problem, int type) {
         int status = JCudnn.cudnnSetConvolutionMathType(convolution, type);
         return Cudnn.supports("cudnnSetConvolutionMathType", problem, status);
     }
 
-    /** Whether factors must keep all their bits: by default cuDNN takes f32 for tf32. */
+    /** Returns true if factors must keep all bits: by default cuDNN rounds f32 to tf32. */
     static boolean exact(CudnnProblem problem) {
         return problem.dtype() == DType.F32 && !problem.tf32();
     }

@@ -20,8 +20,8 @@ import jcuda.jcudnn.cudnnConvolutionFwdAlgoPerf;
 import jcuda.jcudnn.cudnnHandle;
 
 /**
- * What of a convolution is computed: y, or the gradient of x or of the weight. cuDNN has three functions for each: which
- * algorithms it advises, what one of them needs, and run it.
+ * The three computations of a convolution: y, the gradient of x, the gradient of the weight. cuDNN has three functions for
+ * each: one lists algorithms, one returns the workspace of an algorithm, one runs it.
  */
 enum CudnnDirection {
     FORWARD(
@@ -145,10 +145,10 @@ enum CudnnDirection {
     record Advice(int algorithm, int status, int determinism, int mathType) {}
 
     /**
-     * What a run takes beside descriptors.
+     * The arguments of a run beside descriptors.
      *
-     * @param x or its gradient, as of the others
-     * @param beta what is there before is taken times it
+     * @param x the tensor or its gradient, as for weight and y
+     * @param beta factor of the old value: 1 adds, 0 overwrites
      */
     record Arguments(
             Pointer x, Pointer weight, Pointer y, int algorithm, Pointer workspace, long bytes, Pointer beta) {}
@@ -160,14 +160,14 @@ enum CudnnDirection {
     private final String name;
     private final int direct;
 
-    /** @param direct bits of algorithms, by their numbers */
+    /** @param direct a bit for each direct algorithm, by its number */
     CudnnDirection(String op, String name, int direct) {
         this.op = op;
         this.name = name;
         this.direct = direct;
     }
 
-    /** @return cuDNN's status; what it advises is added, the best first */
+    /** @return cuDNN's status; its algorithms are added to the list, the best first */
     abstract int advise(cudnnHandle handle, CudnnDescriptors d, List<Advice> to);
 
     /** @return cuDNN's status */
@@ -176,7 +176,7 @@ enum CudnnDirection {
     /** @return cuDNN's status */
     abstract int run(cudnnHandle handle, CudnnDescriptors d, Arguments a);
 
-    /** As messages call it, the name of the own kernel that does the same. */
+    /** The name in messages: the own kernel that does the same. */
     String op() {
         return op;
     }
@@ -187,8 +187,8 @@ enum CudnnDirection {
     }
 
     /**
-     * Whether sums are those that the convolution says, in one order: transforms by Fourier or Winograd lose digits, and want
-     * NCHW.
+     * Returns true for an algorithm that sums the terms of the convolution as they are. Transforms by Fourier or Winograd lose
+     * digits and need NCHW.
      */
     boolean isDirect(int algorithm) {
         return (direct >> algorithm & 1) != 0;

@@ -16,11 +16,11 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@link Lstm} by cuDNN, in f32 and tf32. Own kernels do what is in bf16, whose biases and gradients of weights are f32 here
- * and bf16 there, what is empty, and what lies at addresses that are no multiples of 16.
+ * {@link Lstm} by cuDNN, in f32 and tf32. Own kernels do bf16, whose biases and gradients of weights are f32 in Cloze and bf16
+ * in cuDNN, empty tensors, and tensors at addresses that are not multiples of 16.
  */
 public final class CudnnLstm implements Lstm.Forward {
-    /** Own kernels, the first two whole. */
+    /** Own kernels; the first two do the whole op. */
     public record Own(Lstm.Forward forward, KernelCall backward, Launcher add) {}
 
     private final Driver driver;
@@ -37,7 +37,7 @@ public final class CudnnLstm implements Lstm.Forward {
         this.own = own;
     }
 
-    /** Enough for either way. */
+    /** Room for cuDNN and for own kernels. */
     @Override
     public Shape kept(Shape x, DType dtype, int hidden, boolean bias) {
         synchronized (queue) {
@@ -56,7 +56,7 @@ public final class CudnnLstm implements Lstm.Forward {
                 : library.plan(new CudnnLstmProblem(x.extent(0), x.extent(1), x.extent(2), hidden, bias, tf32));
     }
 
-    /** Forward and backward ask the same of the same tensors, so that what one keeps the other understands. */
+    /** Forward and backward decide by the same tensors, so that both use cuDNN or neither: {@code kept} differs. */
     private @Nullable CudnnLstmPlan plan(Tensor x, Tensor h, Tensor c, @Nullable Tensor bias, Tensor y, Tensor kept) {
         boolean aligned = (address(x) | address(h) | address(c) | address(y) | address(kept)) % Cudnn.ALIGNMENT == 0;
         return aligned ? plan(x.shape(), x.dtype(), h.shape().extent(1), bias != null) : null;
@@ -208,7 +208,7 @@ public final class CudnnLstm implements Lstm.Forward {
         }
     }
 
-    /** A gradient that has arrived to where cuDNN reads it; where none has, zeros. */
+    /** Copies a gradient to the place where cuDNN reads it, or writes zeros there if there is none. */
     private void bring(ScratchCut.Place place, long scratch) {
         if (place.tensor() == null) {
             queue.add(new Work.Zero(place.at(scratch), place.bytes()));
@@ -217,7 +217,7 @@ public final class CudnnLstm implements Lstm.Forward {
         }
     }
 
-    /** What cuDNN has made to where it is wanted. */
+    /** Moves a result of cuDNN from the scratch to its tensor. */
     private void settle(ScratchCut.Place place, long scratch, boolean add) {
         if (place.tensor() != null && place.isCopy()) {
             move(place.at(scratch), address(place.tensor()), place.bytes(), add);

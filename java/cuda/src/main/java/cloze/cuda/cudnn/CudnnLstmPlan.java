@@ -25,11 +25,11 @@ import jcuda.jcudnn.cudnnTensorDescriptor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A {@link CudnnLstmProblem} as cuDNN has it told: descriptors, the bytes it needs, and where in its one buffer of weights
- * it has each of ours. Gates have the same order there.
+ * The descriptors of a {@link CudnnLstmProblem} in cuDNN, the bytes it needs, and the places of the weights in cuDNN's single
+ * buffer. The order of the gates is the same in Cloze and cuDNN.
  */
 final class CudnnLstmPlan implements AutoCloseable {
-    /** Ours. */
+    /** The weights of a layer in Cloze. */
     enum Weight {
         INPUT(1 << 3),
         HIDDEN(1 << 4),
@@ -44,9 +44,9 @@ final class CudnnLstmPlan implements AutoCloseable {
     }
 
     /**
-     * A stretch of one of our weights, which lies as it is in cuDNN's buffer.
+     * A part of one weight, copied unchanged to cuDNN's buffer.
      *
-     * @param from bytes from the beginning of ours
+     * @param from bytes from the beginning of the weight
      * @param to bytes from the beginning of the buffer
      */
     record Piece(Weight weight, long from, long to, long bytes) {
@@ -57,14 +57,14 @@ final class CudnnLstmPlan implements AutoCloseable {
 
     private static final int GATES = 4;
 
-    /** Of {@code auxFlags}: CUDNN_RNN_PADDED_IO_ENABLED, which layouts that are not packed want. */
+    /** CUDNN_RNN_PADDED_IO_ENABLED of {@code auxFlags}, which unpacked layouts need. */
     private static final int PADDED_IO = 1;
 
     final CudnnLstmProblem problem;
     final cudnnRNNDescriptor layer = new cudnnRNNDescriptor();
     final cudnnRNNDataDescriptor x = new cudnnRNNDataDescriptor();
     final cudnnRNNDataDescriptor y = new cudnnRNNDataDescriptor();
-    /** Of h and of c. */
+    /** The descriptor of h and c. */
     final cudnnTensorDescriptor state = new cudnnTensorDescriptor();
 
     private final cudnnDropoutDescriptor dropout = new cudnnDropoutDescriptor();
@@ -82,7 +82,7 @@ final class CudnnLstmPlan implements AutoCloseable {
         Cudnn.check("cudnnCreateTensorDescriptor", problem, JCudnn.cudnnCreateTensorDescriptor(state));
     }
 
-    /** @return null if cuDNN does not do it */
+    /** @return null if cuDNN does not support the problem */
     static @Nullable CudnnLstmPlan of(CudnnLstmProblem problem, cudnnHandle handle) {
         var plan = new CudnnLstmPlan(problem);
         if (plan.tell(handle) && plan.measure(handle)) {
@@ -132,7 +132,7 @@ final class CudnnLstmPlan implements AutoCloseable {
                 problem.batch(),
                 columns,
                 lengths,
-                Cudnn.at(0) /* for padding, of which there is none */);
+                Cudnn.at(0) /* the value of padding, of which there is none */);
         return Cudnn.supports("cudnnSetRNNDataDescriptor", problem, status);
     }
 
@@ -160,9 +160,9 @@ final class CudnnLstmPlan implements AutoCloseable {
         return true;
     }
 
-    /** @param of the number that cuDNN gives a matrix of a gate: those of the input first */
+    /** @param of cuDNN's number of a gate's matrix: first those of the input, then those of the state */
     private void locate(cudnnHandle handle, int of, cudnnTensorDescriptor matrix, cudnnTensorDescriptor vector) {
-        long base = 1L << 40; // of a buffer that nobody reads
+        long base = 1L << 40; // an address that is never read
         Cudnn.Address weights = Cudnn.at(0);
         Cudnn.Address biases = Cudnn.at(0);
         int status = JCudnn.cudnnGetRNNWeightParams(

@@ -1,9 +1,9 @@
 package cloze.cuda.cudnn;
 
 /**
- * A layer of LSTM for cuDNN, in f32: what it takes to run it depends on nothing else.
+ * A layer of LSTM for cuDNN in f32: the key of its descriptors.
  *
- * @param tf32 whether factors may lose all but 10 bits
+ * @param tf32 true lets factors be rounded to tf32, 10 bits of mantissa
  */
 record CudnnLstmProblem(int batch, int tokens, int in, int hidden, boolean bias, boolean tf32) {
     @Override

@@ -13,17 +13,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Layers of LSTM by cuDNN. What it takes to run one is made once and kept. Locked by whoever calls.
+ * Layers of LSTM by cuDNN. The plan of a problem is made once and kept. Not thread-safe: callers hold the lock of the queue.
  *
  * @see <a href="https://docs.nvidia.com/deeplearning/cudnn/backend/latest/api/cudnn-adv-library.html">its manual</a>
  */
 final class CudnnLstms implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CudnnLstms.class);
 
-    /** Lengths of sequences on the device, which cuDNN 9 takes no notice of. */
+    /** Lengths of sequences on the device, which cuDNN 9 ignores. */
     private static final Cudnn.Address NO_LENGTHS = Cudnn.at(0);
 
-    /** A call, by addresses; all are there. */
+    /** A forward pass, by addresses, none of which is 0. */
     record Forward(
             CudnnLstmProblem problem,
             long x,
@@ -42,9 +42,9 @@ final class CudnnLstms implements AutoCloseable {
     }
 
     /**
-     * A call, by addresses; all are there, but for {@code dweights}.
+     * A backward pass, by addresses; only {@code dweights} may be 0.
      *
-     * @param dweights zeros, to which the gradient is added, or 0 for none
+     * @param dweights address of zeros, to which the gradient is added, or 0 for no gradient
      */
     record Backward(
             CudnnLstmProblem problem,
@@ -75,13 +75,13 @@ final class CudnnLstms implements AutoCloseable {
         this.library = library;
     }
 
-    /** Null if cuDNN does not do it. */
+    /** The plan of a problem, or null if cuDNN does not support it. */
     @Nullable
     CudnnLstmPlan plan(CudnnLstmProblem problem) {
         if (!plans.containsKey(problem)) {
             CudnnLstmPlan plan = CudnnLstmPlan.of(problem, library.handle());
             if (plan == null) {
-                LOG.info("{}: not by cuDNN, own kernels take it", problem);
+                LOG.info("{}: not supported by cuDNN, so own kernels run it", problem);
             }
             plans.put(problem, plan);
         }

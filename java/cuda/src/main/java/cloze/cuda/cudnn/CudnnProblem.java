@@ -5,11 +5,11 @@ import cloze.tensor.DType;
 import cloze.tensor.Shape;
 
 /**
- * A convolution for cuDNN, or one of its gradients: what an algorithm is chosen by. Images lie as NHWC and weights as KRSC,
- * which cuDNN calls NHWC too.
+ * A convolution for cuDNN, or one of its gradients: the key of an algorithm. Images are NHWC and weights KRSC, which cuDNN
+ * calls NHWC, too.
  *
- * @param dtype of all that it touches; sums are f32
- * @param tf32 whether factors in f32 may lose all but 10 bits
+ * @param dtype of all tensors; sums are f32
+ * @param tf32 true lets factors in f32 be rounded to tf32, 10 bits of mantissa
  * @param x [B, H, W, C]
  * @param weight [M, P, Q, C / groups]
  * @param y [B, down, across, M]

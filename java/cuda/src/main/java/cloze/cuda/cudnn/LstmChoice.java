@@ -6,20 +6,20 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who makes layers of LSTM: own kernels, or cuDNN 9 where the system property {@code cloze.cuda.lstm} asks for it. It is not
- * taken unasked, since its sums over several streams may give other bits each time.
+ * The implementation of LSTM: own kernels, or cuDNN 9 if the system property {@code cloze.cuda.lstm} is {@code cudnn}. It is
+ * not the default, since it sums in several streams and may give different bits each time.
  *
  * @param library of cuDNN, or null for own kernels
- * @see <a href="https://docs.pytorch.org/docs/stable/cudnn_rnn_determinism.html">what it takes to give the same bits</a>
+ * @see <a href="https://docs.pytorch.org/docs/stable/cudnn_rnn_determinism.html">determinism of cuDNN's recurrent layers</a>
  */
 public record LstmChoice(LibrarySearch.@Nullable Found library) {
     private static final String CHOICE = "cloze.cuda.lstm";
     private static final String WORKSPACE = "CUBLAS_WORKSPACE_CONFIG";
 
-    /** What cuBLAS has to be told for streams to have workspaces of their own. */
+    /** Values of {@value #WORKSPACE} that give each stream a workspace of its own. */
     private static final List<String> REPEATABLE = List.of(":16:8", ":4096:2");
 
-    /** @throws BackendException if the property asks for what is not here */
+    /** @throws BackendException if the property has another value, or the library that it asks for is not found */
     public static LstmChoice choose() {
         String choice = System.getProperty(CHOICE, "");
         return switch (choice) {
@@ -36,19 +36,19 @@ public record LstmChoice(LibrarySearch.@Nullable Found library) {
         };
     }
 
-    /** @param cudnn the library at work, if it is */
+    /** @param cudnn the open library, or null */
     public String describe(@Nullable Cudnn cudnn) {
         return cudnn == null || library == null
-                ? "LSTM by own kernels (%s=cudnn asks for others)".formatted(CHOICE)
+                ? "LSTM by own kernels (%s=cudnn uses cuDNN)".formatted(CHOICE)
                 : "LSTM in f32 by cuDNN %s (%s; asked for by %s; %s)"
                         .formatted(cudnn.version(), library, CHOICE, bits(System.getenv(WORKSPACE)));
     }
 
-    /** @param workspace what the environment says of it */
+    /** @param workspace the value of the environment variable, or null */
     static String bits(@Nullable String workspace) {
         return REPEATABLE.contains(String.valueOf(workspace))
                 ? "%s is %s".formatted(WORKSPACE, workspace)
-                : "it may give other bits each time, as %s is not %s"
+                : "it may give different bits each time, since %s is not %s"
                         .formatted(WORKSPACE, String.join(" or ", REPEATABLE));
     }
 }

@@ -3,17 +3,17 @@ package cloze.cuda.cudnn;
 import cloze.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** How the scratch of one call is cut; addresses follow once all is cut, and its size known. */
+/** The layout of one call's scratch: offsets first, addresses once the total size is known. */
 final class ScratchCut {
     private static final long ALIGNMENT = 256;
 
     private long bytes;
 
     /**
-     * Where a library reads or writes a tensor.
+     * The place where a library reads or writes a tensor.
      *
-     * @param tensor null if there is none
-     * @param offset in the scratch, or negative if the library goes to the tensor itself
+     * @param tensor null if the call has none
+     * @param offset in the scratch, or negative if the library uses the tensor's own memory
      */
     record Place(@Nullable Tensor tensor, long bytes, long offset) {
         boolean isCopy() {
@@ -33,15 +33,14 @@ final class ScratchCut {
     }
 
     /**
-     * A place for a tensor: its own, unless it is not there, lies at an address that libraries do not take, or must not be
-     * overwritten.
+     * A place for a tensor: its own memory, unless it is null, its address is not aligned, or its old value must be kept.
      */
     Place place(@Nullable Tensor tensor, long size, boolean keeps) {
         boolean own = tensor != null && !keeps && tensor.memory().address() % Cudnn.ALIGNMENT == 0;
         return new Place(tensor, size, own ? -1 : of(size));
     }
 
-    /** Bytes of all. */
+    /** Bytes of the whole scratch. */
     long bytes() {
         return bytes;
     }

@@ -7,9 +7,9 @@ import jcuda.CudaException;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.JCudaDriver;
 
-/** Memory of the GPU. Segments have no extent, since the host can not read them. */
+/** Memory of the GPU. Segments have length 0, since the host cannot read them. */
 public final class CudaMemory implements DeviceMemory {
-    /** A pointer whose address the fast way can use. */
+    /** A pointer that tells its address. */
     private static final class Block extends CUdeviceptr {
         long address() {
             return getNativePointer();
@@ -24,7 +24,7 @@ public final class CudaMemory implements DeviceMemory {
         this.driver = driver;
     }
 
-    /** Runs before memory is given back: work that needs it must be on its way, which the device then waits for. */
+    /** Work to do before memory is freed: launches that use it must be in the stream, which the driver waits for. */
     public void beforeUnmap(Runnable work) {
         beforeUnmap = work;
     }
@@ -53,7 +53,11 @@ public final class CudaMemory implements DeviceMemory {
         reclaim = trim;
     }
 
-    /** A new block for what is no tensor: what tensors left for reuse makes room for it. @return its address, or 0 */
+    /**
+     * Maps memory that is not for tensors. If there is too little, blocks that are kept for reuse by tensors are freed first.
+     *
+     * @return its address, or 0
+     */
     public long mapReclaiming(long bytes) {
         long address = map(bytes);
         if (address == 0) {
@@ -66,7 +70,7 @@ public final class CudaMemory implements DeviceMemory {
     @Override
     public void unmap(long address, long bytes) {
         beforeUnmap.run();
-        driver.enter(); // now, since a virtual thread that had to wait may be on another thread of the system
+        driver.enter(); // again: a virtual thread that waited may be on another thread of the system
         JCudaDriver.cuMemFree(at(address));
     }
 

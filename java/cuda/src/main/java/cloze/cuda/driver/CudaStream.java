@@ -4,7 +4,7 @@ import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
-/** A stream whose address the fast way can use. */
+/** A stream that tells its address, for calls through the foreign function interface. */
 public final class CudaStream extends CUstream implements AutoCloseable {
     public CudaStream(Driver driver) {
         driver.enter();

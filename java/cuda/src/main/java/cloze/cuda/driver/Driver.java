@@ -21,7 +21,7 @@ import jcuda.driver.JCudaDriver;
 public final class Driver {
     private static final Map<Integer, Driver> LOADED = new HashMap<>();
 
-    /** A context whose address the fast way can use. */
+    /** A context that tells its address. */
     private static final class Context extends CUcontext {
         long address() {
             return getNativePointer();
@@ -58,7 +58,7 @@ public final class Driver {
         return driver;
     }
 
-    /** All GPUs, by number, name, compute capability and memory. */
+    /** All GPUs: number, name, compute capability and memory. */
     public static List<String> all() {
         DriverFunctions.load();
         return IntStream.range(0, DriverFunctions.devices())
@@ -97,7 +97,7 @@ public final class Driver {
         return capability / 10 + "." + capability % 10;
     }
 
-    /** Contexts belong to threads of the operating system: every way into CUDA begins with this. */
+    /** Makes the context current. A context belongs to a thread of the operating system, so every use of CUDA begins with this. */
     public void enter() {
         check("cuCtxSetCurrent", functions.setContext(context.address()));
     }
@@ -128,7 +128,7 @@ public final class Driver {
         return "%s (%d)".formatted(name[0], result);
     }
 
-    /** As messages call it: its number and name. */
+    /** Its number and name, for messages. */
     public String device() {
         return "cuda:%d (%s)".formatted(ordinal, deviceName);
     }
@@ -138,12 +138,12 @@ public final class Driver {
         return capability(device);
     }
 
-    /** Most shared memory that a block may ask for, bytes. */
+    /** The most shared memory that a block can have, in bytes. */
     public int sharedBytes() {
         return sharedBytes;
     }
 
-    /** Bytes of the device that nobody holds, this process or another, and all of them. */
+    /** Free and total bytes of the device's memory. */
     public long[] memory() {
         enter();
         var free = new long[1];

@@ -15,9 +15,9 @@ import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The CUDA driver, loaded for the life of the process. What happens once goes through JCuda; what happens at every launch
- * goes to the same library through the foreign function interface, which takes some twenty nanoseconds where JCuda takes
- * microseconds. Functions give CUDA's number, 0 for success.
+ * The CUDA driver, loaded for the life of the process. Calls that happen once go through JCuda; calls that happen at every
+ * launch go to the same library through the foreign function interface, which takes about 20 ns while JCuda takes
+ * microseconds. Functions return the driver's result, 0 for success.
  */
 public final class DriverFunctions {
     private static @Nullable DriverFunctions loaded;
@@ -68,7 +68,7 @@ public final class DriverFunctions {
             if (!Files.exists(file)) {
                 throw new BackendException("cloze.cuda.driver=%s, but there is no such file".formatted(library));
             }
-            SharedLibrary.preload(file); // what JCuda needs by the name libcuda.so.1 is then there
+            SharedLibrary.preload(file); // so that JCuda finds it by the name libcuda.so.1
         }
         SharedLibrary functions;
         try {
@@ -136,14 +136,14 @@ public final class DriverFunctions {
         return setNode;
     }
 
-    /** How many GPUs there are. */
+    /** The number of GPUs. */
     static int devices() {
         var count = new int[1];
         JCudaDriver.cuDeviceGetCount(count);
         return count[0];
     }
 
-    /** @throws BackendException if there is none of that number, naming those that there are */
+    /** @throws BackendException if there is no GPU of that number; the message names the existing ones */
     public static CUdevice device(int ordinal) {
         int count = devices();
         if (ordinal >= count) {
@@ -156,12 +156,12 @@ public final class DriverFunctions {
         return device;
     }
 
-    /** For example 13. */
+    /** The major version of CUDA that the driver supports, for example 13. */
     public static int cudaVersion() {
         return version() / 1000;
     }
 
-    /** Of CUDA that the driver knows, as its 1000-fold: 13000 for 13.0. */
+    /** The version of CUDA that the driver supports, times 1000: 13000 for 13.0. */
     static int version() {
         var version = new int[1];
         JCudaDriver.cuDriverGetVersion(version);

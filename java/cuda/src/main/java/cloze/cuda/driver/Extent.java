@@ -1,6 +1,6 @@
 package cloze.cuda.driver;
 
-/** How many blocks and threads a launch has, and the dynamic shared memory of a block in bytes. */
+/** The blocks and threads of a launch, and the dynamic shared memory of a block in bytes. */
 public record Extent(int blocksX, int blocksY, int threadsX, int threadsY, int sharedBytes) {
     public static Extent blocks(long blocks, int threads) {
         return new Extent(Math.toIntExact(blocks), 1, threads, 1, 0);

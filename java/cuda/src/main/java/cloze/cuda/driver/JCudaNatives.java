@@ -9,20 +9,20 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The native halves of JCuda's classes. One that is in no folder of {@code java.library.path} is unpacked from its jar into
- * {@code java.io.tmpdir}, under a name that is the same for all; where a file of that name is there, JCuda loads it as it
- * is, be it another user's or half written by another process. So JCuda is given a folder that nobody else knows.
+ * The native halves of JCuda's classes. JCuda unpacks one that is in no folder of {@code java.library.path} from its jar into
+ * {@code java.io.tmpdir}, always under the same name. If a file of that name exists, JCuda loads it as it is, even if it
+ * belongs to another user or another process has written only half of it. So JCuda gets a new private folder.
  */
 public final class JCudaNatives {
     private static final String TEMPORARY = "java.io.tmpdir";
 
-    /** Nothing lies in it, and nothing can be unpacked into it. */
+    /** No folder: nothing can be unpacked into it. */
     private static final Path NOWHERE = Path.of("/dev/null");
 
     private JCudaNatives() {}
 
     /**
-     * Has JCuda load a native half.
+     * Lets JCuda load a native half.
      *
      * @param touch the first use of a class of JCuda
      * @throws LinkageError if it can not be loaded
@@ -42,7 +42,7 @@ public final class JCudaNatives {
         }
     }
 
-    /** A new one, for this user alone. */
+    /** A new folder for this user alone. */
     private static Path folder() {
         try {
             return Files.createTempDirectory("cloze-jcuda-");
@@ -51,7 +51,7 @@ public final class JCudaNatives {
         }
     }
 
-    /** What is loaded stays, also without its file. */
+    /** A loaded library stays loaded without its file. */
     private static void delete(Path folder) {
         if (folder.equals(NOWHERE)) {
             return;
@@ -66,7 +66,7 @@ public final class JCudaNatives {
         }
     }
 
-    /** What JCuda tells of its attempts in two stack traces; of a class that failed before, with those of that time. */
+    /** The reasons that JCuda puts in two stack traces; for a class that failed before, the reasons of the first failure. */
     public static String reason(LinkageError error) {
         Throwable first = error.getCause() == null ? error : error.getCause();
         List<String> lines = String.valueOf(first.getMessage()).lines().toList();

@@ -20,14 +20,14 @@ import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The compiled kernels: one image a source of {@code cuda/src} and storage type, with code for every architecture, or
- * the one module that {@code cloze.cuda.kernels} names. Loaded when first needed.
+ * The compiled kernels: an image for each source of {@code cuda/src} and storage type, with code for every architecture, or
+ * the one file that {@code cloze.cuda.kernels} names. An image is loaded when it is first needed.
  */
 public final class KernelImages implements AutoCloseable {
-    /** A function whose address the fast way can use. */
+    /** A function that tells its address. */
     public static final class Kernel extends CUfunction {
         private final String name;
-        private int shared = 48 << 10; // what a kernel may take without being asked
+        private int shared = 48 << 10; // the limit without an attribute
 
         Kernel(String name) {
             this.name = name;
@@ -41,7 +41,7 @@ public final class KernelImages implements AutoCloseable {
             return getNativePointer();
         }
 
-        /** Lets blocks take so much dynamic shared memory. */
+        /** Raises the limit of dynamic shared memory of a block. */
         public synchronized void allowShared(int bytes) {
             if (bytes > shared) {
                 JCudaDriver.cuFuncSetAttribute(
@@ -51,7 +51,7 @@ public final class KernelImages implements AutoCloseable {
         }
     }
 
-    /** Of the images in the jar. */
+    /** The folder of the images in the jar. */
     private static final String FOLDER = "/cloze/cuda/kernels/";
 
     private static final String NOT_FOUND = "CUDA_ERROR_NOT_FOUND";
@@ -60,7 +60,7 @@ public final class KernelImages implements AutoCloseable {
     private final @Nullable Path file;
     private final Map<String, CUmodule> modules = new ConcurrentHashMap<>();
 
-    /** One for each function, by image and symbol: what it was allowed is kept by the driver, whoever asked for it. */
+    /** One for each function, by image and symbol, since the driver keeps one limit of shared memory for a function. */
     private final Map<String, Kernel> kernels = new ConcurrentHashMap<>();
 
     private KernelImages(Driver driver, @Nullable Path file) {
@@ -82,7 +82,7 @@ public final class KernelImages implements AutoCloseable {
         require(file);
     }
 
-    /** The same, whatever the GPU. */
+    /** The same without an open device. */
     public static void require() {
         require(named());
     }
@@ -110,7 +110,7 @@ public final class KernelImages implements AutoCloseable {
             return known;
         }
         CUmodule module = modules.computeIfAbsent(image, this::load);
-        driver.enter(); // now, since a virtual thread that had to wait may be on another thread of the system
+        driver.enter(); // again: a virtual thread that waited may be on another thread of the system
         var kernel = new Kernel(symbol);
         try {
             JCudaDriver.cuModuleGetFunction(kernel, module, symbol);
@@ -138,7 +138,7 @@ public final class KernelImages implements AutoCloseable {
             }
         } catch (CudaException e) {
             throw new BackendException(
-                    "the kernels of %s do not load on %s: %s; a driver older than the CUDA that compiled them has no use for them"
+                    "the kernels of %s do not load on %s: %s; a driver that is older than the CUDA that compiled them cannot load them"
                             .formatted(source, driver, e.getMessage()),
                     e);
         }
@@ -165,7 +165,7 @@ public final class KernelImages implements AutoCloseable {
         parts.end();
     }
 
-    /** Where the kernels are from, what they were compiled for, and what of it the driver took. */
+    /** The source of the kernels, the architectures they were compiled for, and the one the driver chose. */
     public String describe() {
         Kernel kernel = find("gradients", "gradients_add");
         if (file != null || kernel == null) {
@@ -178,7 +178,7 @@ public final class KernelImages implements AutoCloseable {
                 .map(MatchResult::group)
                 .distinct()
                 .collect(Collectors.joining(", "));
-        return "%s (%s; taken: code for sm_%d, made from PTX %d)"
+        return "%s (%s; in use: code for sm_%d, made from PTX %d)"
                 .formatted(
                         this,
                         built,

@@ -13,15 +13,15 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks for a library of CUDA: by the names that the loader of the system knows, then in the folders of CUDA, then in those
- * of Python packages.
+ * A search for a library of CUDA: by name with the system's loader, then in the folders of CUDA, then in those of Python
+ * packages.
  *
  * @param names in order of preference
  * @param root of the file system
- * @param environment variables, of which VIRTUAL_ENV, CONDA_PREFIX and HOME tell where Python's packages are
+ * @param environment variables; VIRTUAL_ENV, CONDA_PREFIX and HOME lead to Python's packages
  */
 public record LibrarySearch(List<String> names, Path root, Map<String, String> environment) {
-    /** A library, and the place that had it. */
+    /** A library and the place where it was found. */
     public record Found(SharedLibrary library, String place) {
         @Override
         public String toString() {
@@ -50,7 +50,7 @@ public record LibrarySearch(List<String> names, Path root, Map<String, String> e
     }
 
     /**
-     * The first of those that fit. They are judged before they are loaded, since what is loaded stays.
+     * The first library that fits. The check comes before loading, since a loaded library stays loaded.
      *
      * @param fits is asked with a name for the loader, or a path
      */
@@ -69,7 +69,7 @@ public record LibrarySearch(List<String> names, Path root, Map<String, String> e
         return null;
     }
 
-    /** Where it was looked for, as messages say it. */
+    /** The places that were searched, for messages. */
     public String places() {
         return "%s is neither known to the loader nor in %s nor in nvidia/*/lib of Python's packages"
                 .formatted(String.join(" or ", names), root.resolve("usr/local/cuda*/lib64"));
@@ -112,7 +112,7 @@ public record LibrarySearch(List<String> names, Path root, Map<String, String> e
         return folders;
     }
 
-    /** Folders below one that fit a pattern, a level a part; the last by name come first. */
+    /** Folders below a folder that match a pattern, one part for each level; in reverse order of names. */
     private static List<Path> folders(Path from, String pattern) {
         List<Path> level = List.of(from);
         for (String part : pattern.split("/", -1)) {
@@ -132,7 +132,7 @@ public record LibrarySearch(List<String> names, Path root, Map<String, String> e
         try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder, pattern)) {
             stream.forEach(entries::add);
         } catch (IOException _) {
-            return List.of(); // not ours to read
+            return List.of(); // no permission to read it
         }
         entries.sort(Comparator.reverseOrder());
         return entries;

@@ -4,17 +4,17 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.Consumer;
 
-/** Parts that stand on one another: made in order, freed the other way round. */
+/** Parts that depend on the ones before: created in order, freed in reverse order. */
 public final class Parts {
     private final Deque<Runnable> made = new ArrayDeque<>();
 
-    /** @return {@code part}, which {@code free} is to free */
+    /** @return {@code part}, which {@code free} frees */
     public <T> T add(T part, Consumer<? super T> free) {
         made.push(() -> free.accept(part));
         return part;
     }
 
-    /** Frees all, also when some fail. */
+    /** Frees all, even if some fail. */
     public void free(Teardown teardown) {
         made.forEach(teardown::free);
         made.clear();

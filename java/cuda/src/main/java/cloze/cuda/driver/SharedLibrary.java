@@ -13,8 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** A shared library that stays loaded, and its functions. */
-@SuppressWarnings("restricted") // foreign functions are what this class is for
+/** A shared library, which stays loaded, and its functions. */
+@SuppressWarnings("restricted") // this class exists to call foreign functions
 public final class SharedLibrary {
     private final String name;
     private final SymbolLookup symbols;
@@ -32,15 +32,15 @@ public final class SharedLibrary {
         return new SharedLibrary(name, SymbolLookup.libraryLookup(name, Arena.global()));
     }
 
-    /** Makes the library what others find by the name that it has inside. */
+    /** Loads a library, so that others find it by its soname. */
     static void preload(Path file) {
         System.load(file.toAbsolutePath().toString());
     }
 
     /**
-     * The file that the loader finds by a name, or null. The library does not stay loaded.
+     * The file that the loader finds for a name, or null. The library does not stay loaded.
      *
-     * @param symbol a function that lies in it
+     * @param symbol a function of the library
      */
     public static @Nullable Path locate(String name, String symbol) {
         try (Arena arena = Arena.ofConfined()) {
@@ -52,7 +52,7 @@ public final class SharedLibrary {
         }
     }
 
-    /** The file that lies at an address: lines of maps begin with first-last and end with a path. */
+    /** The file that is mapped at an address. A line of maps begins with first-last and ends with a path. */
     private static @Nullable Path mapped(long address) throws IOException {
         for (String line : Files.readAllLines(Path.of("/proc/self/maps"))) {
             String[] range = line.substring(0, line.indexOf(' ')).split("-", 2);
@@ -71,7 +71,7 @@ public final class SharedLibrary {
         return Linker.nativeLinker().downcallHandle(address, descriptor);
     }
 
-    /** What lies at an address of the host. */
+    /** The long at an address of the host. */
     public static long longAt(long address) {
         return MemorySegment.ofAddress(address)
                 .reinterpret(ValueLayout.JAVA_LONG.byteSize())

@@ -5,15 +5,15 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Frees one part after another, also when one of them fails: a context that a kernel has broken answers every call with the
- * error of that kernel. What failed first is thrown at the end and has the others with it, each message once.
+ * Frees parts one after another, even if one of them fails: after a kernel has broken a context, every call returns the error of
+ * that kernel. The first failure is thrown at the end, with the others suppressed in it, each message once.
  */
 public final class Teardown {
     private @Nullable RuntimeException first;
 
     public Teardown() {}
 
-    /** @param first why all this is freed */
+    /** @param first the failure that made all this necessary */
     public Teardown(RuntimeException first) {
         this.first = first;
     }
@@ -36,7 +36,7 @@ public final class Teardown {
         }
     }
 
-    /** To be called last, by whoever does not throw what it began with. */
+    /** Throws the first failure; called last, unless the caller throws it itself. */
     public void end() {
         if (first != null) {
             throw first;

@@ -13,8 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The versions that a shared library gives its functions, read from its file. A library that was linked against functions
- * of a version may end the whole process at its first call where another library has them without: one looks before.
+ * The versions that a shared library gives its functions, read from its file. A program that was linked against functions
+ * with a version may abort at its first call if the library has them without a version. So the version is checked first.
  *
  * @see <a href="https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html">Symbol
  *     versioning</a>, and elf(5)
@@ -76,7 +76,7 @@ public final class VersionNodes {
         return file.asSlice(header.get(LONG, 0x18), header.get(LONG, 0x20));
     }
 
-    /** All but the one that stands for the file itself, which versions no function. */
+    /** All except the version of the file itself, which no function has. */
     private static List<String> defined(MemorySegment definitions, MemorySegment names, int count) {
         var found = new ArrayList<String>();
         long at = 0;

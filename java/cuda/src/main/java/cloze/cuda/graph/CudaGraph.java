@@ -17,14 +17,14 @@ import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.JCudaDriver;
 
-/** Works that the device runs one after another without the host: captured from a stream, launched in one call. */
+/** A CUDA graph: pieces of work in sequence, captured from a stream and launched in one call. */
 final class CudaGraph implements AutoCloseable {
     /** CUDA_KERNEL_NODE_PARAMS_v2: function, extents, shared memory, arguments; the rest is zero. */
     private static final long PARAMS_BYTES = 72;
 
     private static final long ARGUMENTS = 40;
 
-    /** An executable graph whose address the fast way can use. */
+    /** An executable graph that tells its address. */
     private static final class Executable extends CUgraphExec {
         long address() {
             return getNativePointer();
@@ -34,18 +34,19 @@ final class CudaGraph implements AutoCloseable {
     private final CudaQueue queue;
     private final List<Work> works;
     private final long[] nodes;
-    private final CUgraph graph = new CUgraph(); // as long as the executable: nodes are found by those of the graph
+    private final CUgraph graph =
+            new CUgraph(); // kept as long as the executable: its nodes are keys of the executable's
     private final Executable executable = new Executable();
     private final Arena arena = Arena.ofShared();
     private final MemorySegment params = arena.allocate(PARAMS_BYTES, JAVA_LONG.byteSize());
 
-    /** Captures works, which do not run now. */
+    /** Captures work, which does not run now. */
     CudaGraph(CudaQueue queue, List<Work> works) {
         this.queue = queue;
         this.works = works;
         nodes = new long[works.size()];
         try (var capturing = new CudaStream(queue.driver())) {
-            // relaxed: other threads may go on with what they do
+            // relaxed: other threads may use CUDA meanwhile
             JCudaDriver.cuStreamBeginCapture(capturing, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED);
             try {
                 capture(capturing);
@@ -70,7 +71,7 @@ final class CudaGraph implements AutoCloseable {
         }
     }
 
-    /** What comes next in the stream will wait for the node that was captured last, and for nothing else. */
+    /** The node that was captured last: the only one that the next work in the stream will wait for. */
     private long node(CudaStream capturing, MemorySegment status, MemorySegment last, MemorySegment count) {
         try {
             MemorySegment none = MemorySegment.NULL;
@@ -90,7 +91,7 @@ final class CudaGraph implements AutoCloseable {
         return SharedLibrary.longAt(last.get(JAVA_LONG, 0));
     }
 
-    /** Launches it with the numbers that works have now. */
+    /** Launches the graph with the current numbers of its work. */
     void launch() {
         for (int i = 0; i < nodes.length; i++) {
             if (works.get(i) instanceof Work.Launch launch && launch.changed()) {

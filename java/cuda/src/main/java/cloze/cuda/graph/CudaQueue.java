@@ -18,8 +18,8 @@ import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The stream of a backend, and what its launches share: slots for arguments off the heap, and scratch on the device,
- * which the next kernel of the stream may overwrite. Locked by whoever asks for something.
+ * The stream of a backend and the memory that its launches share: slots for arguments outside the heap, and scratch on the
+ * device, which the next kernel of the stream may overwrite. Callers hold its lock.
  */
 public final class CudaQueue implements AutoCloseable {
     private static final int SLOTS = 64;
@@ -37,7 +37,7 @@ public final class CudaQueue implements AutoCloseable {
     private long scratch;
     private long scratchBytes;
 
-    /** @param graphs whether what is repeated becomes a graph */
+    /** @param graphs true turns repeated work into CUDA graphs */
     public CudaQueue(Driver driver, CudaMemory memory, boolean graphs) {
         this.driver = driver;
         this.memory = memory;
@@ -66,7 +66,7 @@ public final class CudaQueue implements AutoCloseable {
         return log;
     }
 
-    /** Begins what the calling thread does again and again; null if another has begun something. */
+    /** Begins work that the calling thread repeats; null if another repetition is open. */
     public synchronized @Nullable Repetition begin(String what) {
         if (!graphs || open != null) {
             return null;
@@ -83,7 +83,7 @@ public final class CudaQueue implements AutoCloseable {
         repetition.end();
     }
 
-    /** What the calling thread repeats, or null. Another thread that comes in between makes it plain work. */
+    /** The calling thread's repetition, or null. A call by another thread ends the use of graphs in this repetition. */
     private @Nullable Repetition repeated() {
         Repetition repetition = open;
         if (repetition == null || repetition.isMine()) {
@@ -94,10 +94,10 @@ public final class CudaQueue implements AutoCloseable {
     }
 
     /**
-     * Asks for a kernel.
+     * Enqueues a kernel.
      *
      * @param values its arguments; not changed afterwards
-     * @param addresses bit i is set if argument i is one
+     * @param addresses bit i is set if argument i is an address
      * @return CUDA's number, 0 for success
      */
     public int launch(KernelImages.Kernel kernel, Extent extent, long[] values, long addresses) {
@@ -113,7 +113,7 @@ public final class CudaQueue implements AutoCloseable {
         return driver.functions().launch(kernel.address(), extent, to.address(), pointers.address());
     }
 
-    /** Address of the table of the slots' addresses, as the driver wants arguments; the slots hold {@code values}. */
+    /** The address of the table of slots, which the driver needs; the slots hold {@code values}. */
     long arguments(long[] values) {
         fill(values);
         return pointers.address();
@@ -126,10 +126,10 @@ public final class CudaQueue implements AutoCloseable {
     }
 
     /**
-     * Calls a library that asks a stream for kernels of its own.
+     * Enqueues a call of a library, which launches kernels of its own in a stream.
      *
-     * @param key equal if the call asks for the same: what is computed, and all addresses
-     * @param call is given the stream; may be called again
+     * @param key equal for calls with the same computation and the same addresses
+     * @param call gets the stream; may be called again
      */
     public void library(Object key, Consumer<CudaStream> call) {
         add(new Work.Library(key, call));
@@ -145,7 +145,7 @@ public final class CudaQueue implements AutoCloseable {
         }
     }
 
-    /** Before the host copies to or from the device: the same place of the same bytes is a repetition. */
+    /** Notes that the host is about to copy to or from the device; address and size are part of a repetition. */
     public void meet(String what, long at, long bytes) {
         Repetition repetition = repeated();
         if (repetition != null) {
@@ -153,7 +153,7 @@ public final class CudaQueue implements AutoCloseable {
         }
     }
 
-    /** Asks the stream for all that a graph may still hold back. */
+    /** Enqueues the work that still waits for its graph. */
     synchronized void flush() {
         if (open != null) {
             driver.enter();
@@ -161,7 +161,7 @@ public final class CudaQueue implements AutoCloseable {
         }
     }
 
-    /** Device memory of so many bytes, until the next call. */
+    /** The address of device memory of at least so many bytes, valid until the next call. */
     public long scratch(long bytes) {
         if (bytes > scratchBytes) {
             synchronize();
@@ -198,7 +198,7 @@ public final class CudaQueue implements AutoCloseable {
         log.clear();
     }
 
-    /** Calls the driver; what fails is told with what was launched before, since errors of kernels come late. */
+    /** Calls the driver. The message of a failure lists the last launches, since a kernel's error is reported late. */
     void guard(String what, Runnable call) {
         try {
             call.run();
@@ -213,7 +213,7 @@ public final class CudaQueue implements AutoCloseable {
                 "%s on %s: %s%s".formatted(what, driver.device(), error, before.isEmpty() ? "" : "; " + before));
     }
 
-    /** When all is done that was asked for. */
+    /** To be called after the last work has ended. */
     @Override
     public void close() {
         var parts = new Teardown();

@@ -8,11 +8,11 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was launched since the device last said that all is well, by own kernels, libraries or the driver. A kernel that fails is told by a later call, which then
- * can say who may have been it. Locked by whoever launches.
+ * The launches since the last successful synchronization: own kernels, calls of libraries, copies. The error of a kernel is
+ * reported by a later call, whose message lists the kernels that may have failed. Callers hold the lock of the queue.
  */
 public final class LaunchLog {
-    /** A kernel, as messages name it. */
+    /** The source of a launch, for messages. */
     public interface Launched {
         String symbol();
 
@@ -23,7 +23,7 @@ public final class LaunchLog {
     private static final int KEPT = 256; // a power of two
     private static final int SHOWN = 4;
 
-    private final @Nullable Object[] asked = new Object[KEPT]; // a launcher or a work
+    private final @Nullable Object[] asked = new Object[KEPT]; // a Launched or a Work
     private final @Nullable Tensor[][] tensors = new Tensor[KEPT][];
     private final long[][] slots = new long[KEPT][];
     private long count;
@@ -44,12 +44,12 @@ public final class LaunchLog {
         return place;
     }
 
-    /** All that was launched has run. */
+    /** Forgets all launches, since they have run. */
     void clear() {
         count = 0;
     }
 
-    /** A clause, empty if nothing was launched. */
+    /** A part of a sentence for messages; empty if nothing was launched. */
     String report() {
         if (count == 0) {
             return "";

@@ -13,25 +13,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What one thread asks of a stream again and again, such as a micro-batch of training. The first time it is written down,
- * the second time compared, and if all was the same (kernels, extents, addresses) it becomes graphs, which later times
- * launch instead of the kernels, once all that they hold has been asked for again. Numbers may differ: they are set in the
- * graph. Where anything else differs, what was held back is launched plainly, and writing begins anew: a graph never runs
- * what was not asked for. Locked by whoever asks.
+ * Work that one thread enqueues again and again, such as a micro-batch of training. The first time it is recorded. The second
+ * time it is compared; if all was the same (kernels, extents, addresses), it becomes graphs. Later a graph is launched instead of
+ * its kernels, once all of them have been enqueued again. Numbers may differ: they are set in the graph. If anything else
+ * differs, the waiting work is launched kernel by kernel and recording begins again: a graph never runs work that was not
+ * enqueued. Callers hold the lock of the queue.
  *
- * <p>A stretch between two meetings with the host is cut into graphs of 32, 64, 128 ... works: the device begins after the
- * first of them, while the host goes through the rest.
+ * <p>The work between two copies to or from the host is cut into graphs of 32, 64, 128 ... pieces: the device begins after
+ * the first graph while the host goes through the rest.
  */
 public final class Repetition implements Backend.Repeated {
     private static final Logger LOG = LoggerFactory.getLogger(Repetition.class);
-    private static final int FIRST = 32; // works of the first graph
-    private static final int LEAST = 4; // fewer works are no graph
-    private static final int MOST_ANEW = 8; // in a row, before nothing is written down any more
+    private static final int FIRST = 32; // pieces of work in the first graph
+    private static final int LEAST = 4; // fewer pieces are not worth a graph
+    private static final int MOST_ANEW = 8; // recordings in a row, before graphs are given up
 
-    /** Setting the numbers of a node costs the host what a launch does: more than a quarter is not worth it. */
+    /** Setting the numbers of a node costs the host as much as a launch: a graph is not used if more than a quarter changed. */
     private static final int CHANGED = 4;
 
-    /** Works {@code from} up to {@code to}, which go to the stream together. */
+    /** Work {@code from} up to {@code to}, which goes to the stream together. */
     private record Segment(int from, int to, @Nullable CudaGraph graph) {}
 
     private final String name;
@@ -40,10 +40,10 @@ public final class Repetition implements Backend.Repeated {
     private final List<Segment> segments = new ArrayList<>();
     private @Nullable Thread owner;
     private boolean writing;
-    private boolean plain; // nothing is compared until the end
+    private boolean plain; // no comparison until the end
     private int at;
     private int segment;
-    private int sent; // works that the stream has been asked for
+    private int sent; // pieces of work that are in the stream
     private int anew;
 
     Repetition(String name, CudaQueue queue) {
@@ -64,7 +64,7 @@ public final class Repetition implements Backend.Repeated {
         return Thread.currentThread() == owner;
     }
 
-    /** @return CUDA's number for what is asked of the stream at once, 0 for success */
+    /** @return the driver's result if the kernel is launched now, 0 for success or if it waits */
     int launch(KernelImages.Kernel kernel, Extent extent, long[] slots, long pointers) {
         if (!plain && !writing) {
             if (at < works.size()
@@ -95,7 +95,7 @@ public final class Repetition implements Backend.Repeated {
         work.enqueue(queue, queue.stream());
     }
 
-    /** The host comes in now: all that was asked for before must be on its way. */
+    /** The host copies now: all work before must be in the stream. */
     void meet(Work.Meeting meeting) {
         if (!plain && !writing) {
             if (at < works.size() && works.get(at).repeats(meeting)) {
@@ -144,7 +144,7 @@ public final class Repetition implements Backend.Repeated {
         return changed;
     }
 
-    /** Launches plainly what was held back. */
+    /** Launches the waiting work piece by piece. */
     private void send() {
         while (sent < at) {
             works.get(sent++).enqueue(queue, queue.stream());
@@ -154,10 +154,10 @@ public final class Repetition implements Backend.Repeated {
     private void diverge(String other) {
         send();
         if (segments.isEmpty()) {
-            LOG.debug("{}: written down anew from work {} on, {}", name, at, other);
+            LOG.debug("{}: recorded again from work {} on, {}", name, at, other);
         } else {
             LOG.info(
-                    "graph of {}: work {} was {} and is {}, so plain launches until a new one is captured",
+                    "graph of {}: work {} was {} and is {}, so kernels are launched one by one until a new graph is captured",
                     name,
                     at,
                     at < works.size() ? works.get(at) : "the end",
@@ -167,13 +167,13 @@ public final class Repetition implements Backend.Repeated {
         works.subList(at, works.size()).clear();
         writing = true;
         if (++anew > MOST_ANEW) {
-            LOG.warn("{} was never the same {} times in a row: no graphs for it any more", name, anew);
+            LOG.warn("{} has changed {} times in a row: no graphs for it any more", name, anew);
             works.clear();
             plain = true;
         }
     }
 
-    /** What was held back goes out; if anything was, the rest is plain. */
+    /** Launches the waiting work; if there was any, the rest of this time is launched without graphs. */
     void flush() {
         if (sent < at) {
             send();
@@ -181,7 +181,7 @@ public final class Repetition implements Backend.Repeated {
         }
     }
 
-    /** Another thread came in between. */
+    /** Another thread has enqueued work: the rest of this time is launched without graphs. */
     void disturb() {
         send();
         plain = true;
@@ -229,7 +229,7 @@ public final class Repetition implements Backend.Repeated {
         return new CudaGraph(queue, List.copyOf(works.subList(from, to)));
     }
 
-    /** Ends the repetition; what it left unsent goes out. */
+    /** Ends the repetition and launches the waiting work. */
     @Override
     public void close() {
         queue.end(this);

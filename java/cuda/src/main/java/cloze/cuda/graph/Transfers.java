@@ -18,10 +18,10 @@ import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies between host and device, through pinned memory, which the device reads and writes at the full speed of the bus.
- * An upload goes in a stream of its own to a buffer of the device, while kernels run; the queue's stream copies it from
- * there when it is its turn, so that a tensor never changes under a kernel. The host waits for neither until all buffers
- * are under way. Locked by whoever copies.
+ * Copies between host and device through pinned memory, which the device reads and writes at the full speed of the bus. An
+ * upload goes through a stream of its own to a buffer on the device while kernels run. The queue's stream then copies it to
+ * the tensor in its turn, so that a tensor never changes while a kernel reads it. The host waits only if all buffers are in
+ * use. Callers hold the lock of the queue.
  */
 public final class Transfers implements AutoCloseable {
     private static final long BYTES = 8L << 20; // of a buffer
@@ -58,16 +58,16 @@ public final class Transfers implements AutoCloseable {
     }
 
     /**
-     * A buffer on both sides.
+     * A buffer on the host and one on the device.
      *
-     * @param copied when the device has it
+     * @param copied the event of the end of the copy to the device
      */
     private record Buffer(Pinned host, long device, CUevent copied) {}
 
     private final CudaQueue queue;
     private final CudaMemory memory;
     private final CudaStream uploads;
-    private final Deque<Buffer> buffers = new ArrayDeque<>(); // the one that was used longest ago is first
+    private final Deque<Buffer> buffers = new ArrayDeque<>(); // in the order of their last use
     private final @Nullable Pinned[] downloads = new Pinned[2];
 
     public Transfers(CudaQueue queue, CudaMemory memory) {
@@ -80,7 +80,7 @@ public final class Transfers implements AutoCloseable {
         for (long at = 0; at < bytes; at += BYTES) {
             long count = Math.min(BYTES, bytes - at);
             Buffer buffer = free();
-            buffers.addLast(buffer); // now: what follows may fail
+            buffers.addLast(buffer); // before the copy, which may fail
             MemorySegment.copy(from, at, buffer.host.memory, 0, count);
             JCudaDriver.cuMemcpyHtoDAsync(CudaMemory.at(buffer.device), buffer.host.pointer, count, uploads);
             JCudaDriver.cuEventRecord(buffer.copied, uploads);
@@ -90,7 +90,7 @@ public final class Transfers implements AutoCloseable {
         }
     }
 
-    /** A buffer that the device has read. */
+    /** A buffer that is not in use. */
     private Buffer free() {
         Buffer first = buffers.peekFirst();
         if (first == null) {
@@ -111,11 +111,11 @@ public final class Transfers implements AutoCloseable {
             JCudaDriver.cuEventQuery(event);
             return true;
         } catch (CudaException e) {
-            return false; // not ready; what else it may be, the wait will tell
+            return false; // not ready; another error is thrown by the wait
         }
     }
 
-    /** Null if the device has no memory left. */
+    /** A new buffer, or null if the device has no memory left. */
     private @Nullable Buffer buffer(long device) {
         if (device == 0) {
             return null;
@@ -139,7 +139,7 @@ public final class Transfers implements AutoCloseable {
         return buffer;
     }
 
-    /** Ends when all is there. Of many buffers the device fills one while the host reads another. */
+    /** Copies to the host and waits for it. The device fills one buffer while the host reads another. */
     public void download(long from, MemorySegment to, long bytes) {
         LongConsumer begin = at -> {
             Pinned pinned = pinned(at);

@@ -9,18 +9,18 @@ import cloze.cuda.driver.KernelImages;
 import java.util.function.Consumer;
 import jcuda.driver.JCudaDriver;
 
-/** What a stream is asked for, and may be asked for again. */
+/** A piece of work for a stream, which may be repeated. */
 public sealed interface Work {
-    /** Whether asking for {@code other} is asking for this again. */
+    /** Returns true if {@code other} repeats this work. */
     boolean repeats(Work other);
 
-    /** The same for all that do the same, whatever with. */
+    /** The kind of work, without its arguments. */
     String name();
 
-    /** Asks a stream, the queue's own or one that captures. */
+    /** Enqueues it in a stream: the queue's own or one that captures. */
     void enqueue(CudaQueue queue, CudaStream stream);
 
-    /** A kernel. Its numbers may change from one time to the next, its pointers may not. */
+    /** A kernel. Its numbers may change when it is repeated, its pointers may not. */
     final class Launch implements Work {
         private final KernelImages.Kernel kernel;
         private final Extent extent;
@@ -36,7 +36,7 @@ public sealed interface Work {
             this.pointers = pointers;
         }
 
-        /** Takes over the numbers if the rest is the same. */
+        /** Takes the new numbers if the rest is the same. */
         boolean repeats(KernelImages.Kernel otherKernel, Extent otherExtent, long[] otherSlots) {
             if (kernel.address() != otherKernel.address() || !extent.equals(otherExtent)) {
                 return false;
@@ -60,7 +60,7 @@ public sealed interface Work {
             return other instanceof Launch launch && repeats(launch.kernel, launch.extent, launch.slots);
         }
 
-        /** Whether numbers have changed since {@link #settle}. */
+        /** Returns true if numbers have changed since {@link #settle}. */
         boolean changed() {
             return changed;
         }
@@ -101,9 +101,9 @@ public sealed interface Work {
     }
 
     /**
-     * A call of a library that asks the stream for kernels of its own.
+     * A call of a library, which launches kernels of its own in the stream.
      *
-     * @param key equal if the call would ask for the same; begins with the name of the op
+     * @param key equal for equal calls; begins with the name of the op
      */
     record Library(Object key, Consumer<CudaStream> call) implements Work {
         @Override
@@ -200,7 +200,7 @@ public sealed interface Work {
         }
     }
 
-    /** A place where the host comes in, which no graph can hold: a copy to or from it. */
+    /** A copy to or from the host, which is never part of a graph. */
     record Meeting(String what, long at, long bytes) implements Work {
         @Override
         public boolean repeats(Work other) {

@@ -6,19 +6,19 @@ import cloze.backend.BackendException;
 import cloze.cuda.driver.Extent;
 
 /**
- * The sizes of a convolution as {@code conv2d.cu} reckons them, and the launches that follow from them.
+ * The launches of {@code conv2d.cu}, and the sizes of a convolution that they follow from.
  *
- * @param windows that an image has
- * @param depth elements of a group under a window
+ * @param windows of an image
+ * @param depth elements of one group in a window
  */
 public record ConvolutionLaunches(long images, long windows, long m, long groups, long depth) {
-    /** Blocks that a GPU should have at least. */
+    /** The least number of blocks that a GPU should have. */
     private static final long BLOCKS = 256;
 
-    /** Of a grid along y. */
-    private static final long MOST_PRODUCTS = 65_535;
+    /** The most blocks of a grid along y. */
+    private static final long MOST_Y = 65_535;
 
-    /** Least windows of a part of the sum over all. */
+    /** The least windows of a part of the sum over all windows. */
     private static final long LEAST = 256;
 
     static ConvolutionLaunches of(KernelSizes s) {
@@ -35,7 +35,7 @@ public record ConvolutionLaunches(long images, long windows, long m, long groups
         return images * windows;
     }
 
-    /** Parts of the sum over windows that make the gradient of the weight. */
+    /** The number of parts of the sum over windows for the gradient of the weight. */
     private long parts() {
         long tiles = groups * Stage.tiles(m / groups, depth);
         return Math.max(1, Math.min(BLOCKS / Math.max(tiles, 1), Math.ceilDiv(rows(), LEAST)));
@@ -48,7 +48,7 @@ public record ConvolutionLaunches(long images, long windows, long m, long groups
         });
     }
 
-    /** What of y is no product. */
+    /** The bias alone. */
     public static LaunchPlan bias() {
         return LaunchPlan.of(new Stage("_bias", s -> Stage.elements(of(s).rows() * of(s).m)));
     }
@@ -57,7 +57,7 @@ public record ConvolutionLaunches(long images, long windows, long m, long groups
         return withWeights(LaunchPlan.first(ConvolutionLaunches::input));
     }
 
-    /** ... but for the gradient of x. */
+    /** Backward without the gradient of x. */
     public static LaunchPlan weights() {
         return withWeights(LaunchPlan.of());
     }
@@ -85,20 +85,20 @@ public record ConvolutionLaunches(long images, long windows, long m, long groups
         return Float.BYTES * chunks(of(s).rows()) * of(s).m;
     }
 
-    /** A product for each rest that pixels have by the stride, as large as the first one's. */
+    /** A matrix multiplication for each remainder of pixels modulo the stride; the first remainder has the most pixels. */
     private static Extent input(KernelSizes s) {
         long stride = s.of("stride");
         long pixels = s.of("b") * Math.ceilDiv(s.of("h"), stride) * Math.ceilDiv(s.of("w"), stride);
         return of(s).tiles(pixels, s.of("c") / s.of("groups"), stride * stride);
     }
 
-    /** As many products [rows, columns] for each group. */
-    private Extent tiles(long rows, long columns, long products) {
-        if (groups * products > MOST_PRODUCTS) {
+    /** The tiles of several matrix multiplications for each group, each with a result [rows, columns]. */
+    private Extent tiles(long rows, long columns, long count) {
+        if (groups * count > MOST_Y) {
             throw new BackendException(
-                    "Conv2d: groups x %d products each must be at most %d, the blocks that a grid of CUDA has along y, but groups is %d"
-                            .formatted(products, MOST_PRODUCTS, groups));
+                    "Conv2d: groups x %d matrix multiplications must be at most %d, the blocks that a grid of CUDA has along y, but groups is %d"
+                            .formatted(count, MOST_Y, groups));
         }
-        return Stage.tiles(rows, columns, groups * products);
+        return Stage.tiles(rows, columns, groups * count);
     }
 }

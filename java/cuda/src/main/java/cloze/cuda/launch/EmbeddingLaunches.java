@@ -3,7 +3,7 @@ package cloze.cuda.launch;
 import cloze.cuda.driver.Extent;
 import java.util.function.Function;
 
-/** The sizes of the gradient of a table as {@code embedding.cu} reckons them, and the launches that follow from them. */
+/** The launches of the gradient of a table in {@code embedding.cu}, and the sizes that they follow from. */
 public record EmbeddingLaunches(long tokens, long rows, long d) {
     /** Tokens of a block that sorts. */
     private static final int TILE = 256;
@@ -14,7 +14,7 @@ public record EmbeddingLaunches(long tokens, long rows, long d) {
     /** Tokens of a row that a warp sums. */
     private static final long PIECE = 64;
 
-    /** Columns of a warp where rows are few. */
+    /** Columns of a warp if there are few rows. */
     private static final long COLUMNS = 256;
 
     static EmbeddingLaunches of(KernelSizes s) {

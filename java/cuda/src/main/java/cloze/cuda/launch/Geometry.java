@@ -4,7 +4,7 @@ import cloze.cuda.driver.Extent;
 import java.util.List;
 
 /**
- * How a plan is launched for some sizes.
+ * The extents of a plan's launches for given sizes.
  *
  * @param scratch bytes, 0 for none
  */
@@ -16,8 +16,8 @@ record Geometry(List<Extent> extents, long scratch) {
     }
 
     /**
-     * The geometries of a plan, each computed once: a model calls a kernel with a few sizes again and again. Found by the
-     * sizes that the plan asks for, so that a seed among the arguments makes no new one. Locked by whoever launches.
+     * The geometries of a plan, each computed once, since a model calls a kernel with the same few sizes again and again. The
+     * key is the sizes that the plan asks for, so that a new seed needs no new entry. Callers hold the lock of the queue.
      */
     static final class Cache {
         private static final int PLACES = 64;

@@ -101,7 +101,7 @@ public final class Launcher implements KernelCall, LaunchLog.Launched {
         callAs(bf16, arguments);
     }
 
-    /** @param bf16 whether the functions for bf16 are to run */
+    /** @param bf16 true runs the functions for bf16 */
     public void callAs(boolean bf16, @Nullable Object... arguments) {
         var tensors = new ArrayList<@Nullable Tensor>();
         var slots = new long[arguments.length + 1];
@@ -122,7 +122,7 @@ public final class Launcher implements KernelCall, LaunchLog.Launched {
     }
 
     private void launch(boolean bf16, @Nullable Tensor[] tensors, long[] slots) {
-        synchronized (queue) { // the stages share scratch, and follow one another in the stream
+        synchronized (queue) { // the stages share scratch and must not be separated in the stream
             driver.enter();
             KernelImages.Kernel[] kernels = functions(bf16);
             Geometry geometry = geometries.of(slots);
@@ -140,7 +140,7 @@ public final class Launcher implements KernelCall, LaunchLog.Launched {
         }
     }
 
-    /** @param times the number that tells how often, or null for once; which time it is comes behind the other arguments */
+    /** @param times the size that is the number of launches, or null for one; the number of a launch is its last argument */
     private void launch(
             KernelImages.Kernel kernel,
             @Nullable String times,

@@ -12,7 +12,7 @@ public final class LstmLaunches {
                 new Stage("", tiles(s -> s.of("b"), LstmLaunches::gates)).each("t"));
     }
 
-    /** ... but for what the input says to the gates. */
+    /** Forward without the input's part of the gates. */
     public static LaunchPlan tokensOnly() {
         return LaunchPlan.first(tiles(s -> s.of("b"), LstmLaunches::gates)).each("t");
     }
@@ -23,7 +23,7 @@ public final class LstmLaunches {
                 .then("input_weight", tiles(LstmLaunches::gates, s -> s.of("in")));
     }
 
-    /** ... but for the gradients of the input and of its weight. */
+    /** Backward without the gradients of the input and of its weight. */
     public static LaunchPlan withoutInput() {
         return LaunchPlan.first(tiles(s -> s.of("b"), s -> s.of("hidden")))
                 .each("t")
@@ -46,7 +46,7 @@ public final class LstmLaunches {
         return scratch(s.of("b"), s.of("t"), s.of("hidden"));
     }
 
-    /** Bytes for the gradients of all gates, with which they begin, those of the cells of a token, and sums of the bias. */
+    /** Bytes for the gradients of all gates, which come first, those of the cells of one token, and sums for the bias. */
     public static long scratch(long b, long t, long hidden) {
         long all = Math.multiplyExact(Math.multiplyExact(b, t), 4 * hidden);
         return Float.BYTES * (all + b * hidden + Stage.chunks(b * t) * 4 * hidden);

@@ -8,7 +8,7 @@ public final class NormLaunches {
     private static final long ROWS_OF_WARP = 2;
     private static final long ROWS_OF_CHUNK = 16;
 
-    /** Two blocks for each of an H100's multiprocessors: what a block keeps of the columns has to fit its registers. */
+    /** Two blocks for each multiprocessor of an H100, since a block keeps its sums of columns in registers. */
     private static final long MOST_CHUNKS = 264;
 
     private static final Extent NONE = Extent.blocks(0, 1);

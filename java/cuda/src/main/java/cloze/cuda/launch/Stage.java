@@ -24,12 +24,12 @@ public record Stage(
 
     private static final int THREADS = 256;
     private static final int MOST_BLOCKS = 4096;
-    /** Of a tile, and shared memory of its block, as in {@code gemm.cuh}. */
+    /** The side of a tile and the shared memory of its block, as in {@code gemm.cuh}. */
     private static final int GEMM_SIDE = 128;
 
     private static final int GEMM_SHARED = 64 << 10;
 
-    /** A grid that strides over so many elements, four at a time. */
+    /** A grid that strides over so many elements; a thread does four at a time. */
     public static Function<KernelSizes, Extent> elements(String... factors) {
         return sizes -> elements(sizes.product(factors));
     }
@@ -47,7 +47,7 @@ public record Stage(
         return Extent.blocks(Math.ceilDiv(count, THREADS / 32), THREADS);
     }
 
-    /** So many neighbouring lanes a row. */
+    /** A number of neighbouring lanes for each row. */
     public static Extent lanes(long rows, long ofRow) {
         return Extent.blocks(Math.ceilDiv(rows * ofRow, THREADS), THREADS);
     }
@@ -61,7 +61,7 @@ public record Stage(
         return Extent.blocks(count, THREADS);
     }
 
-    /** A block a row, of as many threads as the row gives four packs of 16 bytes to: few rows are in work at a time. */
+    /** A block a row. A thread gets about four packs of 16 bytes: long rows get large blocks, since few rows run at a time. */
     public static Extent longRows(long count, long length) {
         long threads = Math.clamp(Long.highestOneBit(Math.max(1, length / 32)), 128, 1024);
         return Extent.blocks(count, Math.toIntExact(threads));
@@ -101,14 +101,14 @@ public record Stage(
         return sizes -> new Extent(Math.toIntExact(Math.ceilDiv(d.apply(sizes), 32)), 1, 32, 8, 0);
     }
 
-    /** Tiles of a product [n, m], see {@code gemm.cuh}. */
+    /** The tiles of a matrix multiplication with the result [n, m], see {@code gemm.cuh}. */
     public static Function<KernelSizes, Extent> tiles(Function<KernelSizes, Long> n, Function<KernelSizes, Long> m) {
         return sizes -> tiles(n.apply(sizes), m.apply(sizes), 1);
     }
 
-    /** As many products [n, m] at a time. */
-    public static Extent tiles(long n, long m, long products) {
-        return new Extent(Math.toIntExact(tiles(n, m)), Math.toIntExact(products), THREADS, 1, GEMM_SHARED);
+    /** The tiles of several matrix multiplications, each with a result [n, m]. */
+    public static Extent tiles(long n, long m, long count) {
+        return new Extent(Math.toIntExact(tiles(n, m)), Math.toIntExact(count), THREADS, 1, GEMM_SHARED);
     }
 
     public static long tiles(long n, long m) {
