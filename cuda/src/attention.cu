@@ -1,8 +1,8 @@
 #include "cloze/attention.cuh"
 
 // qkv, dqkv [b, t, (heads + 2 kv_heads) width], y, dy [b, t, heads width], lse [b, heads, t], keep [b, t] or null.
-// No [t, t] array; every sum has one owner: forward and dq a block per tile of queries, dk and dv a block per tile of
-// keys, which goes through the query heads of its group.
+// No [t, t] array; every sum is made by one block: y and dq by a block for each tile of queries, dk and dv by a block
+// for each tile of keys, which loops over the query heads of its group.
 
 using namespace cloze;
 

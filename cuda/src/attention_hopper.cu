@@ -1,8 +1,8 @@
 #include "cloze/attention_hopper.cuh"
 
-// Attention in bf16 for heads of 64 or 128 columns on compute capability 9.0: copies of boxes, products of warpgroups.
-// Shapes as in attention.cu; both maps have boxes of 64 rows of 64 columns, of qkv and of dy. A block has 128 queries
-// of a head and goes through tiles of 128 keys. Backward: attention_hopper_backward.cu.
+// Attention in bf16 for heads of 64 or 128 columns on compute capability 9.0: TMA copies and matrix multiplication by
+// warpgroups (wgmma). Shapes as in attention.cu; the two tensor maps, of qkv and of dy, have boxes of 64 rows and 64
+// columns. A block has 128 queries of a head and loops over tiles of 128 keys. Backward: attention_hopper_backward.cu.
 
 using namespace cloze;
 
@@ -40,11 +40,11 @@ struct ForwardShared {
     }
 };
 
-// Sums of the two queries of a thread, as far as they have come. Powers of two: 2^(s log2 e) = e^s.
+// Running sums of the two queries of a thread. Powers of two: 2^(s log2 e) = e^s.
 struct Softmax {
     float top[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
 
-    // Scores become probabilities times the sum; shrink: what earlier ones lose.
+    // Scores become probabilities times the sum; shrink: the factor of earlier sums.
     template <int k>
     CLOZE_DEVICE void step(float (&s)[k], float scale, float (&shrink)[2]) {
         float base[2];
@@ -76,7 +76,7 @@ struct Softmax {
     }
 };
 
-// The two warpgroups take turns: while one starts its products the other makes probabilities.
+// The two warpgroups take turns: while one multiplies matrices, the other computes probabilities.
 CLOZE_DEVICE void await_turn() {
     meet(1 + owner(), 256);
 }
@@ -160,7 +160,7 @@ CLOZE_DEVICE void forward(const int32_t* keep, real* y, float* lse, int t, int h
     probabilities(from);
     pack_sums(s, p, kept);
     turn.next();
-    // The products with the values of one tile run beside the softmax of the next.
+    // The multiplication by the values of one tile overlaps the softmax of the next.
     for (int key = from + keys; key < end; key += keys) {
         shared.keys_there(turn.stage).wait(turn.phase);
         await_turn();

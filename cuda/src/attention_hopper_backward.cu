@@ -1,7 +1,7 @@
 #include "cloze/attention_hopper.cuh"
 
-// The gradients of attention_hopper.cu. Two passes, over queries and over keys, so that every sum has one owner. A
-// block has 128 lines, of two tiles each, and goes through stages of two tiles of the other kind.
+// The gradients of attention_hopper.cu. Two passes, over queries and over keys, so that every sum is made by one block.
+// A block has 128 lines of two tiles and loops over stages of two tiles of the other kind.
 
 using namespace cloze;
 
@@ -19,7 +19,7 @@ CLOZE_KERNEL(attention_hopper_backward_delta, const real*, const int32_t*, const
 
 namespace {
 
-// columns: lines of the other tiles, as many as leave room in registers for the sums of the owners
+// columns: lines of the other tiles, limited by the registers for the sums
 template <int width, int columns>
 struct BackwardShared {
     using Lines = Tile<hopper_lines, width>;
@@ -43,7 +43,7 @@ struct BackwardShared {
     }
     CLOZE_DEVICE Barrier& free(int stage) const { return reinterpret_cast<Barrier*>(memory + barriers)[2 + 2 * stage]; }
 
-    // bringers: threads that say of a stage that it is there
+    // bringers: threads that report a loaded stage
     CLOZE_DEVICE void start(int bringers) const {
         if (threadIdx.x == 0) {
             check_tiles(memory);
@@ -53,7 +53,7 @@ struct BackwardShared {
         }
         __syncthreads();
     }
-    // Both tiles of lines, by one thread.
+    // Loads both tiles of lines; called by one thread.
     CLOZE_DEVICE void bring_lines(const TensorMap& map0, int column0, const TensorMap& map1, int column1, int row,
                                   int sample) const {
         lines_there().arrive_expecting(2 * Lines::bytes);
@@ -66,7 +66,7 @@ struct BackwardShared {
         column(stage, 0).copy(map0, column0, row, sample, there(stage));
         column(stage, 1).copy(map1, column1, row, sample, there(stage));
     }
-    // s [64, columns] = the owner's lines of a tile by the lines of a tile of the stage
+    // s [64, columns] = the warpgroup's lines of a tile times the lines of a tile of the stage
     template <int k>
     CLOZE_DEVICE void product_of_lines(int stage, int which, float (&s)[k]) const {
 #pragma unroll
@@ -74,7 +74,7 @@ struct BackwardShared {
             multiply(s, line(which).lines(owner() * 64, i), column(stage, which).lines(0, i), i > 0);
         commit_products();
     }
-    // sum [64, width] += p [64, columns] by a tile of the stage
+    // sum [64, width] += p [64, columns] times a tile of the stage
     template <int k, int n>
     CLOZE_DEVICE void add_product(const uint32_t (&p)[k][4], int stage, int which, float (&sum)[n]) const {
 #pragma unroll
@@ -161,7 +161,7 @@ CLOZE_DEVICE void backward_queries(const int32_t* keep, const float* lse, real* 
     store_lines(dq, factor, dqkv + at.in_qkv(at.query()), at.step(), query, t, add);
 }
 
-// f(j, number) for each score j of a thread: what its query has, read two at a time.
+// f(j, number) for each score j of a thread, with the number of its query; numbers are read two at a time.
 template <int queries, class F>
 CLOZE_DEVICE void each_score(const float* numbers, F&& f) {
 #pragma unroll
@@ -227,7 +227,7 @@ CLOZE_DEVICE void backward_keys(const int32_t* keep, const float* lse, real* dqk
     for (int i = 0; i < group; i++, at.head++) {
         Drop drop(rate, seed, offset, at.row());
         for (int query = from; query < end; query += queries, turn.next()) {
-            uint32_t dropped[4] = {};  // before products hold registers
+            uint32_t dropped[4] = {};  // before matrix multiplication takes the registers
             if (drop.threshold > 0) kept_of_keys(drop, key, query, dropped);
             shared.there(turn.stage).wait(turn.phase);
             begin_products(s, ds);
@@ -242,7 +242,7 @@ CLOZE_DEVICE void backward_keys(const int32_t* keep, const float* lse, real* dqk
             }
             each_score<queries>(shared.bases(turn.stage),
                                 [&](int j, float base) { s[j] = power_of_two(s[j] * (scale * log2_e) - base); });
-            // What dropout leaves goes to dv, times 1 / (1 - rate) at the end.
+            // Probabilities after dropout go to dv, times 1 / (1 - rate) at the end.
             bool drops = drop.threshold > 0;
             auto kept = [&](int j) { return !drops || (dropped[j % 4] >> j / 4 * 4 & 1); };
             pack_sums(s, left, kept);

@@ -1,7 +1,7 @@
 #include "cloze/attention_mma.cuh"
 
-// Attention of bf16 on tensor cores, for heads of 32, 64 and 128 columns whose rows begin at multiples of 16 bytes; the
-// rest is attention.cu's. Shapes and parameters as there. Dots are scaled by log2 e, so that softmax is one of powers
+// Attention of bf16 on tensor cores, for heads of 32, 64 and 128 columns whose rows begin at multiples of 16 bytes;
+// attention.cu does the rest. Shapes and parameters as there. Scores are scaled by log2 e, so that softmax needs powers
 // of two.
 
 #if defined(CLOZE_BF16)
@@ -11,11 +11,11 @@ using namespace cloze::mma;
 
 namespace {
 
-// A block of four warps has 128 queries, each warp 32: what it reads of keys and values from shared memory serves two
-// products. With 16 it would serve one, and 512 bytes, which are four cycles, are wanted for every four cycles of an
-// A100's tensor cores. Keys and values come through one ring of four tiles, three of them on their way: of 64 rows, or
-// of 32 for heads of 128 columns, whose queries do not fit into registers beside their sums and are read again. Two
-// blocks share a multiprocessor; they take 24, 48 and 64 KiB of shared memory each.
+// A block of four warps has 128 queries, each warp 32: a read of keys or values from shared memory is used by two
+// multiplications. With 16 queries it would be used by one, and four cycles of an A100's tensor cores would need 512
+// bytes, which take four cycles to read. Keys and values pass through one ring of four tiles, three of which are being
+// copied. Tiles have 64 rows, or 32 for heads of 128 columns, whose queries do not fit into registers beside their sums
+// and are read again. Two blocks share a multiprocessor; a block takes 24, 48 or 64 KiB of shared memory.
 template <int W>
 struct Forward {
     static constexpr int threads = 128, queries = 128, keys = W == 128 ? 32 : 64, slots = 4, R = 2;
@@ -46,7 +46,7 @@ struct Forward {
                         s[r][j][e] = -INFINITY;
     }
 
-    // Scores become probabilities, not yet divided by their sum; what came before is put on the new base.
+    // Scores become probabilities, not yet divided by their sum; earlier sums are rescaled to the new maximum.
     CLOZE_DEVICE void soften(float (&s)[R][N][4]) {
         float factor = scale * log2_e, alpha[R][2];
         bool same = true;
@@ -108,7 +108,7 @@ struct Forward {
         commit_copies();
         for (int item = 0; item < slots - 1; item++) fetch(item);
         wait_copies<slots - 1>();
-        __syncthreads();  // the queries are there
+        __syncthreads();  // the queries have arrived
         int row = warp_of_block() * 32, query = first + row;
         Left<W, R, W <= 64> left(own.rows_from(row));
         for (int item = 0; item < items; item += 2) {
@@ -118,7 +118,7 @@ struct Forward {
             float s[R][N][4];
             clear(s);
             wait_copies<slots - 2>();
-            __syncthreads();  // the keys are there for all, and all have read the values before them
+            __syncthreads();  // all warps see the keys and have read the values before them
             fetch(item + slots - 1);
             if (sees) {
                 uint32_t kept[R];
@@ -129,7 +129,7 @@ struct Forward {
                 if (drop.threshold > 0) thin(s, kept);
             }
             wait_copies<slots - 2>();
-            __syncthreads();  // the values are there for all, and all have read the keys
+            __syncthreads();  // all warps see the values and have read the keys
             fetch(item + slots);
             if (sees) add_weighted(out, s, slot(item + 1));
         }

@@ -1,8 +1,8 @@
 #include "cloze/attention_mma.cuh"
 
-// The gradients of attention_mma.cu: ds = p (dy v^T - delta), dq = ds k, dk = ds^T q, dv = p^T dy, with p made again
-// from lse. Two passes, over queries and over keys, so that every sum has one owner: no atomics, no [t, t] array.
-// scratch [2][b, heads, t] = delta, the rows of y . dy, and lse log2 e.
+// The gradients of attention_mma.cu: ds = p (dy v^T - delta), dq = ds k, dk = ds^T q, dv = p^T dy, with p recomputed
+// from lse. Two passes, over queries and over keys, so that every sum is made by one block: no atomics, no [t, t]
+// array. scratch [2][b, heads, t] = delta, the rows of y . dy, and lse log2 e.
 
 #if defined(CLOZE_BF16)
 
@@ -20,9 +20,9 @@ CLOZE_DEVICE void prepare(const bf16* y, const float* lse, const bf16* dy, int64
     });
 }
 
-// A block of four warps has 128 queries, each warp 32. Keys and values come 32 at a time: sums, scores and their
-// gradients take 192 registers of heads of 128 columns and 128 of 64, so that dy, and of 128 columns the queries too,
-// are read from shared memory each time. 32, 48 and 96 KiB of it.
+// A block of four warps has 128 queries, each warp 32. Keys and values come 32 at a time. Sums, scores and their
+// gradients take 192 registers for heads of 128 columns and 128 for 64, so dy, and for 128 columns the queries, too,
+// are read from shared memory each time. A block takes 32, 48 or 96 KiB of it.
 template <int W>
 struct BackwardQueries {
     static constexpr int threads = 128, queries = 128, keys = 32, slots = W == 32 ? 4 : 2, R = 2, N = keys / 8;
@@ -95,7 +95,7 @@ struct BackwardQueries {
             int key = begin + item * keys;
             Open<N> open(keep, key, band.t);
             wait_copies<slots - 2>();
-            __syncthreads();  // the keys and values are there for all, and all have read those before them
+            __syncthreads();  // all warps see the keys and values and have read those before them
             fetch(item + slots - 1);
             if (query >= band.t || !open.any() || !band.any(query, 16 * R, key, keys)) continue;
             Tile<W> key_tile = slot(item), values{key_tile.p + keys * W};
@@ -114,9 +114,10 @@ struct BackwardQueries {
     }
 };
 
-// A block has 128 keys, each warp 32, or 16 of heads of 128 columns, whose two sums would not fit. Keys are the rows of
-// its scores, so that p^T and ds^T are left sides as they lie; a key that is not kept spoils its own row alone, which
-// is put right at the end. Queries and dy come 32 at a time, with their lse and delta. 33, 49 and 97 KiB.
+// A block has 128 keys, each warp 32, or 16 for heads of 128 columns, whose two sums would not fit. Keys are the rows
+// of the scores, so that p^T and ds^T are left factors without a transpose. A padded key only makes its own row wrong,
+// which is corrected at the end. Queries and dy come 32 at a time, with their lse and delta. A block takes 33, 49 or 97
+// KiB of shared memory.
 template <int W>
 struct BackwardKeys {
     static constexpr int R = W == 128 ? 1 : 2, keys = 128, threads = keys / R * 2, queries = 32, N = queries / 8;
@@ -187,7 +188,7 @@ struct BackwardKeys {
         wait_copies<slots - 1>();
         __syncthreads();  // the keys and values are there
         Left<W, R, false> left(own.rows_from(row)), left_values(values.rows_from(row));
-        uint32_t kept = 0;  // a bit each: there is no register for where they are from
+        uint32_t kept = 0;  // a bit each: there are no registers for the pointer
 #pragma unroll
         for (int i = 0; i < 2 * R; i++) {
             int mine = key + row_of_lane(i / 2, i % 2);
@@ -197,7 +198,7 @@ struct BackwardKeys {
         for (int item = 0; item < items; item++) {
             int head = unit.kv * group + item / of_head, query = begin + item % of_head * queries;
             wait_copies<slots - 2>();
-            __syncthreads();  // the queries and dy are there for all, and all have read those before them
+            __syncthreads();  // all warps see the queries and dy and have read those before them
             fetch(item + slots - 1);
             if (!any || !band.any(query, queries, key, 16 * R)) continue;
             Tile<W> query_tile = slot(item), back{query_tile.p + queries * W};
@@ -212,7 +213,7 @@ struct BackwardKeys {
             add_weighted(dk, g, query_tile);  // before dv: ptxas then has the registers for it
             add_weighted(dv, s, back);
         }
-        // What a key that is not kept has summed is nothing, or not even finite.
+        // The sums of a padded key are not gradients, perhaps not even finite.
         float factor = 1.f / (1.f - rate), of_dk[R][2], of_dv[R][2];
 #pragma unroll
         for (int r = 0; r < R; r++)

@@ -1,8 +1,8 @@
 #include "cloze/attention.cuh"
 
 // qkv [b, t, (heads + 2 kv_heads) width], starts [b], keys and values [b, capacity, kv_heads width], y [b, t, heads
-// width]. starts[b] + t <= capacity. The new keys and values are read from qkv, so that appending them to the cache
-// needs no order with this.
+// width]. starts[b] + t <= capacity. The new keys and values are read from qkv, so that the order of this launch and of
+// the append to the cache does not matter.
 
 using namespace cloze;
 

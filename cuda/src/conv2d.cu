@@ -2,11 +2,11 @@
 #include "cloze/gathered.cuh"
 #include "cloze/gemm.cuh"
 
-// x [b, h, w, c], weight [m, p, q, c / groups], bias [m], y [b, down, across, m]: products with matrices of windows
-// that are never there, see native/src/conv2d.cpp. y = windows(x) weight^T; dx, for the pixels of each rest by the
-// stride, = windows(dy) times the part of the weight that reaches them; dweight = dy^T windows(x), its sum over all
-// windows in parts whose number is the shape's. blockIdx.y is the group, with the rest or the part. _bias: y += bias,
-// where cuDNN has made the product.
+// x [b, h, w, c], weight [m, p, q, c / groups], bias [m], y [b, down, across, m]: multiplication by matrices of windows
+// that are never stored, see native/src/conv2d.cpp. y = windows(x) weight^T; dx, for the pixels of each remainder
+// modulo the stride, = windows(dy) times the part of the weight that reaches them; dweight = dy^T windows(x), its sum
+// over all windows in parts, whose number depends on the shape alone. blockIdx.y is the group, with the remainder or
+// the part. _bias: y += bias, after cuDNN's convolution.
 
 using namespace cloze;
 
@@ -22,14 +22,14 @@ namespace {
 
 constexpr int in_chunk = pack;
 
-// Row (image, i, j) is what lies under p x q pixels at (i step + y, j step + x), `dilation` apart, zero outside.
+// Row (image, i, j) is the window of p x q pixels at (i step + y, j step + x), `dilation` apart, zero outside.
 template <bool k_is_inner>
 struct Windows {
     static constexpr bool along_k = k_is_inner;
     using Element = real;
     using Source = GatheredPanel<Windows>;
 
-    const real* image;  // [.., h, w, ld], of which the first c channels are seen
+    const real* image;  // [.., h, w, ld], of which the first c channels are used
     int64_t h, w, ld, c;
     int64_t down, across, step, y, x;
     int64_t p, q, dilation;
@@ -91,15 +91,16 @@ struct Convolution {
                 aligned(x) && group_c % in_chunk == 0};
     }
 
-    // Of the sum over windows, as java/cuda launches them: for 256 blocks, but 256 windows or more each.
+    // Parts of the sum over windows, as in ConvolutionLaunches: enough for 256 blocks, but each with at least 256
+    // windows.
     CLOZE_DEVICE int64_t parts() const {
         int64_t wanted = 256 / max(groups * tiles(group_m) * tiles(depth), int64_t{1});
         return max(min(wanted, (rows() + 255) / 256), int64_t{1});
     }
 };
 
-// Which rows of the weight reach pixels at `rest`, `rest` + stride, ... along one axis, the last row first, and where
-// the first of these pixels' windows on dy begins.
+// The rows of the weight that reach pixels at `rest`, `rest` + stride, ... along one axis, the last row first, and the
+// beginning of the first of these pixels' windows on dy.
 struct Taps {
     int64_t count, first, apart;  // row first + i apart
     int64_t dilation, begin;

@@ -1,7 +1,7 @@
 #include "cloze/device.cuh"
 
-// x, y, dx, dy [b, n]; y = kept ? x / (1 - rate) : 0, dx = kept ? dy / (1 - rate) : 0, a sample as a whole.  Sample i
-// draws number i % 4 of counter i / 4, as on the CPU; drawn anew for each pack, which is less than the wait for memory.
+// x, y, dx, dy [b, n]; y = kept ? x / (1 - rate) : 0, dx = kept ? dy / (1 - rate) : 0, for whole samples.  Sample i
+// draws number i % 4 of counter i / 4, as on the CPU; drawn again for each pack, which takes less time than memory.
 // Moves 8 bytes an element, 4 in bf16.
 
 using namespace cloze;

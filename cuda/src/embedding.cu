@@ -3,14 +3,13 @@
 // ids int32 [b, t], table [v, d], positions [p, d] | null, starts int32 [b] | null, y [b, t, d]
 // y[b, i] = table[ids[b, i]] + positions[starts[b] + i]
 //
-// Backward sorts the n = b t tokens by their row, which takes integer atomics alone: they are counted row by row in at
-// most 32 chunks, each row is given its places, and a token's place is that of its row and chunk plus its rank among
-// the chunk's tokens of the row. Then a warp sums up to 64 tokens of a row in their order, and what a row has beyond
-// its first 64 tokens is added to it piece by piece: the same bits each time, and no row is one warp's burden however
-// often it comes. Memory: n d of dy and v d of the table once each. Beside it three passes over the counts, at most 32
-// v words in the second cache (16 v for 16,384 tokens: 3.2 MB a pass for a vocabulary of 50,257), and n chunk / 32
-// comparisons of warps, half a million for 16,384 tokens in chunks of 1024. Positions need no sort: a row has at most
-// one token a sample.
+// Backward sorts the n = b t tokens by row with integer atomics only: the tokens of each row are counted in at most 32
+// chunks, each row gets its places, and the place of a token is that of its row and chunk plus its rank among the
+// chunk's tokens of the row. Then a warp sums up to 64 tokens of a row in order, and the rest of a row is added piece
+// by piece: the same bits each time, and a frequent row is not the work of a single warp. Memory traffic: n d of dy and
+// v d of the table once each. In addition three passes over the counts, at most 32 v words in the L2 cache (16 v for
+// 16,384 tokens: 3.2 MB a pass for a vocabulary of 50,257), and n chunk / 32 comparisons by warps, half a million for
+// 16,384 tokens in chunks of 1024. Positions need no sort: a row has at most one token in a sample.
 
 using namespace cloze;
 
@@ -27,16 +26,16 @@ CLOZE_KERNEL(embedding_forward, const int32_t* ids, const real* table, const rea
 
 namespace {
 
-// As java/cuda launches them, in TableGradient.
+// As in EmbeddingLaunches of java/cuda.
 constexpr int tile = 256, piece = 64, warp_columns = 256;
 
-// What lies where in the scratch.
+// The layout of the scratch.
 struct Sorted {
     int64_t n, v, d, chunk, chunks;
     float* partials;  // [ceil(n / piece), d]: sums of pieces that are not the first of their row, see partial()
-    int* order;       // [n]: the tokens, those of a row side by side and in their order
-    int* first;       // [chunks + 1, v]: where a row's tokens of a chunk begin in `order`; the last: where they end
-    int* taken;       // [1]: places of `order` that have been given to rows
+    int* order;       // [n]: the tokens, sorted by row, those of a row in their order
+    int* first;       // [chunks + 1, v]: the beginning of a row's tokens of a chunk in `order`; the last: their end
+    int* taken;       // [1]: places of `order` that rows have got
 
     CLOZE_DEVICE Sorted(float* scratch, int64_t n, int64_t v, int64_t d)
         : n(n),
@@ -56,7 +55,7 @@ struct Sorted {
 
     CLOZE_DEVICE int begin(int64_t row) const { return first[row]; }
     CLOZE_DEVICE int end(int64_t row) const { return first[chunks * v + row]; }
-    // Later pieces of rows begin at least `piece` places apart, so that no two of them share this.
+    // Later pieces of rows begin at least `piece` places apart, so that each has an index of its own.
     CLOZE_DEVICE float* partial(int64_t place) const { return partials + place / piece * d; }
 };
 
@@ -76,7 +75,7 @@ CLOZE_KERNEL(embedding_backward_count, const int32_t* ids, const int32_t*, const
     if (dtable && token < at.n) atomicAdd(at.first + token / at.chunk * v + ids[token], 1);
 }
 
-// A thread a row. Which places a row is given depends on who comes first, what is added in which order does not.
+// A thread a row. The places of a row depend on the order of threads; the order of sums does not.
 CLOZE_KERNEL(embedding_backward_places, const int32_t*, const int32_t*, const real*, float* dtable, float*, int64_t b,
              int64_t t, int64_t v, int64_t d, int64_t, int64_t, float* scratch) {
     __shared__ int taken, before;
@@ -122,8 +121,7 @@ CLOZE_KERNEL(embedding_backward_order, const int32_t* ids, const int32_t*, const
     if (token < at.n) at.order[at.first[chunk * v + row] + rank] = int(token);
 }
 
-// A warp a place of the order, of which those where a piece begins have work; then a warp a row, for those without
-// tokens.
+// A warp for each place of `order`; it has work if a piece begins there. Then a warp a row, for rows without tokens.
 CLOZE_KERNEL(embedding_backward_sum, const int32_t* ids, const int32_t*, const real* dy, float* dtable, float*,
              int64_t b, int64_t t, int64_t v, int64_t d, int64_t, int64_t accumulate, float* scratch) {
     if (!dtable) return;
@@ -149,7 +147,7 @@ CLOZE_KERNEL(embedding_backward_sum, const int32_t* ids, const int32_t*, const r
     });
 }
 
-// A warp as many places as a piece has, in which at most one row of several pieces begins, and 256 columns.
+// A warp for as many places as a piece has, among which at most one row of several pieces begins, and for 256 columns.
 CLOZE_KERNEL(embedding_backward_join, const int32_t* ids, const int32_t*, const real*, float* dtable, float*, int64_t b,
              int64_t t, int64_t v, int64_t d, int64_t, int64_t, float* scratch) {
     if (!dtable) return;

@@ -1,7 +1,7 @@
 #include "cloze/device.cuh"
 
-// x [b, n, d], ids int32 [b, m], y [b, m, d]; y[b, i] = x[b, ids[b, i]].  ids may repeat: backward, a warp owns a row
-// of dx and looks through the m numbers of its sample in their order.
+// x [b, n, d], ids int32 [b, m], y [b, m, d]; y[b, i] = x[b, ids[b, i]].  ids may repeat: in backward a warp sums a row
+// of dx and searches the m ids of its sample in order.
 
 using namespace cloze;
 

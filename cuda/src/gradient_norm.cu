@@ -18,7 +18,7 @@ CLOZE_KERNEL(gradient_norm_squared, const float* x, float*, int64_t n, double* s
     if (threadIdx.x == 0) scratch[blockIdx.x] = total;
 }
 
-// As many sums as the launch before had blocks.
+// One sum for each block of the launch before.
 CLOZE_KERNEL(gradient_norm_squared_total, const float*, float* out, int64_t n, double* scratch) {
     __shared__ double sums[32];
     int64_t blocks = (n + 1023) / 1024;

@@ -1,8 +1,8 @@
 #include "cloze/device.cuh"
 
 // y [n].  Element i draws number i % 4 of counter i / 4, as on the CPU.  Normal numbers by Box and Muller in double, so
-// that devices round to the same float but for a tie in a hundred million: elements 2j and 2j + 1 are
-// sqrt(-2 ln(1 - u)) times the cosine and the sine of 2 pi w, u and w their uniforms.
+// that devices round to the same float except for a tie in a hundred million: elements 2j and 2j + 1 are sqrt(-2 ln(1 -
+// u)) times the cosine and the sine of 2 pi w, where u and w are uniform numbers.
 
 using namespace cloze;
 

@@ -3,7 +3,7 @@
 // x, residual, y, sum [n, d], weight, bias [d], mean, rstd [n]; s = x + residual, y = (s - mean) rstd weight + bias
 // dx = rstd (g - mean(g) - h mean(g h)), g = dy weight, h = (s - mean) rstd; dweight = sum dy h, dbias = sum dy
 //
-// bf16 moves 4 bytes an element forward, 8 with a residual, and 6 backward; 10 where rows are long, see norm.cuh.
+// bf16 moves 4 bytes an element forward, 8 with a residual, and 6 backward; 10 for long rows, see norm.cuh.
 
 using namespace cloze;
 

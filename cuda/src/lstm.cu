@@ -6,10 +6,9 @@
 // input_weight [4 hidden, in], hidden_weight [4 hidden, hidden], bias [4
 // hidden] or null, in the order i, f, g, o. kept is gates [b, t, 4 hidden] and
 // then cells [b, t, hidden], in float: slopes such as 1 - g^2 would lose their
-// digits in bf16. Gates are what the input says to them, one product for all
-// tokens, then all after its activations. After it, a launch a token: its
-// product has the four gates of a unit side by side, so that who has their sums
-// goes on with the cell.
+// digits in bf16. The first launch writes the input's part of the gates, one matrix multiplication for all tokens. Then
+// a launch for each token multiplies the state and applies the activations: the four gates of a unit are neighbours in
+// its result, so that the thread with their sums computes the cell.
 
 using namespace cloze;
 
@@ -45,7 +44,7 @@ struct ByUnits {
     CLOZE_DEVICE const real *start() const { return weight; }
 };
 
-// Row (b, token) is what the token sees of y.
+// Row (b, token) is the state before the token: y of the token before it, or h.
 struct Previous {
     static constexpr bool along_k = false;
     using Element = real;
@@ -70,8 +69,7 @@ struct Kept {
         : gates(kept), cells(kept + 4 * b * t * hidden) {}
 };
 
-// What backward has for itself: the gradients of the sums of gates, that of the
-// cell [b, hidden], and the bias's sums.
+// The scratch of backward: the gradients of the sums of gates, that of the cell [b, hidden], and sums for the bias.
 struct Gradients {
     real *gates;
     float *cell, *sums;

@@ -24,7 +24,7 @@ CLOZE_KERNEL(masked_l1_forward_mean, const real*, const real*, const int32_t* ma
     mean_of_hidden(mask, row_loss, loss, n);
 }
 
-// How many rows are hidden, into the scratch.
+// The number of hidden rows, into the scratch.
 CLOZE_KERNEL(masked_l1_backward, const real*, const real*, const int32_t* mask, const float*, real*, int64_t n, int64_t,
              int64_t, float* scratch) {
     count_hidden(mask, scratch, n);

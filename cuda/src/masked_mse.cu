@@ -1,9 +1,9 @@
 #include "cloze/hidden.cuh"
 
 // x, target, dx [n, d], mask int32 [n], 1 is hidden, loss [1], row_loss [n]
-// row_loss = mean((x - t)^2), loss = sum(mask row_loss) / sum(mask); dx = dloss mask 2 (x - t) / (d sum(mask)). Where
-// `normalize` is set, t = (target - mean) / sqrt(var + 1e-6), var over d - 1.  A warp a row; targets are normalised
-// where they are read, both times.
+// row_loss = mean((x - t)^2), loss = sum(mask row_loss) / sum(mask); dx = dloss mask 2 (x - t) / (d sum(mask)). If
+// `normalize` is set, t = (target - mean) / sqrt(var + 1e-6), var over d - 1. A warp a row; forward and backward both
+// normalise targets as they read them.
 
 using namespace cloze;
 
@@ -48,7 +48,7 @@ CLOZE_KERNEL(masked_mse_forward_mean, const real*, const real*, const int32_t* m
     mean_of_hidden(mask, row_loss, loss, n);
 }
 
-// How many rows are hidden, into the scratch.
+// The number of hidden rows, into the scratch.
 CLOZE_KERNEL(masked_mse_backward, const real*, const real*, const int32_t* mask, const float*, real*, int64_t n,
              int64_t, int64_t, int64_t, float* scratch) {
     count_hidden(mask, scratch, n);

@@ -2,9 +2,9 @@
 #include "cloze/row.cuh"
 
 // scores, p, dp, dscores [n, k], mask int32 [n, k], 1 keeps; a row with nothing kept is all zero.
-// p = softmax(scores where kept), dscores (+)= p (dp - sum(p dp)).  A warp a row, which is in registers up to k = 1024,
-// so that all is read and written once, 16 bytes at a time; a longer one is read once more, from the caches. bf16 moves
-// 8 bytes an element forward, 4 of them the mask's, and 6 backward.
+// p = softmax(scores where kept), dscores (+)= p (dp - sum(p dp)).  A warp a row. A row of up to 1024 elements stays in
+// registers, so that all is read and written once, 16 bytes at a time; a longer one is read a second time, from the
+// caches. bf16 moves 8 bytes an element forward, 4 of them for the mask, and 6 backward.
 
 using namespace cloze;
 
@@ -41,7 +41,7 @@ CLOZE_DEVICE void forward_row(const real* scores, const int32_t* mask, real* p, 
     x.each(k, [&](int s, int i) { Step{}.store(p + i, x.at[s] * inverse); });
 }
 
-// The sum is rescaled where the largest grows.
+// The sum is rescaled when the maximum grows.
 CLOZE_DEVICE void forward_long_row(const real* scores, const int32_t* mask, real* p, int64_t k, bool whole) {
     float most = -INFINITY, sum = 0;
     each_lane(k, whole, [&](int64_t i, auto step) {

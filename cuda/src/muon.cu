@@ -1,8 +1,8 @@
 #include "cloze/gemm.cuh"
 
 // gradient, weight, momentum [n, m]; scratch [3 n m + 2 r r], r = min(n, m): u and v [n, m], s and t [r, r].
-// Newton-Schulz drives the singular values of the step towards 1: with S = X X^T (X^T X where n > m), X becomes
-// a X + (b S + c S S) X, five times, from u to v and back: so that the last is in v.
+// Newton-Schulz drives the singular values of the step towards 1: with S = X X^T (X^T X if n > m), X becomes
+// a X + (b S + c S S) X, five times, from u to v and back, so that the last result is in v.
 
 using namespace cloze;
 
@@ -28,8 +28,8 @@ struct Buffers {
           t(s + r * r) {}
 };
 
-// Sums of squares of u, one a block of the first launch, behind u where v and s will be, at the next multiple of 8
-// bytes of wherever the scratch lies: there is room for them, since a block has 1024 elements but for the last ones'.
+// Sums of squares of u, one for each block of the first launch, behind u at the next multiple of 8 bytes, where v and s
+// will be later. There is room for them, since each block but the last has 1024 elements.
 CLOZE_DEVICE double* sums_of_blocks(float* scratch, int64_t elements) {
     uintptr_t behind = reinterpret_cast<uintptr_t>(scratch + elements);
     return reinterpret_cast<double*>((behind + 7) / 8 * 8);
@@ -70,7 +70,7 @@ CLOZE_KERNEL(muon_step, const float* gradient, float*, float* momentum, float* s
     if (threadIdx.x == 0) sums_of_blocks(scratch, n * m)[blockIdx.x] = total;
 }
 
-// One block adds as many sums as the launch before had blocks: the norm of u, into the first place of v.
+// One block adds the sums of all blocks of the launch before: the norm of u, into the first place of v.
 CLOZE_KERNEL(muon_step_norm, const float*, float*, float*, float* scratch, int64_t n, int64_t m, float, float, float,
              float) {
     __shared__ double sums[32];

@@ -6,7 +6,7 @@ using namespace cloze;
 
 namespace {
 
-// Where element i of the patches is in the images.
+// The index in the images of element i of the patches.
 CLOZE_DEVICE int64_t pixel(int64_t i, int64_t h, int64_t w, int64_t c, int64_t p) {
     int64_t run = p * c, inside = i % run, row = i / run % p, patch = i / (run * p);
     int64_t across = w / p, down = h / p, j = patch % across, k = patch / across % down,

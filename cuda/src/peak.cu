@@ -1,6 +1,6 @@
 #include "cloze/device.cuh"
 
-// sums [n] = sums / 2 + 1, `links` times: what multiply-adds reach that wait for no memory.
+// sums [n] = sums / 2 + 1, `links` times: the rate of multiply-adds that do not wait for memory.
 
 using namespace cloze;
 

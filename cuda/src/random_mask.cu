@@ -1,8 +1,8 @@
 #include "cloze/device.cuh"
 
-// ids_keep int32 [b, m], ids_restore int32 [b, lead + n], mask int32 [b, n]. A block an image: a patch's rank is how
-// many (number, index) are smaller, counted over the numbers in pieces of shared memory; no sort is needed for ranks.
-// Patch i of image r draws number (r n + i) % 4 of counter (r n + i) / 4, as on the CPU.
+// ids_keep int32 [b, m], ids_restore int32 [b, lead + n], mask int32 [b, n]. A block an image: the rank of a patch is
+// the number of smaller pairs (number, index), counted over the numbers piece by piece in shared memory, without a
+// sort. Patch i of image r draws number (r n + i) % 4 of counter (r n + i) / 4, as on the CPU.
 
 using namespace cloze;
 

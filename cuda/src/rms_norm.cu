@@ -2,7 +2,7 @@
 
 // x, residual, y, sum [n, d], weight [d], rstd [n]; s = x + residual, y = s rstd weight
 // rstd = 1 / sqrt(mean(s^2) + epsilon);  dx = rstd (g - h mean(g h)), g = dy weight, h = s rstd; dweight = sum dy h
-// Moves what layer_norm.cu does.
+// Moves as many bytes as layer_norm.cu.
 
 using namespace cloze;
 

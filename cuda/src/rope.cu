@@ -2,8 +2,8 @@
 
 // x, y [b, t, (heads + 2 kv_heads) width]: q and k heads are rotated, v is copied; starts int32 [b] | null
 // pairs (i, i + width / 2) by the angle position theta^(-2 i / width), position = starts[b] + token.
-// A thread owns a pair of a token and turns it in all heads: the sine is taken once, in double, as positions of a
-// million need it.
+// A thread rotates one pair of a token in all heads: it computes the sine once, in double, since positions of a million
+// need that.
 
 using namespace cloze;
 

@@ -2,7 +2,7 @@
 
 // logits, targets, dlogits [n, v], loss [1], row_loss [n] in nats; the mean is over all rows
 // row_loss = sum_j t[j] (log sum_k e^x[k] - x[j]);  dlogits = dloss / n (p sum_j t[j] - t), p = softmax(x)
-// A warp a row: rows are classes of images, and short.  Backward takes the exponentials again.
+// A warp a row: rows are classes of images, and short. Backward computes the exponentials again.
 
 using namespace cloze;
 

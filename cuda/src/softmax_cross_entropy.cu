@@ -1,13 +1,13 @@
 #include "cloze/exponential.cuh"
 
 // logits [n, columns], targets int32 [n], loss [1], row_loss [n] in nats; the mean is over rows with target !=
-// ignore_index; columns from v on are no classes: whatever they hold, their gradient is 0
+// ignore_index; columns from v on are not classes: their values do not matter, and their gradient is 0
 // row_loss = (1 - ls) (-log p[target]) + ls mean_j(-log p[j]);  dlogits = (p - (1 - ls) onehot - ls / v) / counted
 //
-// One block counts the rows first: if each block did for itself, 16,384 of them would read 1 GB of targets.
-// Then a block a row: the largest logit and the sum of exponentials in one pass (the sum is rescaled where the largest
-// grows), the gradient in place in another. Blocks of long rows are so large that the rows in work stay in the second
-// cache between the two: bf16 moves 2 bytes a logit without gradient, 4 with it.
+// One block counts the rows first: if each block counted them, 16,384 blocks would read 1 GB of targets.
+// Then a block a row: the largest logit and the sum of exponentials in one pass (the sum is rescaled when the maximum
+// grows), the gradient in place in another. Blocks of long rows are so large that their rows stay in the L2 cache
+// between the two: bf16 moves 2 bytes a logit without gradient, 4 with it.
 
 using namespace cloze;
 

@@ -2,7 +2,7 @@
 
 #include "cloze/exponential.cuh"
 
-// Activations and their slopes, by the numbers that Java gives them: 1 gelu (erf), 2 gelu (tanh), 3 relu, 4 tanh.
+// Activations and their slopes, numbered as in Java: 1 gelu (erf), 2 gelu (tanh), 3 relu, 4 tanh.
 
 namespace cloze {
 inline namespace CLOZE_STORAGE {
@@ -55,7 +55,7 @@ CLOZE_DEVICE float tanh_slope(float x) {
     return 1.f - y * y;
 }
 
-// f(activation, its slope): one branch for all elements. Not called where there is none.
+// f(activation, its slope): one branch for all elements. Not called without an activation.
 template <class F>
 CLOZE_DEVICE void with_activation(int64_t activation, F&& f) {
     switch (activation) {

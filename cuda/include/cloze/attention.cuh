@@ -2,15 +2,16 @@
 
 #include "cloze/device.cuh"
 
-// What attention forward, backward and over a cache share: which keys a query sees, dropout of its probabilities, and
-// tiles of 32 queries by 32 keys in shared memory, made by 256 threads. Eight neighbouring threads own a query: each
-// has every eighth key of the scores, and every eighth column of the sums.
+// Common code of attention forward, backward and with a cache: the keys that a query sees, dropout of its
+// probabilities, and tiles of 32 queries by 32 keys in shared memory, computed by 256 threads. Eight neighbouring
+// threads work on a query: each has every eighth key of the scores, and every eighth column of the sums.
 
 namespace cloze {
 
 constexpr int tile = 32, parts = 8, attention_threads = tile * parts, most_width = 256;
 
-// Where the rows of a head begin: qkv [b, t, (heads + 2 kv_heads) width], y [b, t, heads width], lse [b, heads, t].
+// The beginning of the rows of a head: qkv [b, t, (heads + 2 kv_heads) width], y [b, t, heads width], lse [b, heads,
+// t].
 struct Layout {
     int64_t t, heads, kv_heads;
     int width;
@@ -31,7 +32,7 @@ struct Layout {
     CLOZE_DEVICE int64_t row(int64_t sample, int64_t head) const { return (sample * heads + head) * t; }
 };
 
-// put(at, sum) for each row of y . dy in the order of memory, [b, t, heads], W / 8 lanes a row; `at` is its place in
+// put(at, sum) for each row of y . dy in the order of memory, [b, t, heads], W / 8 lanes a row; `at` is its index in
 // [b, heads, t].
 template <int W, class F>
 CLOZE_DEVICE void deltas(const real* y, const real* dy, int64_t b, int64_t t, int64_t heads, F&& put) {
@@ -48,7 +49,7 @@ CLOZE_DEVICE void deltas(const real* y, const real* dy, int64_t b, int64_t t, in
     if (row < rows && part == 0) put((row / (t * heads) * heads + row % heads) * t + row / heads % t, sum);
 }
 
-// Query 0 stands at position `first`.
+// Query 0 has the position `first`.
 struct Mask {
     int64_t keys, first;
     bool causal;
@@ -88,7 +89,7 @@ struct Drop {
     }
 };
 
-// Rows [from, from + 32) of x [rows, width], `step` apart, times scale, into to [32][width + 1]; zeros behind the end.
+// Rows [from, from + 32) of x [rows, width], `step` apart, times scale, into to [32][width + 1]; zeros after the end.
 CLOZE_DEVICE void load_tile(const real* x, int64_t step, int64_t from, int64_t rows, int width, float scale,
                             float* to) {
     for (int i = int(threadIdx.x); i < tile * width; i += attention_threads) {
@@ -119,7 +120,7 @@ CLOZE_DEVICE float parts_max(float x) {
     return x;
 }
 
-// One tile of queries of a head: online softmax over its keys. load_keys(key, tile) and load_values(key, tile) bring 32
+// One tile of queries of a head: online softmax over its keys. load_keys(key, tile) and load_values(key, tile) load 32
 // rows. shared: 2 tiles and [32][33] probabilities. y rows are y_step apart; lse may be null.
 template <class K, class V>
 CLOZE_DEVICE void attend(const real* q, int64_t q_step, int64_t queries, int64_t first_query, const Mask& mask,

@@ -3,10 +3,9 @@
 #include "cloze/attention.cuh"
 #include "cloze/ptx_hopper.cuh"
 
-// What attention by warpgroups shares, forward and backward. A block has three warpgroups: the first brings tiles by
-// copies of boxes, the others own 64 lines each of a tile of 128, queries or keys, and go through tiles of the other
-// kind. A thread of them has the lines l / 4 and l / 4 + 8 of its warp's 16, lane l, of scores as of sums (see
-// multiply).
+// Common code of attention by warpgroups, forward and backward. A block has three warpgroups: the first loads tiles by
+// TMA copies, the other two have 64 lines each of a tile of 128, queries or keys, and loop over tiles of the other
+// kind. Lane l of their warps has the lines l / 4 and l / 4 + 8 of the warp's 16, of scores and of sums (see multiply).
 
 namespace cloze {
 
@@ -15,14 +14,14 @@ constexpr int bringer_registers = 24, owner_registers = 240;
 
 constexpr float log2_e = 1.44269504088896340736f;
 
-// Of the boxes that both maps describe: 64 rows of 64 columns.
+// The side of the boxes of both tensor maps: 64 rows of 64 columns.
 constexpr int box_side = 64;
 
 struct Maps {
     TensorMap qkv, dy;
 };
 
-// A head of a sample: where it begins in the columns of qkv, and in lse and y.
+// A head of a sample: its beginning in the columns of qkv, and in lse and y.
 struct Place {
     int t, heads, kv_heads, sample, head, kv, width;
 
@@ -41,7 +40,7 @@ struct Tile {
     static constexpr int panel = rows * box_side * 2, bytes = panel * (width / box_side);
     unsigned char* at;
 
-    // By one thread.
+    // Called by one thread.
     CLOZE_DEVICE void copy(const TensorMap& map, int column, int row, int sample, Barrier& there) const {
 #pragma unroll
         for (int i = 0; i < width / box_side; i++)
@@ -60,7 +59,7 @@ struct Tile {
     }
 };
 
-// The stage of a ring that is next, and the phase of its barriers.
+// The next stage of a ring, and the phase of its barriers.
 struct Turn {
     int stage = 0, phase = 0;
 
@@ -69,18 +68,18 @@ struct Turn {
     }
 };
 
-// By all lanes of a warp of an owner: this warp has read a stage.
+// Called by all lanes of a warp: this warp has read a stage.
 CLOZE_DEVICE void release(Barrier& free) {
-    __syncwarp();  // what others have read by themselves, too
+    __syncwarp();  // the other lanes have read it, too
     if (lane_of_warp() == 0) free.arrive();
 }
 constexpr int owner_warps = 8;
 
-// 0 or 1, or -1 for the warpgroup that brings; the shuffle tells the compiler that a warp is of one mind.
+// 0 or 1, or -1 for the warpgroup that loads; the shuffle tells the compiler that the value is the same in a warp.
 CLOZE_DEVICE int owner() {
     return __shfl_sync(all_lanes, int(threadIdx.x) / 128, 0) - 1;
 }
-// By a whole warp, which goes one way: collective instructions follow.
+// Called by a whole warp, which takes one branch: collective instructions follow.
 CLOZE_DEVICE bool any_lane(bool here) {
     return __ballot_sync(all_lanes, here) != 0;
 }
@@ -98,7 +97,7 @@ CLOZE_DEVICE void clear(float (&x)[k]) {
     for (int i = 0; i < k; i++) x[i] = 0;
 }
 
-// Scores or slopes of two lines, rounded, as the left factor of products; those that are not kept(i) become 0.
+// Scores or slopes of two lines, rounded, as a left factor; those that are not kept(i) become 0.
 template <int k, class F>
 CLOZE_DEVICE void pack_sums(const float (&x)[k], uint32_t (&to)[k / 8][4], F&& kept) {
 #pragma unroll
@@ -113,7 +112,7 @@ CLOZE_DEVICE void pack_sums(const float (&x)[k], uint32_t (&to)[k / 8][4]) {
 struct Sight {
     int low[2], high[2];
 
-    // Keys that a query sees.
+    // The keys that a query sees.
     CLOZE_DEVICE static Sight of_queries(const Mask& mask, int query) {
         Sight sight;
         for (int h = 0; h < 2; h++) {
@@ -122,7 +121,7 @@ struct Sight {
         }
         return sight;
     }
-    // Queries that see a key.
+    // The queries that see a key.
     CLOZE_DEVICE static Sight of_keys(const Mask& mask, int key) {
         Sight sight;
         for (int h = 0; h < 2; h++) {
@@ -133,11 +132,11 @@ struct Sight {
         }
         return sight;
     }
-    // Whether both lines see all of the columns [from, from + count).
+    // True if both lines see all of the columns [from, from + count).
     CLOZE_DEVICE bool whole(int from, int count) const {
         return low[0] <= from && low[1] <= from && high[0] >= from + count - 1 && high[1] >= from + count - 1;
     }
-    // Scores that are not seen become -inf. kept: a bit a column.
+    // Masked scores become -inf. kept: a bit for each column.
     template <int k>
     CLOZE_DEVICE void hide(float (&s)[k], int from, const uint32_t (&kept)[k / 16]) const {
         int column = column_of_thread();
@@ -151,7 +150,7 @@ struct Sight {
     }
 };
 
-// Bits of the keys of a tile that padding leaves.
+// Bits of the keys of a tile that are not padding.
 template <int words>
 CLOZE_DEVICE void kept_keys(const Mask& mask, int from, uint32_t (&kept)[words]) {
 #pragma unroll
@@ -161,7 +160,7 @@ CLOZE_DEVICE void kept_keys(const Mask& mask, int from, uint32_t (&kept)[words])
     }
 }
 
-// Bits of four numbers in a row of a counter.
+// Bits of four numbers of one counter.
 CLOZE_DEVICE uint32_t kept_four(const Drop& drop, int key, int query) {
     uint32_t numbers[4], bits = 0;
     drop.random.at(uint32_t(key / 4), uint32_t(drop.row) + uint32_t(query), numbers);
@@ -170,8 +169,9 @@ CLOZE_DEVICE uint32_t kept_four(const Drop& drop, int key, int query) {
     return bits;
 }
 
-// Which scores dropout leaves, of the thread's two queries and 8 groups keys: bits 2 j and 2 j + 1 are its columns of
-// group j. Two neighbouring threads share counters; each draws for one query and tells the other.
+// The scores that dropout keeps, for the thread's two queries and 8 groups of keys: bits 2 j and 2 j + 1 are its
+// columns of group j. Two neighbouring threads share counters; each draws for one query and sends the bits to the
+// other.
 template <int groups>
 CLOZE_DEVICE void kept_of_queries(const Drop& drop, int query, int key, uint32_t (&kept)[2]) {
     int odd = lane_of_warp() & 1;
@@ -188,7 +188,7 @@ CLOZE_DEVICE void kept_of_queries(const Drop& drop, int query, int key, uint32_t
 }
 
 // ... of its two keys and 64 queries: kept[e + 2 h] has the bit 4 j for key h and column e of group j. Four threads
-// share counters; each draws for one query and four keys and tells the others.
+// share counters; each draws for one query and four keys and sends the bits to the others.
 CLOZE_DEVICE void kept_of_keys(const Drop& drop, int key, int query, uint32_t (&kept)[4]) {
     int lane = lane_of_warp(), mine = lane / 4 % 4;
     uint32_t own = 0;
@@ -199,7 +199,7 @@ CLOZE_DEVICE void kept_of_keys(const Drop& drop, int key, int query, uint32_t (&
     for (int i = 0; i < 4; i++) kept[i] = __shfl_sync(all_lanes, own, (lane & ~12) | i << 2) >> mine;
 }
 
-// Thread i of four gives x[j] to thread j, and has then what they gave to it.
+// A transpose over four threads: thread i sends x[j] to thread j.
 CLOZE_DEVICE void transpose(uint32_t (&x)[4]) {
 #pragma unroll
     for (int step = 1; step < 4; step *= 2) {
@@ -216,8 +216,8 @@ CLOZE_DEVICE void transpose(uint32_t (&x)[4]) {
     }
 }
 
-// The two lines of a thread times a factor each, to `to` and eight lines after it, or added to what is there: 16 bytes
-// a thread at a time. A line beyond the end is not stored.
+// Stores the two lines of a thread, each times a factor, at `to` and eight lines after it, or adds them to the old
+// values: 16 bytes a thread at a time. A line after the end is not stored.
 template <int k>
 CLOZE_DEVICE void store_lines(const float (&x)[k], const float (&factor)[2], real* to, int64_t step, int line,
                               int lines, bool add) {

@@ -3,8 +3,8 @@
 #include "cloze/attention.cuh"
 #include "cloze/ptx.cuh"
 
-// What attention on tensor cores shares: bf16 rows of W = 32, 64 or 128 columns in tiles of shared memory, products of
-// them in the registers of a warp, and what a mask and dropout do to the scores that lie there. Lane l has of a piece
+// Common code of attention on tensor cores: bf16 rows of W = 32, 64 or 128 columns in tiles of shared memory, their
+// matrix multiplication in the registers of a warp, and the mask and dropout of the scores there. Lane l has of a piece
 // [16, 8] the rows l / 4 and l / 4 + 8 at the columns 2 (l % 4) and that + 1, elements 0 and 1 of the first row and 2
 // and 3 of the second; R pieces lie below, N beside one another.
 
@@ -22,7 +22,7 @@ CLOZE_DEVICE int column_of_lane(int j) {
     return j * 8 + lane_of_warp() % 4 * 2;
 }
 
-// What a block of queries has: the last tile of a head first, under a causal mask it is the longest.
+// The tile of a block of queries: the last tile of a head first, since with a causal mask it is the longest.
 struct Unit {
     int sample, head, kv, tile;
 
@@ -49,7 +49,7 @@ struct Band {
     CLOZE_DEVICE int end_of_queries(int to) const { return min(to + back, t); }
 
     CLOZE_DEVICE bool sees(int query, int key) const { return key - query > -back && key - query < ahead; }
-    // Whether any, and whether all of `queries` from `query` on see a key, all keys, of `keys` from `key` on.
+    // True if any of `queries` from `query` on sees a key, and if all see all keys, of `keys` from `key` on.
     CLOZE_DEVICE bool any(int query, int queries, int key, int keys) const {
         return key + keys - 1 - query > -back && key - (query + queries - 1) < ahead;
     }
@@ -58,7 +58,7 @@ struct Band {
     }
 };
 
-// Which of 8 N keys there are and are kept, a bit each: the same in all lanes.
+// The keys among 8 N that exist and are kept, a bit each: the same in all lanes.
 template <int N>
 struct Open {
     static constexpr int count = N / 4;
@@ -87,9 +87,9 @@ struct Open {
     }
 };
 
-// Rows in chunks of 16 bytes. The chunks of a row change places with its number, so that eight rows of one chunk, as a
-// tensor core wants them, meet in no bank, nor do the words that a warp writes of eight rows. p is a multiple of the
-// bytes of a row, so that the step from chunk to chunk flips bits of an address: nothing to keep in registers.
+// Rows in chunks of 16 bytes. The order of the chunks depends on the row, so that a tensor core's read of one chunk of
+// eight rows has no bank conflicts, and a warp's write of words of eight rows has none. p is a multiple of the bytes of
+// a row, so that the step from chunk to chunk flips bits of an address and needs no registers.
 template <int W>
 struct Tile {
     static constexpr int chunks = W / 8;
@@ -99,7 +99,7 @@ struct Tile {
 
     CLOZE_DEVICE bf16* at(int row, int chunk) const { return p + row * W + (chunk ^ turn(row)) * 8; }
 
-    // Begins to copy `rows` rows of x, `step` apart, zeros from row `end` on.
+    // Starts a copy of `rows` rows of x, `step` apart, with zeros from row `end` on.
     template <int rows, int threads>
     CLOZE_DEVICE void fetch(const bf16* x, int64_t step, int row, int end) const {
         constexpr int pass = threads / chunks;
@@ -112,16 +112,16 @@ struct Tile {
             copy_async(to + i * pass * W, from, row + mine + i * pass < end ? 16 : 0);
     }
 
-    // 16 rows at 16 k, as the left side of a product of rows along W.
+    // 16 rows at 16 k, as a left factor of rows along W.
     CLOZE_DEVICE void left(uint32_t (&to)[4], int base, int k) const {
         load_matrices<false>(to, at(lane_of_warp() % 16, lane_of_warp() / 16), 32 * k, base * W * 2);
     }
-    // ... as its right side: words 0 and 1 are of the first eight rows
+    // The same as a right factor: words 0 and 1 are of the first eight rows
     CLOZE_DEVICE void right(uint32_t (&to)[4], int base, int k) const {
         int lane = lane_of_warp();
         load_matrices<false>(to, at(lane % 8 + lane / 16 * 8, lane / 8 % 2), 32 * k, base * W * 2);
     }
-    // 16 rows at 16 columns, as the right side of a product along the rows: words 0 and 1 are of the first columns
+    // 16 rows at 16 columns, as a right factor along the rows: words 0 and 1 are of the first columns
     CLOZE_DEVICE void down(uint32_t (&to)[4], int base, int column) const {
         load_matrices<true>(to, at(lane_of_warp() % 16, lane_of_warp() / 16), 32 * column, base * W * 2);
     }
@@ -132,7 +132,7 @@ struct Tile {
     }
 };
 
-// 16 R rows of a tile as the left side of products, in registers or read anew each time.
+// 16 R rows of a tile as left factors, in registers or read again each time.
 template <int W, int R, bool held>
 class Left {
     Tile<W> tile_;
@@ -178,7 +178,7 @@ CLOZE_DEVICE void multiply_add_two(float (&first)[4], float (&second)[4], const 
 // s [16 R, 8 N] += left right^T, of the rows of `right`
 template <int W, int R, int N, bool held>
 CLOZE_DEVICE void add_scores(float (&s)[R][N][4], const Left<W, R, held>& left, Tile<W> right) {
-#pragma unroll(held ? W / 16 : 4)  // eight steps at once are more reads ahead than there are registers
+#pragma unroll(held ? W / 16 : 4)  // eight steps at once would read ahead more than the registers hold
     for (int k = 0; k < W / 16; k++) {
         uint32_t a[R][4];
 #pragma unroll
@@ -193,7 +193,7 @@ CLOZE_DEVICE void add_scores(float (&s)[R][N][4], const Left<W, R, held>& left, 
     }
 }
 
-// out [16 R, W] += p [16 R, 8 N], rounded, times the rows of `right`: two pieces of scores are one of a left side.
+// out [16 R, W] += p [16 R, 8 N], rounded, times the rows of `right`: two pieces of scores are one of a left factor.
 template <int W, int R, int N>
 CLOZE_DEVICE void add_weighted(float (&out)[R][W / 8][4], const float (&p)[R][N][4], Tile<W> right) {
 #pragma unroll
@@ -213,9 +213,9 @@ CLOZE_DEVICE void add_weighted(float (&out)[R][W / 8][4], const float (&p)[R][N]
     }
 }
 
-// Which of the elements of 16 R queries by 8 N keys dropout keeps: bit 4 j + e for element e of piece j, a word for
-// every 16 queries. Asked for before there are scores, while there are registers. A counter is of four keys, which two
-// neighbouring lanes share: each asks for one of its two rows.
+// The elements of 16 R queries by 8 N keys that dropout keeps: bit 4 j + e for element e of piece j, a word for every
+// 16 queries. Drawn before the scores, while registers are free. A counter is for four keys, which two neighbouring
+// lanes share: each draws for one of its two rows.
 template <int N, int R>
 CLOZE_DEVICE void kept_of_queries(uint32_t (&bits)[R], const Drop& drop, int query, int key) {
     int lane = lane_of_warp(), odd = lane & 1;
@@ -237,7 +237,7 @@ CLOZE_DEVICE void kept_of_queries(uint32_t (&bits)[R], const Drop& drop, int que
     }
 }
 
-// ... of 16 R keys by 8 N queries. Four lanes share the counters of their keys: each asks for one of the four.
+// The same for 16 R keys by 8 N queries. Four lanes share the counters of their keys: each draws for one of the four.
 template <int N, int R>
 CLOZE_DEVICE void kept_of_keys(uint32_t (&bits)[R], const Drop& drop, int key, int query) {
     int lane = lane_of_warp(), who = lane / 4 % 4;
@@ -260,8 +260,8 @@ CLOZE_DEVICE void kept_of_keys(uint32_t (&bits)[R], const Drop& drop, int key, i
     }
 }
 
-// x [16 R, W] times scale[r][half] to the rows of `to` from `row` on that lie before `end`, by way of a tile which no
-// other warp uses.
+// Stores x [16 R, W] times scale[r][half] in the rows of `to` from `row` on that are before `end`, through a tile that
+// no other warp uses.
 template <int W, int R>
 CLOZE_DEVICE void store_rows(const float (&x)[R][W / 8][4], const float (&scale)[R][2], Tile<W> tile, bf16* to,
                              int64_t step, int row, int end, bool add) {

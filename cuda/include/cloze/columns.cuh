@@ -2,9 +2,9 @@
 
 #include "cloze/device.cuh"
 
-// Sums over the rows of [n, d], without atomics and in an order that is the shape's, whatever the alignment: each block
-// sums a chunk of rows for 256 columns, 32 packs of 16 bytes at a time (32 x 8 threads, lanes along the columns, lines
-// along the rows), a second kernel adds up the chunks, again in 8 lines.
+// Sums over the rows of [n, d], without atomics and in an order that depends on the shape alone, not on the alignment:
+// each block sums a chunk of rows for 256 columns, 32 packs of 16 bytes at a time (32 x 8 threads, lanes along the
+// columns, lines along the rows), a second kernel adds up the chunks, again in 8 lines.
 
 namespace cloze {
 
@@ -42,7 +42,7 @@ CLOZE_DEVICE void partials_of_columns(int64_t n, int64_t d, int64_t first, float
         }
 }
 
-// f(element, row, step, sums) adds what `step` has there to K sums; scratch [chunks, K, d]
+// f(element, row, step, sums) adds the values of `step` there to K sums; scratch [chunks, K, d]
 template <int K, class F>
 CLOZE_DEVICE void column_partials(int64_t n, int64_t d, bool whole, float* scratch, F&& f) {
     if (whole && d % pack == 0)

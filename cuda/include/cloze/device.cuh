@@ -9,10 +9,11 @@
 #include "emulation.h"
 #endif
 
-// What every kernel includes. A source is compiled once for each storage type: `real` is float, or bf16 where
-// CLOZE_BF16 is set; kernels of the second build end in _bf16. Activations, their gradients, matrices and tables are
+// The header of every kernel. A source is compiled once for each storage type: `real` is float, or bf16 if CLOZE_BF16
+// is set; names of kernels of the second build end in _bf16. Activations, their gradients, matrices and tables are
 // real; vectors, statistics, losses and gradients of parameters are float. All arithmetic is float. Sources that name
-// CLOZE_TF32 are compiled a third time, with it: `real` is float, products are tf32, kernels end in _tf32.
+// CLOZE_TF32 are compiled a third time, with it: `real` is float, matrix multiplication is in tf32, names of kernels
+// end in _tf32.
 
 #define CLOZE_DEVICE __device__ __forceinline__
 #define CLOZE_JOIN(a, b) a##b
@@ -25,17 +26,17 @@
 #endif
 #define CLOZE_EXPORT_NAME(name) CLOZE_EXPORT(name)
 
-// A namespace for functions that are other ones for each storage type though their parameters are not: on the host all
-// are linked into one library.
+// A namespace for functions that differ by storage type although their parameters do not: on the host all are linked
+// into one library.
 #define CLOZE_STORAGE CLOZE_NAME(storage)
 
-// A kernel under the name that Java calls it by, with the parameters of the Java interface.
+// A kernel with the name and the parameters of its Java interface.
 #define CLOZE_KERNEL(name, ...)                               \
     extern "C" __global__ void CLOZE_NAME(name)(__VA_ARGS__); \
     CLOZE_EXPORT_NAME(CLOZE_NAME(name))                       \
     extern "C" __global__ void CLOZE_NAME(name)(__VA_ARGS__)
 
-// ... that is to leave room for so many blocks of so many threads on a multiprocessor.
+// A kernel whose registers must leave room for so many blocks of so many threads on a multiprocessor.
 #define CLOZE_BOUNDED_KERNEL(name, threads, blocks, ...)                                         \
     extern "C" __global__ void __launch_bounds__(threads, blocks) CLOZE_NAME(name)(__VA_ARGS__); \
     CLOZE_EXPORT_NAME(CLOZE_NAME(name))                                                          \
@@ -156,7 +157,7 @@ struct Ints {
     int32_t at[K];
 };
 
-// K neighbours as they lie in memory.
+// K neighbours as in memory.
 template <class T, int K>
 struct Elements {
     T at[K];
@@ -169,7 +170,7 @@ struct Elements {
     }
 };
 
-// A step of K neighbours; from memory in accesses of 16 bytes where K elements of the type are as many or more.
+// A step of K neighbours; memory is accessed 16 bytes at a time if K elements of the type are at least 16 bytes.
 template <int K>
 struct Step {
     static constexpr int width = K;
@@ -241,13 +242,13 @@ struct Step {
 // Elements of `real` in 16 bytes.
 constexpr int pack = 16 / int(sizeof(real));
 
-// Whether all may be accessed 16 bytes at a time; null may.
+// True if all pointers can be accessed 16 bytes at a time; null can.
 template <class... T>
 CLOZE_DEVICE bool aligned(const T*... p) {
     return ((reinterpret_cast<uintptr_t>(p) | ...) & 15) == 0;
 }
 
-// ---- who does what
+// ---- work of threads, warps and blocks
 
 CLOZE_DEVICE int64_t thread_of_grid() {
     return int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
@@ -270,17 +271,17 @@ CLOZE_DEVICE void each_of(int64_t me, int64_t size, int64_t n, bool whole, F&& f
     for (int64_t i = me * pack; i < packed; i += size * pack) f(i, Step<pack>{});
     for (int64_t i = packed + me; i < n; i += size) f(i, Step<1>{});
 }
-// ... with the grid
+// The same with the grid.
 template <class F>
 CLOZE_DEVICE void each(int64_t n, bool whole, F&& f) {
     each_of(thread_of_grid(), threads_of_grid(), n, whole, f);
 }
-// ... with a warp
+// The same with a warp.
 template <class F>
 CLOZE_DEVICE void each_lane(int64_t n, bool whole, F&& f) {
     each_of(lane_of_warp(), 32, n, whole, f);
 }
-// ... with a block
+// The same with a block.
 template <class F>
 CLOZE_DEVICE void each_thread(int64_t n, bool whole, F&& f) {
     each_of(threadIdx.x, blockDim.x, n, whole, f);
@@ -303,7 +304,7 @@ CLOZE_DEVICE float warp_max(float x) {
     return x;
 }
 
-// Over a block of whole warps; `shared` has a place a warp and may be used again after the call.
+// Over a block of whole warps; `shared` has an element for each warp and may be used again after the call.
 template <class T>
 CLOZE_DEVICE T block_sum(T x, T* shared) {
     x = warp_sum(x);

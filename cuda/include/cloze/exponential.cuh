@@ -2,8 +2,8 @@
 
 #include "cloze/ptx.cuh"
 
-// e^x and quotients as exact as what is stored: where that is bf16, by the instructions of 22 bits, a tenth of the
-// work.
+// e^x and quotients as exact as the storage type: for bf16 by instructions with 22 bits, which take a tenth of the
+// time.
 
 namespace cloze {
 inline namespace CLOZE_STORAGE {

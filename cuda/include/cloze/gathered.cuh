@@ -2,9 +2,10 @@
 
 #include "cloze/panel.cuh"
 
-// An operand of a product that lies in no matrix. It says what a line is (row(i), once a line), what a place along it
-// is (place(j)), and where the element of both lies (at(row, place), null for a zero). Where `whole` holds, places j to
-// j + 15 bytes of a multiple lie side by side at an address that is a multiple of 16, and their number is a multiple.
+// A factor of a matrix multiplication that is not stored as a matrix. It describes a line (row(i), once a line), a
+// place along it (place(j)), and the address of the element of both (at(row, place), null for a zero). If `whole` is
+// set, each 16 bytes of places are neighbours at an address that is a multiple of 16, and the number of places is a
+// multiple of theirs.
 
 namespace cloze {
 
@@ -15,7 +16,7 @@ class GatheredPanel {
     using Lines = Panel<T, along_k>;
 
     const Operand x_;
-    const int64_t first_, end_, k_;  // rows of the product, and its depth
+    const int64_t first_, end_, k_;  // rows of the result, and the depth
     int64_t next_ = 0;               // along k
     typename Operand::Row rows_[2];
     typename Operand::Place place_;
@@ -52,7 +53,7 @@ class GatheredPanel {
         }
     }
 
-    // Begins to copy the next panel; zeros where the operand ends.
+    // Starts a copy of the next panel, with zeros after the end of the factor.
     CLOZE_DEVICE void fetch(T* panel) {
         int64_t chunk = Lines::chunk() * Lines::elements;
 #pragma unroll

@@ -2,11 +2,11 @@
 
 #include "cloze/panel.cuh"
 
-// C [n, m] = A [n, k] B [k, m], A given as n rows of k, B as m rows of k. A block of 256 threads makes a tile of
-// 128 x 128, each of its 8 warps 64 x 32; the warps read panels of 64 bytes along k from shared memory while the next
-// three are on their way. The sum over k has one order. The tile goes through shared memory too, so that what is done
-// to it is done to 16 bytes of a row at a time. blockIdx.x counts tiles, eight of a column before those of the next, so
-// that blocks at work at the same time share their panels in the L2 cache.
+// C [n, m] = A [n, k] B [k, m], A given as n rows of k, B as m rows of k. A block of 256 threads computes a tile of 128
+// x 128, each of its 8 warps 64 x 32; the warps read panels of 64 bytes along k from shared memory while the next three
+// are being copied. The order of the sum over k is fixed. The result passes through shared memory, too, so that the
+// epilogue works on 16 bytes of a row at a time. blockIdx.x counts tiles, eight of a column before those of the next,
+// so that blocks that run at the same time share their panels in the L2 cache.
 
 namespace cloze {
 
@@ -61,7 +61,7 @@ struct TensorSums {
     }
 };
 
-// Sums by FFMA, 8 x 8 a thread: f32 as it is.
+// Sums by FFMA, 8 x 8 a thread: f32 without rounding of factors.
 struct ExactSums {
     using Element = float;
     float sum[8][8] = {};
@@ -100,7 +100,7 @@ struct ExactSums {
     }
 };
 
-// A sum's place in shared memory: lanes of neighbouring rows meet in no bank.
+// The index of a sum in shared memory: lanes of neighbouring rows have no bank conflicts.
 CLOZE_DEVICE float* in_tile(float* tile, int row, int column) {
     return tile + row * gemm_side + ((column / 4 ^ row % 4 * 2) * 4 + column % 4);
 }
@@ -130,8 +130,8 @@ struct TileOfBlock {
     }
 };
 
-// finish(row, column, step, sums) for every element of C, neighbours of a row in packs where `whole` says that all that
-// it touches lets them; or `fixed` of them, which divides m, whatever it touches.
+// finish(row, column, step, sums) for every element of C; for neighbours of a row in packs if `whole` says that all its
+// pointers are aligned, or `fixed` of them, which divides m, in any case.
 template <class Sums, int fixed = 0, class A, class B, class F>
 CLOZE_DEVICE void gemm(int64_t n, int64_t m, int64_t k, const A& a, const B& b, bool whole, F&& finish) {
     using T = typename Sums::Element;
@@ -150,7 +150,7 @@ CLOZE_DEVICE void gemm(int64_t n, int64_t m, int64_t k, const A& a, const B& b, 
     Sums sums;
     for (int64_t stage = 0; stage * left.depth < k; stage++) {
         wait_copies<gemm_stages - 2>();
-        __syncthreads();  // this panel is there for all, and all have read the one before it
+        __syncthreads();  // all warps see this panel and have read the one before it
         fetch(stage + gemm_stages - 1);
         sums.template add<A::along_k, B::along_k>(panel(stage, 0), panel(stage, 1));
     }

@@ -4,9 +4,9 @@
 
 namespace cloze {
 
-// Over the rows that a mask int32 [n] hides with 1; one block, in a fixed order, in double.
+// Sums over the rows that a mask int32 [n] hides with 1; one block, in a fixed order, in double.
 
-// sum(mask row_loss) / sum(mask), 0 where nothing is hidden.
+// sum(mask row_loss) / sum(mask), 0 if nothing is hidden.
 CLOZE_DEVICE void mean_of_hidden(const int32_t* mask, const float* row_loss, float* loss, int64_t n) {
     __shared__ double sums[32];
     double total = 0, hidden = 0;
@@ -17,7 +17,7 @@ CLOZE_DEVICE void mean_of_hidden(const int32_t* mask, const float* row_loss, flo
     if (threadIdx.x == 0) loss[0] = hidden > 0 ? float(total / hidden) : 0.f;
 }
 
-// How many there are, 1 at least.
+// The number of hidden rows, at least 1.
 CLOZE_DEVICE void count_hidden(const int32_t* mask, float* count, int64_t n) {
     __shared__ double sums[32];
     double hidden = 0;

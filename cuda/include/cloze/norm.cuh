@@ -3,16 +3,16 @@
 #include "cloze/columns.cuh"
 #include "cloze/row.cuh"
 
-// What layer_norm.cu (centred) and rms_norm.cu share: h = (s - mean) rstd, without a mean where it is not centred;
+// Common code of layer_norm.cu (centred) and rms_norm.cu (without the mean): h = (s - mean) rstd;
 // y = h weight + bias; dx = rstd (g - mean(g) - h mean(g h)), g = dy weight; dweight = sum dy h, dbias = sum dy.
 //
-// Rows of at most 1024 elements are in registers: forward a warp takes two, whose weights it reads once; backward a
-// warp takes one after another and keeps what it adds to each column, so that all is read and written once. Longer rows
-// are read again, from the caches forward, from memory for the sums of columns backward.
+// Rows of at most 1024 elements stay in registers: in forward a warp takes two rows and reads the weights once; in
+// backward a warp takes rows one after another and keeps its sums of columns, so that all is read and written once.
+// Longer rows are read again: in forward from the caches, in backward from memory for the sums of columns.
 
 namespace cloze {
 inline namespace CLOZE_STORAGE {
-// x as `real` keeps it
+// x rounded to `real`
 CLOZE_DEVICE float stored(float x) {
     real kept;
     narrow(x, kept);
@@ -40,14 +40,15 @@ struct NormBackward {
 
 constexpr int rows_of_warp = 2;
 
-// On a multiprocessor, backward: rows of float32 take twice the registers, and from sm_100 on two are a few too many.
+// Blocks on a multiprocessor in backward: rows of float32 take twice the registers, and from sm_100 on two blocks need
+// a few too many.
 #if defined(CLOZE_BF16) && (!defined(__CUDA_ARCH__) || __CUDA_ARCH__ < 1000)
 constexpr int norm_blocks = 2;
 #else
 constexpr int norm_blocks = 1;
 #endif
 
-// As java/cuda launches them: a block a chunk of rows that are in registers, else as columns.cuh has them.
+// As java/cuda launches them: a block for each chunk of rows in registers, else as in columns.cuh.
 CLOZE_DEVICE int64_t norm_chunks(int64_t n, int64_t d) {
     if (d > longest_row) return column_chunks(n);
     int64_t chunks = (n + 15) / 16;
@@ -79,7 +80,7 @@ CLOZE_DEVICE void norm_forward_rows(const NormForward& v, int64_t first) {
                     int64_t at = (first + r) * v.d + i;
                     auto both = s[r].at[step] + Step{}.load(v.residual + at);
                     Step{}.store(v.sum + at, both);
-                    s[r].at[step] = both.map([](float x) { return stored(x); });  // backward reads it so
+                    s[r].at[step] = both.map([](float x) { return stored(x); });  // as backward reads it
                 });
 #pragma unroll
     for (int r = 0; r < rows_of_warp; r++) {
@@ -89,7 +90,7 @@ CLOZE_DEVICE void norm_forward_rows(const NormForward& v, int64_t first) {
             s[r].each(v.d, [&](int step, int) { total += s[r].at[step].sum(); });
             average[r] = warp_sum(total) / float(v.d);
         }
-        // a second pass: E[s^2] - mean^2 cancels where the mean is large
+        // a second pass: E[s^2] - mean^2 cancels if the mean is large
         s[r].each(v.d, [&](int step, int) {
             auto part = less<centred>(s[r].at[step], average[r]);
             square += (part * part).sum();
@@ -243,7 +244,7 @@ CLOZE_DEVICE void norm_backward_long_row(const NormBackward& v, int64_t row, boo
     });
 }
 
-// Short rows that are no whole packs: read again for the columns, a block its own.
+// Short rows that are not whole packs: each block reads its own again for the columns.
 template <bool centred>
 CLOZE_DEVICE void norm_backward_odd_rows(const NormBackward& v) {
     constexpr int sums = centred ? 2 : 1;

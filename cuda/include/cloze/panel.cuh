@@ -2,15 +2,15 @@
 
 #include "cloze/ptx.cuh"
 
-// The operands of a product and the panels of them that lie in shared memory.
+// The factors of a matrix multiplication and their panels in shared memory.
 
 namespace cloze {
 
 template <class T, bool along_k>
 class Panel;
 
-// Rows of k elements: those of a row lie side by side (Rows), or those of a column do (Columns); `step` is how far it
-// is along the other axis.
+// Rows of k elements: elements of a row are neighbours (Rows), or elements of a column are (Columns); `step` is the
+// distance along the other axis.
 template <class T, bool k_is_inner>
 struct Operand {
     static constexpr bool along_k = k_is_inner;
@@ -25,9 +25,9 @@ using Columns = Operand<T, false>;
 
 constexpr int gemm_side = 128, panel_bytes = gemm_side * 64;
 
-// 128 rows and 64 bytes along k of an operand, in lines as they lie in memory, of chunks of 16 bytes. Two chunks a
-// thread. The chunks of a line change places with its number, so that eight neighbouring lines of one chunk, as a
-// tensor core wants them, meet in no bank.
+// 128 rows and 64 bytes along k of a factor, in lines as in memory, of chunks of 16 bytes. Two chunks a thread. The
+// order of the chunks depends on the line, so that a tensor core's read of one chunk of eight neighbouring lines has no
+// bank conflicts.
 template <class T, bool along_k>
 class Panel {
   public:
@@ -47,7 +47,7 @@ class Panel {
 
   private:
     const T* next_;        // the first chunk of this thread in the panel to come
-    int64_t step_, left_;  // along k, how much there is to come
+    int64_t step_, left_;  // along k: distance, and elements to come
     int room_[2];          // elements of the two chunks as far as rows go
     bool aligned_;
 
@@ -79,7 +79,7 @@ class Panel {
         }
     }
 
-    // Begins to copy the next panel; zeros where the operand ends.
+    // Starts a copy of the next panel, with zeros after the end of the factor.
     CLOZE_DEVICE void fetch(T* panel) {
 #pragma unroll
         for (int i = 0; i < 2; i++) {
@@ -94,8 +94,8 @@ class Panel {
         left_ -= depth;
     }
 
-    // What lanes hold of 16 rows and half of the depth: rows l / 4 and that + 8 in the first 16 bytes, then in the
-    // second.
+    // The elements of a lane for 16 rows and half of the depth: rows l / 4 and that + 8 in the first 16 bytes, then in
+    // the second.
     CLOZE_DEVICE static void load(uint32_t (&to)[4], T* panel, int row, int half) {
         int lane = lane_of_warp();
         if constexpr (along_k) {
@@ -114,7 +114,7 @@ class Panel {
             for (uint32_t& word : to) word = tf32_of(float_of(word));
     }
 
-    // The row of number i < 8 of those that `who` of a team has; four lie side by side where rows do.
+    // Row i < 8 of the rows of member `who` of a team; four are neighbours if rows are.
     template <int team>
     CLOZE_DEVICE static int row_of_block(int first, int who, int i) {
         return first + (along_k ? who + i * team : who * 4 + i % 4 + i / 4 * 4 * team);

@@ -2,7 +2,7 @@
 
 #include "cloze/device.cuh"
 
-// Instructions that CUDA C++ has no word for, each with its meaning on the host beside it.
+// Instructions that CUDA C++ has no function for, each with its meaning on the host.
 
 namespace cloze {
 
@@ -91,7 +91,7 @@ CLOZE_DEVICE uint32_t tf32_of(float x) {
 }
 
 // d [16, 8] += a [16, 8] b [8, 8] over a warp, tf32 with f32 sums. Lane l holds of a the rows l / 4 and l / 4 + 8 at
-// k = l % 4 and that + 4; of b the column l / 4 at the same k; of d what the product of bf16 has.
+// k = l % 4 and that + 4; of b the column l / 4 at the same k; of d the same as for bf16.
 CLOZE_DEVICE void multiply_add_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
 #if defined(__CUDACC__)
     asm volatile(
@@ -121,9 +121,10 @@ CLOZE_DEVICE void multiply_add_tf32(float (&d)[4], const uint32_t (&a)[4], const
 #endif
 }
 
-// Four matrices of 8 rows of 16 bytes in shared memory; lanes 8 i to 8 i + 7 bring the rows of matrix i. Lane l gets of
-// each the word l % 4 of row l / 4; transposed, of 16-bit elements, those of column l / 4 in the rows 2 (l % 4) and
-// that + 1. A row is taken from its address with the bits of `turn` flipped, and `offset` bytes behind that.
+// Four matrices of 8 rows of 16 bytes in shared memory; lanes 8 i to 8 i + 7 give the addresses of the rows of matrix
+// i. Lane l gets of each the word l % 4 of row l / 4; transposed, of 16-bit elements, those of column l / 4 in the rows
+// 2 (l % 4) and that + 1. A row is taken from its address with the bits of `turn` flipped, and `offset` bytes behind
+// that.
 template <bool transposed>
 CLOZE_DEVICE void load_matrices(uint32_t (&to)[4], const void* row, uint32_t turn = 0, uint32_t offset = 0) {
 #if defined(__CUDACC__)
@@ -162,7 +163,7 @@ CLOZE_DEVICE void load_matrices(uint32_t (&to)[4], const void* row, uint32_t tur
 }
 
 // As many bytes of shared memory as it says, 16 or 4: so many from memory and then zeros. Both addresses are multiples
-// of it. They are there when wait_copies has waited for their group.
+// of it. The bytes have arrived when wait_copies has waited for their group.
 template <int size = 16>
 CLOZE_DEVICE void copy_async(void* to, const void* from, int bytes) {
     static_assert(size == 16 || size == 4);
@@ -196,7 +197,7 @@ CLOZE_DEVICE void commit_copies() {
 #endif
 }
 
-// Waits for all but the newest groups of this thread; what other threads have copied needs a barrier too.
+// Waits for all but the newest groups of this thread; copies by other threads need a barrier, too.
 template <int newest>
 CLOZE_DEVICE void wait_copies() {
 #if defined(__CUDACC__)

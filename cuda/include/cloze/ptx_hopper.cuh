@@ -2,9 +2,9 @@
 
 #include "cloze/ptx.cuh"
 
-// Instructions of compute capability 9.0 alone (sm_90a), each with its meaning on the host beside it: barriers in
-// shared memory, copies of boxes of tensors, products of warpgroups. A warpgroup is four neighbouring warps, the first
-// of them a multiple of four.
+// Instructions that only compute capability 9.0 has (sm_90a), each with its meaning on the host: barriers in shared
+// memory, TMA copies of boxes of tensors, matrix multiplication by warpgroups. A warpgroup is four neighbouring warps,
+// the first of them a multiple of four.
 
 #if defined(__CUDACC__)
 #define CLOZE_TILES(name) extern __shared__ __align__(1024) unsigned char name[]
@@ -20,7 +20,7 @@
 
 namespace cloze {
 
-// Where a tensor lies and which boxes of it are copied; the driver encodes it.
+// A tensor map: address and shape of a tensor and the shape of its boxes; the driver encodes it.
 #if defined(__CUDACC__)
 struct __align__(64) TensorMap {
     uint64_t words[16];
@@ -37,8 +37,8 @@ CLOZE_DEVICE uint32_t shared_address(const void* p) {
 #endif
 }
 
-// Tiles are swizzled by their addresses, so they have to begin where the pattern does; else results are wrong and
-// nothing says so.
+// Tiles are swizzled by their addresses, so they must begin where the pattern begins; else results are wrong without an
+// error.
 CLOZE_DEVICE void check_tiles(const unsigned char* memory) {
     if (shared_address(memory) % 1024 == 0) return;
 #if defined(__CUDACC__)
@@ -50,8 +50,8 @@ CLOZE_DEVICE void check_tiles(const unsigned char* memory) {
 
 // ---- barriers
 
-// In shared memory. A phase ends when so many threads have arrived and as many bytes as they expect; then the next one
-// begins. Phases count 0, 1, 0, 1.
+// A barrier in shared memory. A phase ends when so many threads have arrived and as many bytes as they expect; then the
+// next one begins. Phases count 0, 1, 0, 1.
 struct Barrier {
     uint64_t state;
 
@@ -77,7 +77,7 @@ struct Barrier {
         host::Block::current().hopper.arrive(&state, bytes);
 #endif
     }
-    // Until the phase has ended; before the first one, phase 1 counts as ended.
+    // Waits until the phase has ended; before the first one, phase 1 counts as ended.
     CLOZE_DEVICE void wait(int phase) {
 #if defined(__CUDACC__)
         uint32_t ended;
@@ -94,14 +94,14 @@ struct Barrier {
     }
 };
 
-// Lets copies see that barriers have started; a barrier of the block must follow.
+// Makes initialised barriers visible to copies; a barrier of the block must follow.
 CLOZE_DEVICE void publish_barriers() {
 #if defined(__CUDACC__)
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 #endif
 }
 
-// One of the 15 barriers without phases, for so many threads in all, some of which do not wait.
+// One of the 15 named barriers, for so many threads in all, some of which arrive without waiting.
 CLOZE_DEVICE void meet(int which, int threads) {
 #if defined(__CUDACC__)
     asm volatile("bar.sync %0, %1;" ::"r"(which), "r"(threads) : "memory");
@@ -119,8 +119,8 @@ CLOZE_DEVICE void pass(int which, int threads) {
 
 // ---- copies
 
-// The box of a tensor [planes, rows, columns] that begins there into shared memory, zeros where it leaves the tensor.
-// The barrier counts its bytes. By one thread.
+// Copies the box of a tensor [planes, rows, columns] that begins there to shared memory, with zeros outside of the
+// tensor. The barrier counts its bytes. Called by one thread.
 CLOZE_DEVICE void copy_box(void* to, const TensorMap& map, int column, int row, int plane, Barrier& there) {
 #if defined(__CUDACC__)
     asm volatile(
@@ -150,10 +150,10 @@ CLOZE_DEVICE void take_registers() {
 #endif
 }
 
-// ---- products of a warpgroup
+// ---- matrix multiplication by a warpgroup
 
 // A matrix in shared memory, lines of 64 bf16 in swizzles of 128 bytes, eight lines in 1024 bytes. panel: bytes from 64
-// columns to the next, where the product takes columns and not lines.
+// columns to the next, if the multiplication takes columns and not lines.
 CLOZE_DEVICE uint64_t matrix(const void* first, int panel) {
     return uint64_t((shared_address(first) & 0x3ffff) >> 4) | uint64_t(panel >> 4) << 16 | uint64_t{1024 >> 4} << 32 |
            uint64_t{1} << 62;
@@ -178,7 +178,7 @@ CLOZE_DEVICE void pin(uint32_t (&a)[k][4]) {
 #endif
 }
 
-// Before products that read or write registers which anything else has written.
+// Needed before multiplications that read or write registers which other instructions have written.
 template <class... D>
 CLOZE_DEVICE void begin_products(D&... d) {
     (pin(d), ...);
@@ -189,7 +189,7 @@ CLOZE_DEVICE void begin_products(D&... d) {
 #endif
 }
 
-// The products since the last call are a group.
+// The multiplications since the last call are a group.
 CLOZE_DEVICE void commit_products() {
 #if defined(__CUDACC__)
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
@@ -209,10 +209,10 @@ CLOZE_DEVICE void wait_products(D&... d) {
     (pin(d), ...);
 }
 
-// multiply: d [64, n] = a [64, 16] b [16, n], added to d where `add`. bf16 with f32 sums. Warp w of the warpgroup has
+// multiply: d [64, n] = a [64, 16] b [16, n], added to d if `add`. bf16 with f32 sums. Warp w of the warpgroup has
 // the rows 16 w to 16 w + 15; of these lane l holds l / 4 and l / 4 + 8, in d at the columns 8 j + 2 (l % 4) and that +
-// 1, four numbers a j. a is a matrix whose lines are rows, and b one whose lines are columns; or a is in registers, as
-// one of d would be that is rounded and packed, and b a matrix whose lines are its rows.
+// 1, four numbers a j. a is a matrix whose lines are rows, and b one whose lines are columns; or a is in registers, in
+// the layout of a rounded and packed d, and b is a matrix whose lines are its rows.
 #if defined(__CUDACC__)
 
 #define CLOZE_SUMS_4(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])

@@ -6,7 +6,7 @@ namespace cloze {
 
 constexpr int64_t longest_row = 1024;
 
-// A row of at most 1024 elements in the registers of a warp, 32 a lane, as floats or as they lie in memory.
+// A row of at most 1024 elements in the registers of a warp, 32 a lane, as floats or as in memory.
 template <class Step, class Elements = Floats<Step::width>>
 struct Row {
     static constexpr int steps = 32 / Step::width;

@@ -23,7 +23,7 @@ final class DoctorTest {
                         "cuda on host (cuda:0 of 2, the first; --device cuda:N takes another), compute capability 8.0",
                         "cuda:1",
                         "cuda on host, compute capability 8.0, 8.0 GiB",
-                        "products by own kernels (cloze.cuda.products=own)")
+                        "matrix multiplication by own kernels (cloze.cuda.products=own)")
                 .contains("cache", "missing");
     }
 

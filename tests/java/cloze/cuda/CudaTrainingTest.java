@@ -45,13 +45,13 @@ class CudaTrainingTest {
     private static final int VOCABULARY = 17;
     private static final int STEPS = 10;
 
-    /** What f32 sums in another order may change in ten steps. */
+    /** The difference that f32 sums in another order may make in ten steps. */
     private static final double TOLERANCE = 2e-4;
 
-    /** What steps in bf16 may differ: a hundredth of the loss, which is near 3. */
+    /** The difference that steps in bf16 may make: a hundredth of the loss, which is near 3. */
     private static final double TOLERANCE_OF_BF16 = 0.03;
 
-    /** What steps in tf32 may differ: its factors have three bits more than those of bf16, and nothing else is rounded. */
+    /** The difference that steps in tf32 may make: factors have three bits more than bf16, and nothing else is rounded. */
     private static final double TOLERANCE_OF_TF32 = TOLERANCE_OF_BF16 / 8;
 
     static Stream<Arguments> models() {

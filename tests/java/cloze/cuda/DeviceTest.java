@@ -25,7 +25,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 
-/** Which GPU, what its errors say, what is done when its memory is full, and that copies do not mind what comes after. */
+/** The choice of a GPU, the messages of its errors, a full memory, and copies whose source changes afterwards. */
 class DeviceTest {
     private static final int MEBI = 1 << 20;
 
@@ -176,7 +176,7 @@ class DeviceTest {
                             backward.call(x, weight, dy, x, null, null, 1, 4, 4, 4096, 4096, 1, 1, 4, 0, 1, 4096, 0))
                     .isInstanceOf(BackendException.class)
                     .hasMessage(
-                            "Conv2d: groups x 16 products each must be at most 65535, the blocks that a grid of CUDA "
+                            "Conv2d: groups x 16 matrix multiplications must be at most 65535, the blocks that a grid of CUDA "
                                     + "has along y, but groups is 4096");
         }
     }

@@ -90,7 +90,7 @@ abstract class Mutants {
                 .isEmpty();
     }
 
-    /** What fails with such kernels, by its unique name; what comes after the first failure is not run. */
+    /** Unique names of the tests that fail with a library of kernels; the run stops after the first. */
     private static List<String> failures(Path library, DiscoverySelector tests) {
         String kernels = System.getProperty("cloze.cuda.kernels");
         System.setProperty("cloze.cuda.kernels", library.toString());

@@ -22,7 +22,7 @@ import jcuda.LibUtils;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What comes before the first GPU is used, which happens once in a process: each test starts one. */
+/** The start of the driver and of JCuda, which happens once in a process: each test starts a process. */
 class NewProcessTest {
     private static final String NATIVES = "jcuda-natives";
     private static final String LIBRARY = LibUtils.createPlatformLibraryName("JCudaDriver-" + JCudaVersion.get());

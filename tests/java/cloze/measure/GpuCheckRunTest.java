@@ -125,7 +125,7 @@ class GpuCheckRunTest {
 
     /** What the first class of contracts may take. */
     private int secondsOfAClass(String minutes) throws IOException, InterruptedException {
-        device("products by own kernels, convolutions by own kernels");
+        device("matrix multiplication by own kernels, convolutions by own kernels");
         Files.deleteIfExists(bundle.resolve("java/bin/calls"));
         Ran ran = quick("doctor,contracts", "--minutes", minutes);
         assertThat(ran.exitCode()).as(ran.log).isZero();
@@ -149,7 +149,7 @@ class GpuCheckRunTest {
     @CsvSource({"true,true", "true,false", "false,true", "false,false"})
     void contracts_run_on_the_gpu_and_on_the_libraries_that_are_there(boolean cublasLt, boolean cudnn)
             throws IOException, InterruptedException {
-        device("products by %s (a reason), convolutions by %s (a reason)"
+        device("matrix multiplication by %s (a reason), convolutions by %s (a reason)"
                 .formatted(cublasLt ? "cuBLASLt 13.1.0" : "own kernels", cudnn ? "cuDNN 9.8.0" : "own kernels"));
         Ran ran = quick("doctor,contracts");
         assertThat(ran.exitCode()).as(ran.log).isZero();
@@ -175,7 +175,7 @@ class GpuCheckRunTest {
 
     @Test
     void without_a_gpu_the_same_runs_on_stand_ins_for_all_libraries() throws IOException, InterruptedException {
-        device("products by cuBLASLt 13.0.0 (a stand-in), convolutions by cuDNN 9.1.0 (a stand-in)");
+        device("matrix multiplication by cuBLASLt 13.0.0 (a stand-in), convolutions by cuDNN 9.1.0 (a stand-in)");
         Ran ran = quick("doctor,contracts", "--host");
         assertThat(ran.exitCode()).as(ran.log).isZero();
         assertThat(Files.readString(bundle.resolve("java/bin/calls")).lines().findFirst())
@@ -202,8 +202,9 @@ class GpuCheckRunTest {
     @Test
     void compute_sanitizer_sees_small_cases_of_what_copies_ahead() throws IOException, InterruptedException {
         program("programs/compute-sanitizer", SANITIZER);
-        device("products by own kernels (a reason), convolutions by own kernels (a reason), attention by wgmma and"
-                + " TMA in bf16");
+        device(
+                "matrix multiplication by own kernels (a reason), convolutions by own kernels (a reason), attention by wgmma and"
+                        + " TMA in bf16");
         Ran ran = quick("doctor,racecheck");
         assertThat(ran.exitCode()).as(ran.log).isZero();
         List<Call> calls = calls();
@@ -220,7 +221,7 @@ class GpuCheckRunTest {
     @Test
     void libraries_are_those_of_the_python_that_is_measured() throws IOException, InterruptedException {
         program("programs/python", "#!/usr/bin/env bash\necho /some/where\n");
-        device("products by own kernels (a reason), convolutions by own kernels (a reason)");
+        device("matrix multiplication by own kernels (a reason), convolutions by own kernels (a reason)");
         quick("doctor");
         assertThat(bundle.resolve("java/bin/calls")).content().startsWith("VIRTUAL_ENV=/some/where ");
     }
@@ -228,7 +229,7 @@ class GpuCheckRunTest {
     @Test
     void losses_say_what_glibc_the_kernels_of_the_cpu_want() throws IOException, InterruptedException {
         Files.writeString(bundle.resolve("glibc"), "99.1\n");
-        device("products by own kernels (a reason), convolutions by own kernels (a reason)");
+        device("matrix multiplication by own kernels (a reason), convolutions by own kernels (a reason)");
         Ran ran = quick("doctor,losses");
         assertThat(ran.exitCode()).isZero();
         assertThat(ran.output)

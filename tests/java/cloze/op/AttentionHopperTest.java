@@ -267,7 +267,7 @@ class AttentionHopperTest {
             System.setProperty(CHOICE, "hopper");
             assertThatThrownBy(() -> device.open(1))
                     .isInstanceOf(BackendException.class)
-                    .hasMessage("cloze.cuda.attention=hopper, but wgmma and TMA want compute capability 9.0, not 8.0");
+                    .hasMessage("cloze.cuda.attention=hopper, but wgmma and TMA need compute capability 9.0, not 8.0");
             System.setProperty(CHOICE, "fastest");
             assertThatThrownBy(() -> device.open(1))
                     .hasMessage("cloze.cuda.attention must be hopper or any, but it is fastest");

@@ -30,7 +30,7 @@ class Conv2dCudnnTest extends Conv2dTest {
         try (Backend backend = device.open(1)) {
             assertThat(backend.description())
                     .containsPattern("convolutions by cuDNN 9\\.\\d+\\.\\d+ \\(.*libcudnn.so.9, ")
-                    .contains("asked for by cloze.cuda.convolutions), in bf16 but for gradients of weights");
+                    .contains("asked for by cloze.cuda.convolutions), in bf16 except gradients of weights");
         }
     }
 

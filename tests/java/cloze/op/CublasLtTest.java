@@ -24,7 +24,7 @@ class CublasLtTest extends MatMulTest {
     void says_which_library_it_took_and_why() {
         try (Backend backend = device.open(1)) {
             assertThat(backend.description())
-                    .containsPattern("products by cuBLASLt \\d+\\.\\d+\\.\\d+ \\(.*libcublasLt.so.1[23], ")
+                    .containsPattern("matrix multiplication by cuBLASLt \\d+\\.\\d+\\.\\d+ \\(.*libcublasLt.so.1[23], ")
                     .contains("asked for by cloze.cuda.products");
         }
     }

@@ -47,7 +47,7 @@ class LstmCudnnTest extends LstmTest {
                     .contains(
                             ":4096:2".equals(System.getenv("CUBLAS_WORKSPACE_CONFIG"))
                                     ? "CUBLAS_WORKSPACE_CONFIG is :4096:2)"
-                                    : "it may give other bits each time, as CUBLAS_WORKSPACE_CONFIG is not :16:8 or"
+                                    : "it may give different bits each time, since CUBLAS_WORKSPACE_CONFIG is not :16:8 or"
                                             + " :4096:2)");
         }
     }

@@ -200,8 +200,8 @@ class ImageEncoderTest {
         }
         assertThatThrownBy(() -> ImageEncoder.load(empty))
                 .isInstanceOf(IOException.class)
-                .hasMessage(
-                        empty + " is a folder without a config.json, but an image encoder is needed (a run of mae or simmim,"
-                                + " or a vision transformer of Hugging Face or timm)");
+                .hasMessage(empty
+                        + " is a folder without a config.json, but an image encoder is needed (a run of mae or simmim,"
+                        + " or a vision transformer of Hugging Face or timm)");
     }
 }

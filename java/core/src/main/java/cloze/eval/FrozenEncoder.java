@@ -53,8 +53,9 @@ public record FrozenEncoder(Backend backend, VisionEncoder encoder, Normalizatio
     public int wholeImages(float[] images) {
         int pixels = encoder.pixels();
         if (images.length % pixels != 0) {
-            throw new IllegalArgumentException("FrozenEncoder: images must be whole ones of [%d, %d, %d], but are %d numbers"
-                    .formatted(encoder.side(), encoder.side(), encoder.channels(), images.length));
+            throw new IllegalArgumentException(
+                    "FrozenEncoder: images must be whole ones of [%d, %d, %d], but are %d numbers"
+                            .formatted(encoder.side(), encoder.side(), encoder.channels(), images.length));
         }
         return pixels;
     }

@@ -21,8 +21,7 @@ import java.util.Optional;
 /** The image encoder of any folder: that of a run, or a vision transformer of Hugging Face or timm. */
 public final class Encoders {
     private static final String NEEDED = "an image encoder";
-    private static final String CHOICES =
-            " (a run of mae or simmim, or a vision transformer of Hugging Face or timm)";
+    private static final String CHOICES = " (a run of mae or simmim, or a vision transformer of Hugging Face or timm)";
 
     private Encoders() {}
 

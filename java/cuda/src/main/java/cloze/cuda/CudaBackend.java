@@ -4,6 +4,21 @@ import cloze.backend.Backend;
 import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.Precision;
+import cloze.cuda.attention.AttentionKernels;
+import cloze.cuda.cublas.CublasLt;
+import cloze.cuda.cublas.MatMulChoice;
+import cloze.cuda.cudnn.ConvolutionChoice;
+import cloze.cuda.cudnn.Cudnn;
+import cloze.cuda.cudnn.LstmChoice;
+import cloze.cuda.driver.CudaMemory;
+import cloze.cuda.driver.Driver;
+import cloze.cuda.driver.KernelImages;
+import cloze.cuda.driver.Parts;
+import cloze.cuda.driver.Teardown;
+import cloze.cuda.graph.CudaQueue;
+import cloze.cuda.graph.Repetition;
+import cloze.cuda.graph.Transfers;
+import cloze.cuda.graph.Work;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -22,10 +37,10 @@ final class CudaBackend implements Backend {
     private final CudaKernels kernels;
     private final Pool memory;
     private final Precision precision;
-    private final Products products;
+    private final MatMulChoice matMul;
     private final @Nullable CublasLt cublasLt;
-    private final Convolutions convolutions;
-    private final Lstms lstms;
+    private final ConvolutionChoice convolutions;
+    private final LstmChoice lstms;
     private final @Nullable Cudnn cudnn;
     private final int capability;
     private final Parts parts = new Parts();
@@ -33,11 +48,11 @@ final class CudaBackend implements Backend {
 
     CudaBackend(Driver driver, BackendOptions options) {
         this.driver = driver;
-        products = Products.choose(driver);
-        convolutions = Convolutions.choose();
-        lstms = Lstms.choose();
+        matMul = MatMulChoice.choose(driver);
+        convolutions = ConvolutionChoice.choose();
+        lstms = LstmChoice.choose();
         capability = driver.capability();
-        AttentionHopper.isFor(capability); // or says why not
+        AttentionKernels.useHopper(capability); // throws if the property asks for kernels that this GPU cannot run
         precision = options.precision();
         var device = new CudaMemory(driver);
         try {
@@ -46,9 +61,9 @@ final class CudaBackend implements Backend {
             memory = parts.add(new Pool(device, options.memory()), Pool::close);
             queue = parts.add(new CudaQueue(driver, device, graphs()), CudaQueue::close);
             transfers = parts.add(new Transfers(queue, device), Transfers::close);
-            cublasLt = products.library() == null
+            cublasLt = matMul.library() == null
                     ? null
-                    : parts.add(new CublasLt(products.library().library()), CublasLt::close);
+                    : parts.add(new CublasLt(matMul.library().library()), CublasLt::close);
             cudnn = convolutions.library() == null && lstms.library() == null
                     ? null
                     : parts.add(new Cudnn(), Cudnn::close);
@@ -88,10 +103,10 @@ final class CudaBackend implements Backend {
                         driver,
                         precision,
                         images.describe(),
-                        products.describe(cublasLt),
+                        matMul.describe(cublasLt),
                         convolutions.describe(cudnn),
                         lstms.describe(cudnn),
-                        AttentionHopper.describe(capability),
+                        AttentionKernels.describe(capability),
                         graphs() ? "graphs" : "no graphs (%s=off)".formatted(GRAPHS));
     }
 
@@ -148,7 +163,7 @@ final class CudaBackend implements Backend {
     public void upload(MemorySegment host, Tensor tensor) {
         long to = tensor.memory().address();
         transfer("upload", tensor, () -> {
-            if (tensor.bytes() == Integer.BYTES) { // travels with the command
+            if (tensor.bytes() == Integer.BYTES) { // the value is part of the command
                 queue.add(new Work.Word(to, host.get(ValueLayout.JAVA_INT_UNALIGNED, 0)));
             } else {
                 queue.meet("upload", to, tensor.bytes());

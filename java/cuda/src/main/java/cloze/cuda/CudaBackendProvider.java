@@ -4,17 +4,30 @@ import cloze.backend.Backend;
 import cloze.backend.BackendException;
 import cloze.backend.BackendOptions;
 import cloze.backend.BackendProvider;
+import cloze.cuda.attention.AttentionKernels;
+import cloze.cuda.cublas.MatMulChoice;
+import cloze.cuda.cudnn.ConvolutionChoice;
+import cloze.cuda.cudnn.LstmChoice;
+import cloze.cuda.driver.Driver;
+import cloze.cuda.driver.DriverFunctions;
+import cloze.cuda.driver.KernelImages;
 import java.util.List;
 import java.util.function.Supplier;
 import jcuda.CudaException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Offers the GPUs that the CUDA driver knows, the first unless another is asked for. The system property {@code cloze.cuda.driver} names another driver
- * library, {@code cloze.cuda.kernels} a module to take instead of the kernels in the jar, {@code cloze.cuda.products} who makes
- * products, see {@link Products}, {@code cloze.cuda.convolutions} who makes convolutions, see {@link Convolutions}, {@code
- * cloze.cuda.lstm} who makes LSTM, see {@link Lstms}, {@code cloze.cuda.attention} who makes attention, see {@link
- * AttentionHopper}, {@code cloze.cuda.graphs} whether training is launched as graphs, on or off.
+ * The GPUs of the CUDA driver; the first one is the default. System properties:
+ *
+ * <ul>
+ *   <li>{@code cloze.cuda.driver}: another driver library
+ *   <li>{@code cloze.cuda.kernels}: a file that replaces the kernels in the jar
+ *   <li>{@code cloze.cuda.products}: own kernels or cuBLASLt for matrix multiplication, see {@link MatMulChoice}
+ *   <li>{@code cloze.cuda.convolutions}: own kernels or cuDNN for convolution, see {@link ConvolutionChoice}
+ *   <li>{@code cloze.cuda.lstm}: own kernels or cuDNN for LSTM, see {@link LstmChoice}
+ *   <li>{@code cloze.cuda.attention}: kernels for every GPU or for compute capability 9.0, see {@link AttentionKernels}
+ *   <li>{@code cloze.cuda.graphs}: on, or off for training without CUDA graphs
+ * </ul>
  */
 public final class CudaBackendProvider implements BackendProvider {
     /** For {@link java.util.ServiceLoader}. */
@@ -28,12 +41,12 @@ public final class CudaBackendProvider implements BackendProvider {
     @Override
     public @Nullable String unavailable() {
         try {
-            DriverFunctions.load(); // no GPU is used yet: which one is wanted is not known, and others may be taken
+            DriverFunctions.load(); // no GPU is used yet: the user has not chosen one, and others may be busy
             DriverFunctions.device(0);
             KernelImages.require();
-            Products.choose(DriverFunctions.cudaVersion());
-            Convolutions.choose();
-            Lstms.choose();
+            MatMulChoice.choose(DriverFunctions.cudaVersion());
+            ConvolutionChoice.choose();
+            LstmChoice.choose();
             return null;
         } catch (BackendException e) {
             return e.getMessage();
@@ -52,7 +65,7 @@ public final class CudaBackendProvider implements BackendProvider {
         return ask(() -> new CudaBackend(Driver.load(options.ordinal()), options));
     }
 
-    /** @throws BackendException if the driver answers with an error that nobody else has put in words */
+    /** @throws BackendException if the driver returns an error that has no message of its own yet */
     private static <T> T ask(Supplier<T> question) {
         try {
             return question.get();

@@ -1,15 +1,26 @@
 package cloze.cuda;
 
-import static cloze.cuda.Stage.blocks;
-import static cloze.cuda.Stage.chunks;
-import static cloze.cuda.Stage.columns;
-import static cloze.cuda.Stage.elements;
-import static cloze.cuda.Stage.one;
-import static cloze.cuda.Stage.rows;
-import static cloze.cuda.Stage.tiles;
-import static cloze.cuda.Stage.totals;
+import static cloze.cuda.launch.LaunchPlan.first;
+import static cloze.cuda.launch.Stage.blocks;
+import static cloze.cuda.launch.Stage.chunks;
+import static cloze.cuda.launch.Stage.columns;
+import static cloze.cuda.launch.Stage.elements;
+import static cloze.cuda.launch.Stage.one;
+import static cloze.cuda.launch.Stage.rows;
+import static cloze.cuda.launch.Stage.tiles;
+import static cloze.cuda.launch.Stage.totals;
 
 import cloze.autograd.Gradients;
+import cloze.cuda.attention.AttentionKernels;
+import cloze.cuda.driver.Extent;
+import cloze.cuda.launch.ConvolutionLaunches;
+import cloze.cuda.launch.EmbeddingLaunches;
+import cloze.cuda.launch.KernelSizes;
+import cloze.cuda.launch.LaunchPlan;
+import cloze.cuda.launch.LstmLaunches;
+import cloze.cuda.launch.MatMulLaunches;
+import cloze.cuda.launch.NormLaunches;
+import cloze.cuda.launch.Stage;
 import cloze.measure.Peak;
 import cloze.nn.Init;
 import cloze.nn.Parameters;
@@ -41,52 +52,16 @@ import cloze.optim.AdamW;
 import cloze.optim.Ema;
 import cloze.optim.GradientNorm;
 import cloze.optim.Muon;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** The launches of every kernel: how many blocks, how many threads, how much scratch. */
+/** The table of launches: blocks, threads and scratch of every kernel. */
 final class Launches {
-    /** Queries or keys of a tile, and threads of its block, as in {@code attention.cuh}. */
-    private static final int TILE = 32;
-
-    private static final int ATTENTION_THREADS = 256;
-    private static final int MOST_WIDTH = 256;
     private static final int FLOAT = Float.BYTES;
 
-    private static final Map<Class<?>, Plan> PLANS = new HashMap<>();
-
-    /**
-     * The launches of one kernel, in order.
-     *
-     * @param scratch bytes that the launches share, given to the kernel as one more pointer, or null for none
-     * @param product whether the kernel has a variant in tf32
-     */
-    record Plan(List<Stage> stages, @Nullable Function<Sizes, Long> scratch, boolean product) {
-        Plan then(String suffix, Function<Sizes, Extent> extent) {
-            var more = new ArrayList<>(stages);
-            more.add(new Stage("_" + suffix, extent));
-            return new Plan(List.copyOf(more), scratch, product);
-        }
-
-        /** The last stage once for each number below a size; the number is one more argument. */
-        Plan each(String size) {
-            var all = new ArrayList<>(stages);
-            all.add(all.removeLast().each(size));
-            return new Plan(List.copyOf(all), scratch, product);
-        }
-
-        Plan scratch(Function<Sizes, Long> bytes) {
-            return new Plan(stages, bytes, product);
-        }
-
-        Plan ofProduct() {
-            return new Plan(stages, scratch, true);
-        }
-    }
+    private static final Map<Class<?>, LaunchPlan> PLANS = new HashMap<>();
 
     static {
         PLANS.put(Gradients.Add.class, first(elements("n")));
@@ -131,7 +106,7 @@ final class Launches {
         PLANS.put(SoftTargetCrossEntropy.Backward.class, first(rows("n")));
 
         PLANS.put(Embedding.Forward.class, first(elements("b", "t", "d")));
-        PLANS.put(Embedding.Backward.class, TableGradient.plan());
+        PLANS.put(Embedding.Backward.class, EmbeddingLaunches.plan());
         PLANS.put(GatherTokens.Forward.class, first(elements("b", "m", "d")));
         PLANS.put(GatherTokens.Backward.class, first(rows("b", "n")));
         PLANS.put(RestoreTokens.Forward.class, first(elements("b", "n", "d")));
@@ -147,68 +122,41 @@ final class Launches {
         PLANS.put(MeanPool.Forward.class, first(elements("b", "d")));
         PLANS.put(MeanPool.Backward.class, first(elements("b", "d")));
 
-        PLANS.put(
-                MatMul.Forward.class,
-                first(tiles(s -> s.of("n"), s -> s.of("m"))).ofProduct());
-        PLANS.put(MatMul.Backward.class, matMulBackward().ofProduct());
-        PLANS.put(Conv2d.Forward.class, Convolution.forward().ofProduct());
-        PLANS.put(Conv2d.Backward.class, Convolution.backward().ofProduct());
-        PLANS.put(Lstm.Forward.class, LstmLaunches.forward().ofProduct());
-        PLANS.put(Lstm.Backward.class, LstmLaunches.backward().ofProduct());
-        PLANS.put(Attention.Forward.class, first(Launches::queryTiles));
-        PLANS.put(Attention.Backward.class, attentionBackward());
+        PLANS.put(MatMul.Forward.class, MatMulLaunches.forward().withTf32());
+        PLANS.put(MatMul.Backward.class, MatMulLaunches.backward().withTf32());
+        PLANS.put(Conv2d.Forward.class, ConvolutionLaunches.forward().withTf32());
+        PLANS.put(Conv2d.Backward.class, ConvolutionLaunches.backward().withTf32());
+        PLANS.put(Lstm.Forward.class, LstmLaunches.forward().withTf32());
+        PLANS.put(Lstm.Backward.class, LstmLaunches.backward().withTf32());
+        PLANS.put(Attention.Forward.class, AttentionKernels.anyForward());
+        PLANS.put(Attention.Backward.class, AttentionKernels.anyBackward());
         PLANS.put(
                 CachedAttention.Forward.class,
-                first(Launches::queryTiles).then("append", elements("b", "t", "kvHeads", "width")));
+                AttentionKernels.anyForward().then("append", elements("b", "t", "kvHeads", "width")));
     }
 
     private Launches() {}
 
-    static @Nullable Plan of(Class<?> kernel) {
+    static @Nullable LaunchPlan of(Class<?> kernel) {
         return PLANS.get(kernel);
     }
 
-    static Plan first(Function<Sizes, Extent> extent) {
-        return new Plan(List.of(new Stage("", extent)), null, false);
-    }
-
-    /** What a kernel does for its rows, and k sums over the rows for each column. */
-    private static Plan withColumns(Function<Sizes, Extent> extent, Function<Sizes, Long> rows, String d, int k) {
+    /** A launch over rows, then k sums over the rows for each column. */
+    private static LaunchPlan withColumns(
+            Function<KernelSizes, Extent> extent, Function<KernelSizes, Long> rows, String d, int k) {
         return first(extent)
                 .then("columns", columns(rows, d))
                 .then("reduce", totals(d))
                 .scratch(s -> chunks(rows.apply(s)) * k * s.of(d) * FLOAT);
     }
 
-    private static long sumsOfBlocks(Sizes sizes) {
+    private static long sumsOfBlocks(KernelSizes sizes) {
         return (long) elements("n").apply(sizes).blocksX() * Double.BYTES;
     }
 
-    /** What of a product's backward is no product: the slope of the activation. */
-    static Plan matMulSlope() {
-        return first(elements("n", "m"));
-    }
-
-    /** ... and the gradient of the bias. */
-    static Plan matMulColumns() {
-        return new Plan(
-                List.of(new Stage("_columns", columns(s -> s.of("n"), "m")), new Stage("_reduce", totals("m"))),
-                s -> chunks(s.of("n")) * s.of("m") * FLOAT,
-                false);
-    }
-
-    private static Plan matMulBackward() {
-        return first(elements("n", "m"))
-                .then("input", tiles(s -> s.of("n"), s -> s.of("k")))
-                .then("weight", tiles(s -> s.of("m"), s -> s.of("k")))
-                .then("columns", columns(s -> s.of("n"), "m"))
-                .then("reduce", totals("m"))
-                .scratch(s -> chunks(s.of("n")) * s.of("m") * FLOAT);
-    }
-
-    private static Plan muon() {
-        Function<Sizes, Long> least = s -> Math.min(s.of("n"), s.of("m"));
-        Plan plan = first(elements("n", "m")).then("norm", one()).then("unit", elements("n", "m"));
+    private static LaunchPlan muon() {
+        Function<KernelSizes, Long> least = s -> Math.min(s.of("n"), s.of("m"));
+        LaunchPlan plan = first(elements("n", "m")).then("norm", one()).then("unit", elements("n", "m"));
         for (int step = 0; step < 5; step++) {
             String parity = step % 2 == 0 ? "even" : "odd";
             plan = plan.then("gram_" + parity, tiles(least, least))
@@ -216,27 +164,5 @@ final class Launches {
                     .then("turn_" + parity, tiles(s -> s.of("n"), s -> s.of("m")));
         }
         return plan.then("update", elements("n", "m"));
-    }
-
-    private static Extent attention(Sizes sizes, long units, int tensors, int scores) {
-        long width = sizes.of("width");
-        if (width > MOST_WIDTH) {
-            throw new IllegalArgumentException(
-                    "attention on this device takes heads of at most %d columns, not %d".formatted(MOST_WIDTH, width));
-        }
-        long floats = (long) tensors * TILE * (width + 1) + (long) scores * TILE * (TILE + 1);
-        return Extent.blocks(units * Math.ceilDiv(sizes.of("t"), TILE), ATTENTION_THREADS)
-                .shared(floats * FLOAT);
-    }
-
-    private static Extent queryTiles(Sizes sizes) {
-        return attention(sizes, sizes.product("b", "heads"), 2, 1);
-    }
-
-    private static Plan attentionBackward() {
-        return first(rows("b", "heads", "t"))
-                .then("queries", s -> attention(s, s.product("b", "heads"), 4, 1))
-                .then("keys", s -> attention(s, s.product("b", "kvHeads"), 4, 2))
-                .scratch(s -> s.product("b", "heads", "t") * FLOAT);
     }
 }
