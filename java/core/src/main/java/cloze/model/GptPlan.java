@@ -1,6 +1,8 @@
 package cloze.model;
 
 import cloze.nn.Parameters;
+import cloze.op.Attention;
+import cloze.op.AttentionMask;
 
 /**
  * What it takes to train and run a GPT: parameters, memory, floating-point operations and time, by arithmetic alone.
@@ -59,13 +61,18 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
      * @see <a href="https://arxiv.org/abs/2204.02311">Chowdhery et al. 2022, appendix B</a>
      */
     public double flopPerToken() {
-        return 6.0 * activeParameters()
-                + 12.0 * config.layers() * config.heads().inner() * config.context();
+        return 6.0 * activeParameters() + attention(new AttentionMask.None());
     }
 
-    /** As {@link #flopPerToken}, with half of the attention scores: those that a causal mask keeps. */
+    /** As {@link #flopPerToken}, with the attention scores that a causal mask keeps alone. */
     public double causalFlopPerToken() {
-        return 6.0 * activeParameters() + 6.0 * config.layers() * config.heads().inner() * config.context();
+        return 6.0 * activeParameters() + attention(new AttentionMask.Causal());
+    }
+
+    /** Operations of attention for a token of a full context: twice and four times the multiply-adds of forward. */
+    private double attention(AttentionMask mask) {
+        int t = config.context();
+        return 6.0 * config.layers() * Attention.multiplyAdds(1, t, t, config.heads(), mask) / t;
     }
 
     /** {@code 6 N D}, the estimate that the papers quote; attention scores left out. */

@@ -6,6 +6,9 @@ import cloze.image.ImageSettings;
 import cloze.io.BatchSource;
 import cloze.model.VitConfig;
 import cloze.nn.Stack;
+import cloze.op.Attention;
+import cloze.op.AttentionMask;
+import cloze.op.Heads;
 import java.util.SplittableRandom;
 
 /** A recipe for models of images whose encoder is a vision transformer. */
@@ -35,8 +38,10 @@ interface ImageRecipe<C extends Record, M> extends Recipe<C, M> {
     }
 
     /** Operations of the forward pass of blocks over so many tokens: matrix multiplications and attention. */
-    static double forward(Stack stack, double tokens) {
+    static double forward(Stack stack, int tokens) {
         double width = stack.width();
-        return stack.layers() * tokens * (24 * width * width + 4 * tokens * width);
+        Heads heads = Heads.of(stack.heads(), stack.width() / stack.heads());
+        double attention = 2.0 * Attention.multiplyAdds(1, tokens, tokens, heads, new AttentionMask.None());
+        return stack.layers() * (24 * tokens * width * width + attention);
     }
 }

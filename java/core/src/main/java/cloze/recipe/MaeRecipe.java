@@ -112,8 +112,8 @@ final class MaeRecipe extends MaskedImageRecipe<MaeConfig, Mae> {
     public double operations(MaeConfig config) {
         int width = config.encoder().width();
         int narrow = config.decoder().width();
-        double seen = config.kept() + 1;
-        double all = config.patches() + 1;
+        int seen = config.kept() + 1;
+        int all = config.patches() + 1;
         double ends = 2.0 * config.pixels() * (config.kept() * (double) width + all * narrow);
         double between = 2.0 * seen * width * narrow;
         return 3

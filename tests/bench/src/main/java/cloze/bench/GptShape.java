@@ -7,7 +7,7 @@ package cloze.bench;
  * @param batch B
  * @param tokens T, also the context
  */
-public record GptShape(Stack stack, int vocabulary, int batch, int tokens) implements StepShape {
+public record GptShape(BlockStack stack, int vocabulary, int batch, int tokens) implements StepShape {
     /** Backward takes twice those of forward. */
     @Override
     public double flops() {

@@ -22,15 +22,15 @@ public record MaeShape(int batch, MaeConfig config) implements StepShape {
         return 3 * (embedding + between + prediction + stacks);
     }
 
-    public Stack encoder() {
+    public BlockStack encoder() {
         return stack(config.encoder());
     }
 
-    public Stack decoder() {
+    public BlockStack decoder() {
         return stack(config.decoder());
     }
 
-    private static Stack stack(Stack stack) {
-        return new Stack(stack.layers(), stack.width(), stack.heads());
+    private static BlockStack stack(Stack stack) {
+        return new BlockStack(stack.layers(), stack.width(), stack.heads());
     }
 }

@@ -54,7 +54,7 @@ final class MemoryBench {
         var blank = new ImageBatch(new float[size], new int[BATCH]);
         MemoryEstimate.Model model = (backend, scope) -> {
             var built = Parameters.build(backend, scope, 1, p -> new Mae(config, p));
-            return new MaskedPatches(built.model(), built.parameters(), _ -> blank, BATCH, 1);
+            return new MaskedPatches(built, _ -> blank, BATCH, 1);
         };
         return MemoryEstimate.of(model, TrainingConfig.of(1, ClozeStep.ADAM_W, new Schedule.Constant(0)))
                 .activations();

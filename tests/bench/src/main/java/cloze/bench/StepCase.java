@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 record StepCase(String label, double goal, StepShape shape) {
     /** nanoGPT's model of Shakespeare, GPT-2 small, and a masked autoencoder of ViT-Tiny's size on 32 x 32 images. */
     static final List<StepCase> ALL = List.of(
-            new StepCase("(a) GPT 6 x 384, B8 T256 V256", 1.4, new GptShape(new Stack(6, 384, 6), 256, 8, 256)),
-            new StepCase("(b) GPT-2 124M, B4 T64", 1.5, new GptShape(new Stack(12, 768, 12), 50257, 4, 64)),
+            new StepCase("(a) GPT 6 x 384, B8 T256 V256", 1.4, new GptShape(new BlockStack(6, 384, 6), 256, 8, 256)),
+            new StepCase("(b) GPT-2 124M, B4 T64", 1.5, new GptShape(new BlockStack(12, 768, 12), 50257, 4, 64)),
             new StepCase("(c) MAE ViT-Tiny, B64", 1.6, new MaeShape(64, MaeConfig.preset("vit-tiny-32"))));
 
     /** Those whose label contains {@code text}. */

@@ -5,7 +5,7 @@ import static org.bytedeco.pytorch.global.torch.gelu;
 import static org.bytedeco.pytorch.global.torch.layer_norm;
 import static org.bytedeco.pytorch.global.torch.scaled_dot_product_attention;
 
-import cloze.bench.Stack;
+import cloze.bench.BlockStack;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -20,7 +20,7 @@ record TorchBlock(
         Affine norm2,
         Affine expand,
         Affine contract,
-        Stack stack,
+        BlockStack stack,
         Kind kind) {
     /** What makes a block, and the names of its parameters. */
     enum Kind {
@@ -72,7 +72,7 @@ record TorchBlock(
         }
     }
 
-    static TorchBlock of(TorchParameters p, String name, Stack stack, Kind kind) {
+    static TorchBlock of(TorchParameters p, String name, BlockStack stack, Kind kind) {
         long d = stack.width();
         return new TorchBlock(
                 Affine.norm(p, name + "." + kind.norm1, d),

@@ -5,9 +5,9 @@ import static org.bytedeco.pytorch.global.torch.ones;
 import static org.bytedeco.pytorch.global.torch.zeros;
 
 import cloze.bench.BenchLibrary;
+import cloze.bench.BlockStack;
 import cloze.bench.ImageSamples;
 import cloze.bench.MaeShape;
-import cloze.bench.Stack;
 import cloze.bench.Weights;
 import cloze.model.MaeConfig;
 import cloze.nn.SinCosPositions;
@@ -62,7 +62,7 @@ public final class TorchMae extends TorchStep {
         decoderPositions = positions(e);
     }
 
-    private List<TorchBlock> blocks(String name, Stack stack) {
+    private List<TorchBlock> blocks(String name, BlockStack stack) {
         var blocks = new ArrayList<TorchBlock>();
         for (int i = 0; i < stack.layers(); i++) {
             blocks.add(TorchBlock.of(parameters, name + "." + i, stack, KIND));

@@ -7,7 +7,7 @@ package cloze.bench;
  * @param width D
  * @param heads H, each of width D / H
  */
-public record Stack(int layers, int width, int heads) {
+public record BlockStack(int layers, int width, int heads) {
     /** K, of one head. */
     public int headWidth() {
         return width / heads;
