@@ -168,7 +168,7 @@ class ProbeCommandTest {
     void says_what_is_wrong() {
         CommandLines.Ran ran = CommandLines.run("probe", "--checkpoint", golden("mae-tiny"));
         assertThat(ran.exitCode()).isEqualTo(2);
-        assertThat(ran.err()).contains("is no run of ours: give --data");
+        assertThat(ran.err()).contains("is no run that names them: give --data");
         ran = CommandLines.run("probe", "--checkpoint", run(), "--data", golden("images"));
         assertThat(ran.exitCode()).isEqualTo(1);
         assertThat(ran.err()).contains("the images have no classes");

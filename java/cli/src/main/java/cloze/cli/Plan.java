@@ -3,6 +3,7 @@ package cloze.cli;
 import cloze.recipe.Preset;
 import cloze.recipe.Recipe;
 import cloze.recipe.Recipes;
+import cloze.train.TrainingBytes;
 import cloze.setting.Nearest;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -26,9 +27,6 @@ import picocli.CommandLine.Parameters;
             "  cloze plan --tokens 300e9"
         })
 public final class Plan extends Subcommand {
-    private static final int FLOAT = 4; // bytes
-    private static final int HALF = 2;
-
     @Parameters(
             arity = "0..1",
             paramLabel = "PRESET",
@@ -151,19 +149,18 @@ public final class Plan extends Subcommand {
         facts.put("flop", flop);
         facts.put("petaflop_s_days", flop / 1e15 / 86_400);
         facts.put("days", flop / (devices * peak * utilisation) / 86_400);
-        memory(facts, "f32", parameters, FLOAT, 0);
-        memory(facts, "bf16", parameters, HALF, FLOAT);
+        memory(facts, "f32", TrainingBytes.singlePrecision(parameters));
+        memory(facts, "bf16", TrainingBytes.mixedPrecision(parameters));
         facts.putAll(more);
         return facts;
     }
 
-    /** Bytes of weights, their gradients and both moments, and of f32 copies of weights that are held in a shorter type. */
-    private static void memory(Map<String, Object> facts, String type, long parameters, int weights, int master) {
-        facts.put("weights_" + type + "_bytes", weights * parameters);
-        facts.put("gradients_" + type + "_bytes", FLOAT * parameters);
-        facts.put("moments_" + type + "_bytes", 2 * FLOAT * parameters);
-        facts.put("master_" + type + "_bytes", master * parameters);
-        facts.put("training_" + type + "_bytes", (weights + 3L * FLOAT + master) * parameters);
+    private static void memory(Map<String, Object> facts, String type, TrainingBytes memory) {
+        facts.put("weights_" + type + "_bytes", memory.weights());
+        facts.put("gradients_" + type + "_bytes", memory.gradients());
+        facts.put("moments_" + type + "_bytes", memory.moments());
+        facts.put("master_" + type + "_bytes", memory.master());
+        facts.put("training_" + type + "_bytes", memory.total());
     }
 
     private void print(Map<String, Map<String, Object>> plans, PrintWriter out) {

@@ -12,23 +12,6 @@ import cloze.op.AttentionMask;
  * @param tokens D, that it is trained on
  */
 public record GptPlan(GptConfig config, long parameters, double tokens) {
-    private static final int FLOAT = 4;
-    private static final int HALF = 2;
-
-    /**
-     * Bytes by kind, without activations.
-     *
-     * @param weights what the forward pass reads
-     * @param gradients as they are summed
-     * @param moments both of AdamW's
-     * @param master float32 copy of weights that are held in a shorter type
-     */
-    public record Memory(long weights, long gradients, long moments, long master) {
-        public long total() {
-            return weights + gradients + moments + master;
-        }
-    }
-
     /**
      * The model that a number of operations trains best.
      *
@@ -99,16 +82,6 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
                             + "%d, %g and %g".formatted(devices, peak, utilisation));
         }
         return flopWithAttention() / (devices * peak * utilisation) / 86_400;
-    }
-
-    /** Training in float32. */
-    public Memory singlePrecision() {
-        return new Memory(FLOAT * parameters, FLOAT * parameters, 2 * FLOAT * parameters, 0);
-    }
-
-    /** Training in bf16 with float32 master weights, moments and gradient sums. */
-    public Memory mixedPrecision() {
-        return new Memory(HALF * parameters, FLOAT * parameters, 2 * FLOAT * parameters, FLOAT * parameters);
     }
 
     /**

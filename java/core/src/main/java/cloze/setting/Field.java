@@ -117,7 +117,7 @@ public record Field(String path, Class<?> type, Setting setting) {
             return List.of(setting.oneOf()).contains(text(value));
         }
         if (!(value instanceof Number number)) {
-            return true;
+            return !type.isEnum() || type.isInstance(value);
         }
         double x = number.doubleValue();
         boolean closed = Double.isFinite(x) && x >= setting.min() && x <= setting.max();
