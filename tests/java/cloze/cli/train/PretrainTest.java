@@ -187,6 +187,12 @@ final class PretrainTest {
     void wrong_values_are_wrong_usage() {
         assertThat(pretrain(temporary.resolve("a"), "--optimizer", "sgd").err())
                 .contains("--optimizer must be one of adamw, muon, but it is sgd");
+        assertThat(pretrain(temporary.resolve("g"), "--seed", "x").err())
+                .contains("--seed: it must be a whole number such as 1000");
+        assertThat(pretrain(temporary.resolve("h"), "--patience", "-1").err())
+                .contains("--patience must be 0 or more, but it is -1");
+        assertThat(pretrain(temporary.resolve("i"), "--dropout", "much").err())
+                .contains("--dropout: it must be a number, but it is 'much'");
         assertThat(pretrain(temporary.resolve("b"), "--preset", "nanoo").err()).contains("did you mean nano?");
         assertThat(pretrain(temporary.resolve("c"), "--tokens", "100").err())
                 .contains("--steps and --tokens exclude each other");

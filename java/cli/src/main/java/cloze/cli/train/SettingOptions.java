@@ -123,7 +123,7 @@ final class SettingOptions {
             field.check(option, value);
             return value;
         } catch (TypeConversionException e) {
-            throw new ParameterException(parsed.commandSpec().commandLine(), option + " must be " + e.getMessage(), e);
+            throw new ParameterException(parsed.commandSpec().commandLine(), "%s: %s".formatted(option, e.getMessage()), e);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(parsed.commandSpec().commandLine(), "" + e.getMessage(), e);
         }
@@ -143,13 +143,13 @@ final class SettingOptions {
         }
         if (type == double.class || type == float.class) {
             if (!NUMBER.matcher(text).matches()) {
-                throw new TypeConversionException("a number, but it is '%s'".formatted(text));
+                throw new TypeConversionException("it must be a number, but it is '%s'".formatted(text));
             }
             return Double.parseDouble(text);
         }
-        long whole = Sizes.whole(text);
+        long whole = text.startsWith("-") ? -Sizes.whole(text.substring(1)) : Sizes.whole(text);
         if (type == int.class && whole != (int) whole) {
-            throw new TypeConversionException("below 2^31, but it is " + text);
+            throw new TypeConversionException("it must be below 2^31, but it is " + text);
         }
         return whole;
     }
