@@ -33,7 +33,7 @@ public record ImageProbe(Pooling pooling, List<Integer> labels, int draws, int n
 
     public ImageProbe {
         labels = labels.stream().sorted().toList();
-        require("labels a class", "1 or more", labels, labels.stream().allMatch(n -> n >= 1));
+        require("labels per class", "1 or more", labels, labels.stream().allMatch(n -> n >= 1));
         require("draws", "1 or more", draws, draws >= 1);
         require("neighbours", "1 or more", neighbours, neighbours >= 1);
     }
