@@ -48,7 +48,7 @@ class DeviceTest {
     void a_number_chooses_the_gpu() {
         try (Backend backend = open("cuda:1")) {
             assertThat(backend.description()).startsWith("cuda: cuda on host (cuda:1 of 2), compute capability 8.0");
-            assertThat(backend.room().words()).startsWith("cuda:1 (cuda on host) has ");
+            assertThat(backend.capacity().words()).startsWith("cuda:1 (cuda on host) has ");
         }
     }
 

@@ -61,7 +61,7 @@ final class BenchTest {
                 "bench", "kernels", "--shapes=toy", "--only=Gelu", "--seconds=0", "--beside=" + peer, "--out=" + out);
         assertThat(ran.exitCode()).as(ran.err()).isZero();
         assertThat(ran.out())
-                .contains("beside: Another 1.0; a ratio above 1 is in our favour")
+                .contains("beside: Another 1.0; a ratio above 1 means that Cloze is faster")
                 .containsPattern(
                         "\\| Gelu \\| 8 x 64 \\| forward \\| .* % \\| 3600000.0 ms eager \\| [0-9]+\\.[0-9]{2} \\|")
                 .containsPattern("\\n\\|( \\|){6} 7200000.0 ms compiled \\|")

@@ -174,7 +174,7 @@ class ProbeCommandTest {
         assertThat(ran.err()).contains("the images have no classes");
         ran = CommandLines.run("probe", "--checkpoint", run(), "--labels", "0");
         assertThat(ran.exitCode()).isEqualTo(2);
-        assertThat(ran.err()).contains("labels a class must be 1 or more, but it is [0]");
+        assertThat(ran.err()).contains("labels per class must be 1 or more, but it is [0]");
         ran = CommandLines.run("nearest", "--checkpoint", run(), golden("images/rgb.jpg"));
         assertThat(ran.exitCode()).isEqualTo(2);
         assertThat(ran.err()).contains("there is nothing to search: give --data, or an --index that exists");

@@ -2,7 +2,7 @@ package cloze.cli;
 
 import java.nio.file.Path;
 
-/** Where installed and encoded texts and unpacked libraries are kept. */
+/** The folder of installed and encoded texts and unpacked libraries. */
 public final class Cache {
     private Cache() {}
 

@@ -28,7 +28,7 @@ import picocli.CommandLine.IVersionProvider;
         versionProvider = Cloze.Version.class,
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
-        description = "Trains and runs models that fill in what is hidden.",
+        description = "Trains and runs models that predict hidden parts of text and images.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  cloze pretrain gpt --data book.txt --steps 1000 --run runs/book",
@@ -78,7 +78,7 @@ public final class Cloze {
     }
 
     /**
-     * The whole command.
+     * The command with all subcommands.
      *
      * @param args of the line, which decide the defaults in the help
      */

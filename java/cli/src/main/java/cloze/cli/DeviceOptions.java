@@ -10,7 +10,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Where and how to compute. */
+/** Options of the device and its precision. */
 public final class DeviceOptions {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command = CommandSpec.create(); // picocli sets it
@@ -29,23 +29,24 @@ public final class DeviceOptions {
             paramLabel = "N",
             defaultValue = "0",
             description =
-                    "Threads of the CPU, 0 for one a core (default: ${DEFAULT-VALUE}). Results do not depend on it.")
+                    "Threads of the CPU, 0 for one per core (default: ${DEFAULT-VALUE}). Results do not depend on it.")
     private int threads;
 
     @Option(
             names = "--memory",
             paramLabel = "BYTES",
             converter = Sizes.Bytes.class,
-            description = "Most memory that tensors may take, such as 8GiB (default: no limit).")
+            description = "Most memory for tensors, such as 8GiB (default: no limit).")
     private long memory = Long.MAX_VALUE;
 
     @Option(
             names = "--precision",
             paramLabel = "TYPE",
             defaultValue = "fp32",
-            description = "Type of matrices and activations, fp32 or, on cuda, bf16 or tf32, which is fp32 but for the"
-                    + " factors of products (default: ${DEFAULT-VALUE}); weights and their gradients are fp32 in"
-                    + " all.")
+            description =
+                    "Type of matrices and activations: fp32 or, on cuda, bf16 or tf32, which is fp32 with TF32 inputs of"
+                            + " matrix multiplications (default: ${DEFAULT-VALUE}). Weights and their gradients are always"
+                            + " fp32.")
     private String precision = "fp32";
 
     /** Filled by picocli. */
@@ -53,7 +54,7 @@ public final class DeviceOptions {
 
     public Backend open() {
         if (threads < 0) {
-            throw wrong("--threads must be 0 (one a core) or more, but it is " + threads);
+            throw wrong("--threads must be 0 (one per core) or more, but it is " + threads);
         }
         if (memory <= 0) {
             throw wrong("--memory must be more than 0 bytes");

@@ -16,10 +16,10 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was found on this machine.
+ * The devices, libraries and memory of this machine.
  *
  * @param facts by name: texts, numbers, maps and lists of them
- * @param healthy whether models can be trained here
+ * @param healthy true if models can be trained here
  */
 record Diagnosis(Map<String, Object> facts, boolean healthy) {
     private static final String ONEDNN = "cloze.cpu.onednn";
@@ -82,7 +82,7 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
         return devices;
     }
 
-    /** @return why it does not open, or null if it does */
+    /** @return the reason for a device that does not open, or null */
     private static @Nullable String describe(BackendProvider provider, Map<String, Object> devices) {
         try (Backend backend = provider.open(BackendOptions.DEFAULT)) {
             devices.put(provider.name(), String.join("; ", backend.description().split("\n")));
@@ -106,8 +106,9 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
         String oneDnn = System.getProperty(ONEDNN);
         kernels.put("onednn", oneDnn == null ? "not used" : oneDnn);
         if (oneDnn == null) {
-            missing.add("oneDNN, the faster product for some shapes: CLOZE_JAVA_OPTIONS=-D%s=PATH names a libdnnl.so.3"
-                    .formatted(ONEDNN));
+            missing.add(
+                    "oneDNN, faster matrix multiplication for some shapes: CLOZE_JAVA_OPTIONS=-D%s=PATH names a libdnnl.so.3"
+                            .formatted(ONEDNN));
         }
         return kernels;
     }

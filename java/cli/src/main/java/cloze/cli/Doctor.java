@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 /** {@code cloze doctor}. */
 @Command(
         name = "doctor",
-        description = "Shows what was found on this machine, what is missing, and how to get it.",
+        description = "Shows the devices and libraries of this machine, and how to install missing ones.",
         footerHeading = "%nExamples:%n",
         footer = {"  cloze doctor", "  cloze doctor --json"})
 final class Doctor extends Subcommand {

@@ -16,7 +16,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** Says in one line what went wrong. */
+/** Reports an error in one line. */
 final class Errors {
     static final String STACKTRACE = "--stacktrace";
 
@@ -63,7 +63,7 @@ final class Errors {
         return nearest == null ? "" : "; did you mean %s?".formatted(nearest);
     }
 
-    /** Exit code 1; the whole story with {@code --stacktrace}. */
+    /** Exit code 1; prints the stack trace with {@code --stacktrace}. */
     static int failure(Exception e, CommandLine command, ParseResult parsed) {
         if (parsed.hasMatchedOption(STACKTRACE)) {
             e.printStackTrace(command.getErr());
@@ -84,7 +84,7 @@ final class Errors {
         };
     }
 
-    /** What is not meant for users needs the name of its kind. */
+    /** Messages of unexpected exceptions begin with the exception's name. */
     private static String unknown(Exception e, @Nullable String message) {
         if (message == null || message.isBlank()) {
             return "%s (--stacktrace shows where)".formatted(e.getClass().getSimpleName());

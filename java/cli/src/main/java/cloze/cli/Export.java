@@ -11,8 +11,9 @@ import picocli.CommandLine.Option;
 /** {@code cloze export}. */
 @Command(
         name = "export",
-        description = "Writes a trained model as others read it: a GPT in the layout of Hugging Face's GPT-2, a masked"
-                + " autoencoder in that of Hugging Face, timm or the paper's code.",
+        description =
+                "Writes a trained model in a foreign layout: a GPT in the layout of Hugging Face's GPT-2, a masked"
+                        + " autoencoder in that of Hugging Face, timm or the paper's code.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  cloze export --run runs/gpt2 --to exported",

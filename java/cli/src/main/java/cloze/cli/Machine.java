@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** What the operating system says of the machine's memory; Linux, elsewhere nothing. */
+/** Memory of the machine as Linux reports it; empty on other systems. */
 final class Machine {
     private static final Path MEMORY = Path.of("/proc/meminfo");
     private static final Path HUGE_PAGES = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
@@ -16,7 +16,7 @@ final class Machine {
 
     private Machine() {}
 
-    /** Bytes by name, total and free; empty where it is not known. */
+    /** Bytes by name, total and free; empty if unknown. */
     static Map<String, Long> memory() {
         var bytes = new LinkedHashMap<String, Long>();
         Matcher line = KIBIBYTES.matcher(read(MEMORY));

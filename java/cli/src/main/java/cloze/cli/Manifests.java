@@ -6,7 +6,7 @@ import java.util.jar.Attributes;
 import java.util.jar.Manifest;
 import java.util.stream.Stream;
 
-/** What jars say of themselves. */
+/** Versions of jars. */
 final class Manifests {
     private Manifests() {}
 

@@ -3,8 +3,8 @@ package cloze.cli;
 import cloze.recipe.Preset;
 import cloze.recipe.Recipe;
 import cloze.recipe.Recipes;
-import cloze.train.TrainingBytes;
 import cloze.setting.Nearest;
+import cloze.train.TrainingBytes;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -19,7 +19,7 @@ import picocli.CommandLine.Parameters;
 /** {@code cloze plan}. */
 @Command(
         name = "plan",
-        description = "Computes what it takes to train a model: parameters, memory, operations, time.",
+        description = "Computes the cost of training a model: parameters, memory, operations, time.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  cloze plan gpt3-175b --tokens 300e9 --gpus 1024 --peak 312e12 --utilisation 0.4",

@@ -3,7 +3,7 @@ package cloze.cli;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
-/** Which trained model. */
+/** The option that names a trained model. */
 public final class RunOption {
     @Option(
             names = "--run",

@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/** What every command has. */
+/** Options and errors that all commands share. */
 public abstract class Subcommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create(); // picocli sets it
@@ -25,7 +25,7 @@ public abstract class Subcommand implements Callable<Integer> {
     private boolean help;
 
     @SuppressWarnings("UnusedVariable") // as above
-    @Option(names = Errors.STACKTRACE, description = "If it fails, show where.")
+    @Option(names = Errors.STACKTRACE, description = "Print the stack trace of a failure.")
     private boolean stacktrace;
 
     /** For picocli. */
@@ -39,7 +39,7 @@ public abstract class Subcommand implements Callable<Integer> {
         return spec.commandLine().getErr();
     }
 
-    /** What was given. */
+    /** The parsed command line. */
     protected final ParseResult parsed() {
         return spec.commandLine().getParseResult();
     }
@@ -55,12 +55,12 @@ public abstract class Subcommand implements Callable<Integer> {
         out().println(mapper.writeValueAsString(value));
     }
 
-    /** To be thrown: a message and exit code 2. */
+    /** An exception with a message and exit code 2. */
     public final ParameterException wrongUsage(String message) {
         return new ParameterException(spec.commandLine(), message);
     }
 
-    /** To be thrown where a library refuses a value that came from an option. */
+    /** An exception for a value that the library rejects. */
     public final ParameterException wrongUsage(String option, RuntimeException e) {
         return new ParameterException(spec.commandLine(), "%s: %s".formatted(option, e.getMessage()), e);
     }

@@ -2,7 +2,7 @@ package cloze.cli;
 
 import java.io.Console;
 
-/** Whether somebody is watching. */
+/** Tells if the command runs in a terminal. */
 public final class Terminal {
     private Terminal() {}
 

@@ -4,7 +4,7 @@ package cloze.cli;
 public final class Texts {
     private Texts() {}
 
-    /** On one line, with what can not be seen written out. */
+    /** Writes a text on one line, with invisible characters escaped. */
     public static String visible(String text) {
         var out = new StringBuilder();
         text.codePoints().forEach(c -> {

@@ -45,10 +45,10 @@ public interface Backend extends AutoCloseable {
      *
      * @param words a clause for messages, such as "the machine has 15.5 GiB"
      */
-    record Room(long bytes, String words) {}
+    record Capacity(long bytes, String words) {}
 
     /** The capacity for tensors of this device, or null if they share the memory of the machine. */
-    default @Nullable Room room() {
+    default @Nullable Capacity capacity() {
         return null;
     }
 

@@ -18,8 +18,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * How many held-out images are told right, every one of them once: {@code val_loss} in nats, {@code val_accuracy} from 0
- * to 1, and {@code val_top5} where there are more than five classes.
+ * The accuracy over all held-out images, each counted once: {@code val_loss} in nats, {@code val_accuracy} from 0 to 1,
+ * and {@code val_top5} where there are more than five classes.
  */
 public final class ClassAccuracy implements Evaluation {
     /** Name of the mean cross-entropy, in nats. */
@@ -100,7 +100,7 @@ public final class ClassAccuracy implements Evaluation {
         return metrics;
     }
 
-    /** How many classes are thought as likely as the right one, or more so. */
+    /** The number of wrong classes with a probability at least that of the right one. */
     private static int rank(float[] logits, int from, int classes, int label) {
         int rank = 0;
         for (int c = 0; c < classes; c++) {

@@ -12,7 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * An image encoder on its device, as it is. Thread-safe.
+ * An image encoder on its device, without training. Thread-safe.
  *
  * @param normalization of the images that it was trained on
  */
@@ -31,7 +31,7 @@ public record FrozenEncoder(Backend backend, VisionEncoder encoder, Normalizatio
     }
 
     /**
-     * The vector of each image, [D], whatever other images come with it.
+     * The vector of each image, [D], independent of the other images.
      *
      * @param images [B, side, side, C] row by row, normalised
      * @throws IllegalArgumentException if the numbers are not those of whole images

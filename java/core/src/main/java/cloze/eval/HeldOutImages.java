@@ -17,18 +17,18 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The loss on held-out images, always the same under the same masks: {@code val_loss}; where pixels are predicted as they
- * are, also {@code val_psnr} over the hidden ones, in dB.
+ * The loss on held-out images, always the same under the same masks: {@code val_loss}; where pixels are predicted
+ * without normalisation, also {@code val_psnr} over the hidden ones, in dB.
  */
 public final class HeldOutImages implements Evaluation {
     /** Name of the mean loss over hidden patches. */
     public static final String LOSS = "val_loss";
 
-    /** How well hidden pixels are filled in, in dB: by the model and by the simplest means. */
+    /** PSNR of predicted hidden pixels, in dB: of the model and of the simple baselines. */
     public record Marks(double model, double meanColour, double inverseDistance) {}
 
     private static final int BATCH = 64;
-    private static final long MASKS = 0x4d41534b; // apart from the masks of any run
+    private static final long MASKS = 0x4d41534b; // separate from the masks of training
 
     private final Backend backend;
     private final MaskedImageModel model;
@@ -43,7 +43,7 @@ public final class HeldOutImages implements Evaluation {
     }
 
     /**
-     * Reads up to {@code most} images, in an order of their own.
+     * Reads up to {@code most} images, in a fixed order.
      *
      * @param augmentation none, of the model's size
      */
@@ -91,7 +91,7 @@ public final class HeldOutImages implements Evaluation {
         return java.util.Arrays.copyOfRange(images.pixels(), from * size, end * size);
     }
 
-    /** The model beside the simplest means, over all hidden pixels of all images. */
+    /** The PSNR of the model and of the baselines, over all hidden pixels of all images. */
     public Marks marks() {
         return marks(true);
     }
@@ -116,7 +116,7 @@ public final class HeldOutImages implements Evaluation {
                 Inpainting.psnr(filled, count), Inpainting.psnr(mean, count), Inpainting.psnr(distance, count));
     }
 
-    /** What the model fills in of up to 64 images beginning with {@code from}. */
+    /** The reconstruction of up to 64 images from index {@code from} on. */
     public Reconstruction reconstruction(int from) {
         return Reconstruction.of(backend, model, augmentation.normalization(), pixels(from), MASKS, from);
     }

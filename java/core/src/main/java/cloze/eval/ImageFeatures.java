@@ -25,14 +25,14 @@ public final class ImageFeatures {
 
     private ImageFeatures() {}
 
-    /** What an encoder makes of each image as it is: its middle square, not mirrored. */
+    /** The vectors of an encoder for each image without augmentation: its middle square, not mirrored. */
     public static Features of(FrozenEncoder encoder, Pooling pooling, ImageSet images, Unreadable unreadable)
             throws IOException {
         Source source = pixels -> encoder.encode(pixels, pooling);
         return of(images, encoder.view(), encoder.width(), source, unreadable);
     }
 
-    /** The pixels themselves, of images made as small as 32 x 32: what any encoder has to beat. */
+    /** The raw pixels of images resized to 32 x 32 at most: the baseline for any encoder. */
     public static Features pixels(Augmentation view, ImageSet images, Unreadable unreadable) throws IOException {
         var small = Augmentation.none(Math.min(view.side(), LARGEST), view.normalization());
         Source source = pixels -> rows(pixels, small.size());

@@ -16,11 +16,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the features of a frozen encoder are worth: a linear probe and the nearest neighbours, beside the same network as it
- * was before training and beside the pixels themselves.
+ * The quality of a frozen encoder's features, by a linear probe and nearest neighbours. The baselines are the untrained
+ * network and raw pixels.
  *
  * @param pooling of the tokens of an image
- * @param labels numbers of labels a class that are probed besides all there are
+ * @param labels numbers of labels a class that are probed besides all labels
  * @param draws of each of these numbers
  * @param neighbours k
  * @param seed of the draws, and of the untrained network
@@ -33,7 +33,7 @@ public record ImageProbe(Pooling pooling, List<Integer> labels, int draws, int n
 
     public ImageProbe {
         labels = labels.stream().sorted().toList();
-        require("labels a class", "1 or more", labels, labels.stream().allMatch(n -> n >= 1));
+        require("labels per class", "1 or more", labels, labels.stream().allMatch(n -> n >= 1));
         require("draws", "1 or more", draws, draws >= 1);
         require("neighbours", "1 or more", neighbours, neighbours >= 1);
     }
@@ -55,9 +55,9 @@ public record ImageProbe(Pooling pooling, List<Integer> labels, int draws, int n
     }
 
     /**
-     * A line of the table: shares of the test images that are told right.
+     * A row of the table: accuracies on the test images.
      *
-     * @param features where they come from
+     * @param features name of their source
      * @param dimension D
      * @param labels a class, or {@link #ALL}
      * @param top5 null for few classes
@@ -84,7 +84,7 @@ public record ImageProbe(Pooling pooling, List<Integer> labels, int draws, int n
      * Runs all probes.
      *
      * @param untrained the same network with initial values
-     * @param found is told of each row when it is there
+     * @param found receives each row when it is done
      * @return the rows, all labels first, then from few to many
      */
     public List<Row> run(

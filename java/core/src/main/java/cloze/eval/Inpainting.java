@@ -3,8 +3,8 @@ package cloze.eval;
 import java.util.Arrays;
 
 /**
- * The simplest ways to fill in hidden pixels from those that are seen, as marks to be beaten, and how well pixels are filled
- * in: the peak signal-to-noise ratio {@code 10 log10(255^2 / MSE)} over the hidden pixels alone.
+ * Simple baselines that fill in hidden pixels from visible ones, and their measure: the peak signal-to-noise ratio
+ * {@code 10 log10(255^2 / MSE)} over the hidden pixels alone.
  */
 public final class Inpainting {
     private final int side;
@@ -41,7 +41,7 @@ public final class Inpainting {
         return sum;
     }
 
-    /** Numbers that are hidden. */
+    /** The number of hidden values. */
     public long hiddenCount() {
         long count = 0;
         for (boolean each : hidden) {

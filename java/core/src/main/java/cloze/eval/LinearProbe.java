@@ -10,9 +10,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How much a linear classifier makes of features: standardised by the statistics of the training rows, then multinomial
- * logistic regression brought to its minimum. The penalty on the weights is the one that does best on rows of the training
- * set that are kept back for that; test rows decide nothing. The same features give the same bits.
+ * The accuracy of a linear classifier on features. Features are standardised by the statistics of the training rows,
+ * then multinomial logistic regression is trained to its minimum. The penalty on the weights is chosen on held-back
+ * rows of the training set; test rows are not used for it. The same features give the same bits.
  */
 public final class LinearProbe {
     /** From the strongest to the weakest, for the mean loss of standardised features. */
@@ -48,7 +48,7 @@ public final class LinearProbe {
         this.converged = converged;
     }
 
-    /** Trains with the penalty that does best on rows kept back. */
+    /** Trains with the penalty that is best on held-back rows. */
     public static LinearProbe fit(Backend backend, Features train) {
         return fit(backend, train, bestPenalty(backend, train));
     }
@@ -86,9 +86,10 @@ public final class LinearProbe {
     }
 
     /**
-     * Adds how many kept rows are told right under each penalty, each search from the classifier of the one before.
+     * Adds the number of held-back rows classified correctly under each penalty. Each search starts from the classifier
+     * of the one before.
      *
-     * @param early whether to leave out weak penalties once they have begun to do worse
+     * @param early true to leave out weaker penalties once accuracy falls
      */
     private static void count(Backend backend, Features rest, Features kept, boolean early, long[] right) {
         Standardization standard = Standardization.of(rest);
@@ -143,7 +144,7 @@ public final class LinearProbe {
         return penalty;
     }
 
-    /** Whether the search ended at the minimum, and not at its last iteration. */
+    /** True if the search ended at the minimum, and not at its last iteration. */
     public boolean converged() {
         return converged;
     }

@@ -11,7 +11,7 @@ import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Tells classes by the k nearest training rows by cosine, each with a vote of {@code exp(cosine / 0.07)}.
+ * Classifies by the k nearest training rows by cosine, each with a vote of {@code exp(cosine / 0.07)}.
  *
  * @see <a href="https://arxiv.org/abs/1805.01978">Wu et al. 2018, section 3.4; DINO uses the same with k = 20</a>
  */
@@ -22,7 +22,7 @@ public final class NearestNeighbours {
     private NearestNeighbours() {}
 
     /**
-     * The share of test rows that are told right.
+     * The accuracy on the test rows.
      *
      * @param k neighbours; all rows where there are fewer
      */

@@ -13,14 +13,13 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * What interpolated Kneser-Ney n-grams of order 1 to 8 reach on the same held-out text, in bits per byte: the honest
- * thing to set beside a small language model. N-grams are of characters where the tokens are characters, of bytes
- * otherwise.
+ * Interpolated Kneser-Ney n-grams of order 1 to 8 on the same held-out text, in bits per byte: a baseline for a small
+ * language model. N-grams are of characters where the tokens are characters, of bytes otherwise.
  *
  * @param bitsPerByte of order 1, 2, ...
  */
 public record NgramBaseline(List<Double> bitsPerByte) {
-    /** Text from which n-grams are counted at most: tables of order 8 take about 100 bytes for each. */
+    /** The most text from which n-grams are counted: tables of order 8 take about 100 bytes for each. */
     private static final int MOST = 8 << 20;
 
     public NgramBaseline {

@@ -15,8 +15,9 @@ import java.util.List;
 import java.util.stream.LongStream;
 
 /**
- * A linear probe of an encoder that is still being trained, fitted anew each time on the same few labelled images and judged on
- * the same few held out. It remembers nothing and touches nothing, so a run goes the same way with it and without.
+ * A linear probe of an encoder that is still being trained, fitted anew each time on the same few labelled images and
+ * evaluated on the same few held out. It has no state and changes nothing, so a run gives the same bits with it and
+ * without.
  */
 public final class OnlineProbe {
     /** Name of the share of held-out images whose class is predicted right. */
@@ -51,7 +52,7 @@ public final class OnlineProbe {
         return images.subset(chosen);
     }
 
-    /** The share of held-out images that are told right. */
+    /** The accuracy on the held-out images. */
     public double accuracy() {
         try {
             Features known = ImageFeatures.of(encoder, Pooling.MEAN, train, unreadable);

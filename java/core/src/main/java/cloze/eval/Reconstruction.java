@@ -13,8 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What a model of masked images fills in: images, the same with hidden patches, and its prediction of every patch, in samples of
- * 0..255. Where it predicts normalised patches, the true mean and deviation of each are put back, as in the paper's figures.
+ * Images, the same with hidden patches, and a model's prediction of every patch, in samples of 0..255. Predictions of
+ * normalised patches get the true mean and deviation of each patch back, as in the paper's figures.
  */
 public final class Reconstruction {
     private final VitConfig config;
@@ -128,7 +128,7 @@ public final class Reconstruction {
         return image(predicted, i);
     }
 
-    /** Which pixels of image i are hidden, [side, side]. */
+    /** The hidden pixels of image i, [side, side]. */
     public boolean[] hidden(int i) {
         int side = config.image();
         int p = config.patch();
@@ -144,7 +144,10 @@ public final class Reconstruction {
         return java.util.Arrays.copyOfRange(all, i * size, (i + 1) * size);
     }
 
-    /** For image i: as it is, with grey for what is hidden, the prediction, and the prediction where it is hidden. */
+    /**
+     * Four pictures of image i: the original, hidden patches in grey, the prediction, and the prediction in hidden
+     * patches only.
+     */
     public List<Picture> pictures(int i) {
         float[] whole = original(i);
         float[] filled = predicted(i);

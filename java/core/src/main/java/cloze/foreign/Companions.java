@@ -6,7 +6,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a model needs besides its weights.
+ * The parts of a model besides its weights.
  *
  * @param tokenizer of a language model
  * @param normalization of images

@@ -10,12 +10,12 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * The files of others for one kind of model: their config, their names and shapes of parameters. Stateless and thread-safe.
+ * A foreign file layout for one kind of model: config, names and shapes of parameters. Stateless and thread-safe.
  *
  * @param <M> the model
  */
 public interface Foreign<M> {
-    /** The word for it in commands, such as {@code huggingface}. */
+    /** The name in commands, such as {@code huggingface}. */
     String word();
 
     /** True if a folder with this {@code config.json} holds such a model. */
@@ -29,16 +29,16 @@ public interface Foreign<M> {
      */
     Parameters.Built<M> load(Path folder, Backend backend, Scope scope) throws IOException;
 
-    /** What belongs to a model besides its weights. */
+    /** The parts of a model besides its weights, such as a tokenizer. */
     Companions companions(Path folder) throws IOException;
 
     /**
      * Writes a model.
      *
      * @param folder exists
-     * @param companions what belongs to the model besides its weights
+     * @param companions parts of the model besides its weights
      * @return names of the files
-     * @throws IllegalArgumentException if the layout has no place for a setting of the model
+     * @throws IllegalArgumentException if the layout can not store a setting of the model
      */
     List<String> save(Path folder, Parameters.Built<M> model, Companions companions, Backend backend)
             throws IOException;

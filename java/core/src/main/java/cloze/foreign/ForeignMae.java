@@ -18,7 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Masked autoencoders under the names of others. Positions are read as fixed if they are the sines and cosines of the paper,
+ * Masked autoencoders in foreign layouts. Positions are read as fixed if they are the sines and cosines of the paper,
  * and as learned if not. The class token's position, which is always added to it, becomes part of it.
  */
 public enum ForeignMae implements Foreign<Mae> {
@@ -26,7 +26,7 @@ public enum ForeignMae implements Foreign<Mae> {
     HUGGING_FACE("huggingface"),
     /** The encoder for timm, with its {@code config.json}. Only written; {@link VitFolder} reads it as an encoder. */
     TIMM("timm"),
-    /** The paper's code. Sizes are no part of it, so that {@link #loadPaper} has to be told them. */
+    /** The paper's code. Its files hold no sizes; {@link #loadPaper} takes them as an argument. */
     PAPER("paper");
 
     private static final String TYPE = "vit_mae";

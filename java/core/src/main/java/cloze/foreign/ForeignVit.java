@@ -75,7 +75,7 @@ final class ForeignVit {
         });
     }
 
-    /** timm: an architecture's name, of which {@code model_args} may change parts. */
+    /** timm: an architecture's name, which {@code model_args} may override. */
     static VitConfig timm(ConfigJson json) throws CheckpointException {
         String name = json.text("architecture", "");
         Matcher matcher = NAME.matcher(name);
@@ -122,7 +122,7 @@ final class ForeignVit {
         return json;
     }
 
-    /** For {@code ViTImageProcessor}: what is done to images. */
+    /** The {@code preprocessor_config.json} for {@code ViTImageProcessor}. */
     static Map<String, Object> json(int image, Normalization normalization) {
         var json = new LinkedHashMap<String, Object>();
         json.put("image_processor_type", "ViTImageProcessor");

@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * GPT-2 as Hugging Face stores it. The names are the model's own; its Conv1D weights are [in, out] where ours are
- * [out, in]; the head is the token embedding.
+ * GPT-2 as Hugging Face stores it. Names are those of {@code Gpt}. Conv1D weights are [in, out] in the file and [out,
+ * in] in the model. The head is the token embedding.
  */
 public final class GptTwoLayout {
     // the causal mask, which old versions stored with the weights

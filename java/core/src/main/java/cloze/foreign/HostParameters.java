@@ -70,7 +70,7 @@ public final class HostParameters implements AutoCloseable {
         return of.floats();
     }
 
-    /** To the device, and what the model computes with from there. */
+    /** Copies to the device, and updates the bf16 copies there. */
     void upload() {
         for (Tensor parameter : parameters.tensors()) {
             backend.upload(floats(parameter.name()), parameter);
@@ -78,7 +78,7 @@ public final class HostParameters implements AutoCloseable {
         parameters.refresh();
     }
 
-    /** From the device. */
+    /** Copies from the device. */
     void download() {
         for (Tensor parameter : parameters.tensors()) {
             backend.download(parameter, floats(parameter.name()));

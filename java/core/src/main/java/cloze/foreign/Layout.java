@@ -19,12 +19,13 @@ import java.util.Set;
 import java.util.function.Predicate;
 
 /**
- * How a model's parameters are named and turned in somebody's files, in both directions.
+ * The names and forms of a model's parameters in a foreign file format, for reading and writing.
  *
  * @param mappings every parameter of the model, once or in parts
- * @param prefix what may stand in front of all names in a file, and does in ours; may be empty
- * @param ties names in a file, without prefix, whose tensor repeats another: left out when writing, compared when reading
- * @param ignored names in a file, without prefix, that are no parameters
+ * @param prefix optional prefix of all names when reading, always written; may be empty
+ * @param ties names in a file, without prefix, whose tensor repeats another: left out when writing, compared when
+ *     reading
+ * @param ignored names in a file, without prefix, that are not parameters
  */
 public record Layout(List<Mapping> mappings, String prefix, Map<String, String> ties, Predicate<String> ignored) {
     /**
@@ -32,7 +33,7 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
      *
      * @param file its name in a file, without prefix
      * @param model its name in the model
-     * @param form how the file holds it; several mappings may each hold a part of one parameter
+     * @param form form in the file; several mappings may each hold a part of one parameter
      */
     public record Mapping(String file, String model, TensorForm form) {}
 
@@ -69,7 +70,7 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
     }
 
     /**
-     * Fills a model's parameters from a file; nothing is written before everything was found to fit.
+     * Fills a model's parameters from a file; nothing is written before all tensors are checked.
      *
      * @param parameters by the model's names: exactly those of the mappings
      * @throws CheckpointException naming every tensor that is missing, unexpected or of another shape

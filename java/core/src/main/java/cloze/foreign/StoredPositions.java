@@ -10,7 +10,7 @@ import cloze.nn.Stack;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/** Positions as files of others hold them: a row for the class token, then a square grid of patches. */
+/** Positions as foreign files hold them: a row for the class token, then a square grid of patches. */
 final class StoredPositions {
     private final float[] classToken; // [D]
     private final float[] grid; // [side side, D]
@@ -49,12 +49,12 @@ final class StoredPositions {
         return new StoredPositions(classToken, grid, side, isSinCos(classToken, grid, side, rounding(stored.type())));
     }
 
-    /** Those of a model of ours at its own size. */
+    /** The positions of a Cloze model at its own size. */
     static StoredPositions of(float[] grid, int side, int width, boolean fixed) {
         return new StoredPositions(new float[width], grid, side, fixed);
     }
 
-    /** How far a sine can be off: the rounding of the type, and of whoever computed it in f32. */
+    /** Tolerance for fixed positions: rounding of the type, and of their computation in f32. */
     private static float rounding(StoredType type) {
         return switch (type) {
             case BF16 -> 0x1p-8f;
@@ -80,7 +80,7 @@ final class StoredPositions {
         return true;
     }
 
-    /** For a grid of another size: interpolated, and so no longer those of the formula. */
+    /** Interpolates to a grid of another size; the result is no longer fixed. */
     StoredPositions resized(int other) {
         if (other == side) {
             return this;

@@ -9,9 +9,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
 
-/** How a file holds what a parameter holds: the same numbers in another shape or order, or a part of them. */
+/** The form of a parameter in a file: the same values in another shape or order, or a part of them. */
 public sealed interface TensorForm {
-    /** As the model has it. */
+    /** The same as in the model. */
     record Same() implements TensorForm {}
 
     /** A matrix of the file is [in, out] where the model has [out, in]. */
@@ -29,7 +29,7 @@ public sealed interface TensorForm {
     }
 
     /**
-     * A convolution over patches: the file has [D, C, P, P], the model the product [D, P P C] with channels last.
+     * A convolution over patches: [D, C, P, P] in the file, a matrix [D, P P C] with channels last in the model.
      *
      * @param channels C
      */
@@ -72,7 +72,7 @@ public sealed interface TensorForm {
         }
     }
 
-    /** Fills the parameter, or the part that the file's tensor is, which fits. */
+    /** Fills the parameter, or its part, from a file's tensor of checked shape. */
     default void read(Safetensors file, String name, Layout.Values values) throws CheckpointException {
         switch (this) {
             case Transposed() -> file.copyTransposedTo(name, values.floats());

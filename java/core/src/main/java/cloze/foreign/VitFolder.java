@@ -21,16 +21,16 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Encoders in files: vision transformers of Hugging Face ({@code vit}, and the encoder of {@code vit_mae}) and of timm, such
- * as {@code vit_base_patch16_224.mae}; and the encoder that is a part of a model of ours. For images of another size
- * positions are interpolated.
+ * Encoders in files: vision transformers of Hugging Face ({@code vit}, and the encoder of {@code vit_mae}) and of timm,
+ * such as {@code vit_base_patch16_224.mae}; and the encoder inside a Cloze model. Positions are interpolated for images
+ * of another size.
  */
 public final class VitFolder {
     private static final Set<String> TYPES = Set.of("vit_mae", "vit");
 
     private VitFolder() {}
 
-    /** True if a folder with this {@code config.json} holds an encoder of somebody else. */
+    /** True if a folder with this {@code config.json} holds a foreign encoder. */
     public static boolean recognises(ConfigJson json) throws CheckpointException {
         return isTimm(json) || TYPES.contains(json.text("model_type", ""));
     }
@@ -39,7 +39,7 @@ public final class VitFolder {
         return json.has("architecture");
     }
 
-    /** Sizes in a folder of somebody else. Only the weights show if positions are learned. */
+    /** The sizes in a foreign folder. Only the weights show if positions are learned. */
     public static VitConfig config(Path folder) throws IOException {
         return config(ConfigJson.read(folder));
     }
@@ -54,8 +54,8 @@ public final class VitFolder {
     }
 
     /**
-     * The shift and scale of images in a folder of somebody else: {@code preprocessor_config.json} of Hugging Face or
-     * {@code pretrained_cfg} of timm; those of ImageNet if neither says.
+     * The shift and scale of images in a foreign folder: {@code preprocessor_config.json} of Hugging Face or {@code
+     * pretrained_cfg} of timm; those of ImageNet if neither says.
      */
     public static Normalization normalization(Path folder) throws IOException {
         ConfigJson json = ConfigJson.read(folder);
@@ -130,7 +130,7 @@ public final class VitFolder {
     }
 
     /**
-     * Reads an encoder of somebody else.
+     * Reads a foreign encoder.
      *
      * @param side pixels of a side of the images
      * @param scope owns the parameters
@@ -159,7 +159,7 @@ public final class VitFolder {
     }
 
     /**
-     * Reads the encoder that is a part of a model of ours.
+     * Reads the encoder inside a Cloze model.
      *
      * @param stored its sizes
      * @param all names of the whole model's parameters

@@ -12,8 +12,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Vision transformers and masked autoencoders in files of others. Positions stand apart: a file always has them, a model
- * of ours only where they are learned.
+ * Vision transformers and masked autoencoders in foreign files. Positions are separate: a file always has them, a Cloze
+ * model only if they are learned.
  *
  * @param layout of the parameters
  * @param positions name of the encoder's positions [1, 1 + N, D] in the file, with the layout's prefix or without
@@ -21,12 +21,12 @@ import org.jspecify.annotations.Nullable;
  */
 public record VitLayout(
         Layout layout, String positions, @Nullable String decoderPositions) {
-    /** Heads of classifiers, and what else stands beside an encoder. */
+    /** Names of other tensors beside an encoder, such as a classifier's head. */
     private static final Pattern BESIDE = Pattern.compile(
             "(decoder|decoder_blocks|decoder_embed|decoder_norm|decoder_pred|head|fc_norm|pooler|classifier)\\..*"
                     + "|mask_token|decoder_pos_embed|embeddings\\.mask_token");
 
-    /** Names of the model's parameters that the layout has a place for. */
+    /** Names of the model's parameters in the layout. */
     public Set<String> parameters() {
         return layout.mappings().stream().map(Mapping::model).collect(Collectors.toSet());
     }
@@ -49,7 +49,7 @@ public record VitLayout(
                 new Layout(mappings, "", Map.of(), VitLayout::isPositions), Vit.POSITIONS, Mae.DECODER_POSITIONS);
     }
 
-    /** The encoder as the paper's code and timm name it; what else there is in the file is passed over. */
+    /** The encoder as the paper's code and timm name it; other tensors of the file are ignored. */
     public static VitLayout timm(int layers, int channels) {
         return new VitLayout(
                 new Layout(paperEncoder(layers, channels), "", Map.of(), VitLayout::isBesideEncoder),
@@ -90,7 +90,7 @@ public record VitLayout(
                 "decoder.decoder_pos_embed");
     }
 
-    /** {@code ViTModel} of Hugging Face, alone or in a larger model, whose other parts are passed over. */
+    /** {@code ViTModel} of Hugging Face, alone or in a larger model, whose other parts are ignored. */
     public static VitLayout huggingFaceEncoder(int layers, int channels) {
         var layout = new Layout(huggingFaceEncoder("", layers, channels), "vit.", Map.of(), VitLayout::isBesideEncoder);
         return new VitLayout(layout, "embeddings.position_embeddings", null);

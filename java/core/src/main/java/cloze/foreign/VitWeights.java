@@ -20,7 +20,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The parameters of vision transformers between files and devices, with positions where each side has them. */
+/** Reads and writes the parameters of vision transformers, and converts their positions. */
 public final class VitWeights {
     private VitWeights() {}
 
@@ -60,7 +60,7 @@ public final class VitWeights {
         return rest;
     }
 
-    /** Writes a masked autoencoder, or its encoder alone, with the positions that others expect in the file. */
+    /** Writes a masked autoencoder, or its encoder alone, with positions in the file. */
     static void export(Path folder, VitLayout layout, MaeConfig c, Parameters parameters, Backend backend)
             throws IOException {
         try (var host = new HostParameters(parameters, backend)) {

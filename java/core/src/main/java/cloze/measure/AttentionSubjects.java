@@ -16,7 +16,7 @@ final class AttentionSubjects {
         return "B%d H%d T%d K%d".formatted(b, heads, t, width);
     }
 
-    /** Backward has five matrix multiplications where forward has two: it computes the scores again. */
+    /** Backward has five matrix multiplications where forward has two: it recomputes the scores. */
     static Subject attention(int b, int heads, int t, int width, boolean causal) {
         return new Subject("Attention", shape(b, heads, t, width) + (causal ? " causal" : ""), in -> {
             Heads all = Heads.of(heads, width);

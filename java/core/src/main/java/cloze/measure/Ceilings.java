@@ -8,12 +8,12 @@ import cloze.op.MatMul;
 import cloze.tensor.Tensor;
 
 /**
- * What a device reaches at this moment where nothing else is in the way.
+ * The peak rates of a device, as measured now.
  *
  * @param bytes a second, read and written: the better of a copy and of y = x + y
  * @param multiplyAdds operations a second of f32 multiply-adds in registers
- * @param product operations a second of a square product in the backend's precision
- * @param side of that product
+ * @param product operations a second of a square matrix multiplication in the backend's precision
+ * @param side of its matrices
  * @param call seconds until the call of a kernel returns to the host
  */
 public record Ceilings(double bytes, double multiplyAdds, double product, int side, double call) {

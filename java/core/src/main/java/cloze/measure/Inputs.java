@@ -23,7 +23,7 @@ public final class Inputs implements AutoCloseable {
     private final Scope scope;
     private int filled;
 
-    /** Nothing yet, on a device; what is made lives until this is closed. */
+    /** An empty set on a device; tensors live until this is closed. */
     public Inputs(Backend backend) {
         this.backend = backend;
         scope = backend.memory().scope("inputs");
@@ -113,7 +113,7 @@ public final class Inputs implements AutoCloseable {
         return backend.set(scope.tensor(name, new Shape(rows, count), DType.I32), values);
     }
 
-    /** Forward as in training: with what backward needs. Its results are overwritten each time. */
+    /** Forward as in training, with the values that backward needs. Its results are overwritten each time. */
     Pass forward(Op op, Cost cost) {
         return forward(op, results(op, true), cost);
     }
@@ -136,7 +136,9 @@ public final class Inputs implements AutoCloseable {
         return List.of(forward(op, results, forward), backward(op, results, dy, backward));
     }
 
-    /** Backward into gradients that are overwritten, for all inputs; of an op that does not look at its results. */
+    /**
+     * Backward into gradients that are overwritten, for all inputs; of an op whose backward does not read its results.
+     */
     Pass backward(Op op, Tensor dy, Cost cost) {
         return backward(op, results(op, true), dy, cost);
     }

@@ -23,7 +23,7 @@ public final class KernelBench {
         watch = new Stopwatch(backend, seconds);
     }
 
-    /** Measures all passes; one that fails gives a line that says so, and ends those of its subject. */
+    /** Measures all passes; one that fails gives a line with the failure, and ends those of its subject. */
     public void run(Subject subject, Consumer<Line> lines) {
         String dtype = backend.precision().toString();
         try (var inputs = new Inputs(backend)) {

@@ -3,7 +3,7 @@ package cloze.measure;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The shapes at which kernels are measured; a test holds that none is left out. */
+/** The shapes at which kernels are measured; a test checks that no kernel is missing. */
 final class KernelTable {
     private static final int GPT2_PARAMETERS = 124_439_808;
 

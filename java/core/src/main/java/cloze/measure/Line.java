@@ -6,12 +6,12 @@ import org.jspecify.annotations.Nullable;
  * One measurement.
  *
  * @param name of a subject or step
- * @param pass what of it was called
+ * @param pass the call that was measured
  * @param dtype of activations
  * @param seconds of a call, the median; NaN if it failed
- * @param cost the least that it has to do
+ * @param cost its least work
  * @param share of the ceiling of this run, 1 for all of it; 0 where there is none
- * @param failure why there is no time, or null
+ * @param failure the reason for a missing time, or null
  */
 public record Line(
         String name,

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * One of the calls that are measured of a subject; it can be repeated.
+ * One measured call of a subject; it can be repeated.
  *
  * @param name "forward", "backward", "forward+backward", "update" or "draw"
  */

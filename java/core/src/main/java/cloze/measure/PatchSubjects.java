@@ -62,7 +62,7 @@ final class PatchSubjects {
         });
     }
 
-    /** With one token before the patches; all that is moved is written. */
+    /** With one token before the patches; all bytes moved are written. */
     static Subject randomMask(int b, int n, int m) {
         int lead = 1;
         return new Subject("RandomMask", "B%d N%d M%d".formatted(b, n, m), in -> {

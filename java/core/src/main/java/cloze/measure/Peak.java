@@ -2,9 +2,9 @@ package cloze.measure;
 
 import cloze.tensor.Tensor;
 
-/** What a device could do if it had nothing else to do. */
+/** Kernels that measure the peak rate of a device. */
 public final class Peak {
-    /** {@code sums [n] = sums / 2 + 1}, so many times: multiply-adds in registers, which wait for nothing. */
+    /** {@code sums [n] = sums / 2 + 1}, repeated: multiply-adds in registers without memory traffic. */
     public interface MultiplyAdd {
         void call(Tensor sums, long n, long links);
     }

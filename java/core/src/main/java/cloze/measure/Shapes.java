@@ -4,9 +4,9 @@ import cloze.recipe.Recipes;
 import java.util.List;
 import java.util.Locale;
 
-/** At what sizes kernels and steps are measured. */
+/** The sizes at which kernels and steps are measured. */
 public enum Shapes {
-    /** What fills a large GPU: activations of GPT-2 and of masked autoencoders, beyond its caches. */
+    /** Sizes that fill a large GPU: activations of GPT-2 and of masked autoencoders, beyond its caches. */
     GPU(1 << 28, 1 << 21, 4096, 8192) {
         @Override
         public List<Subject> kernels() {
@@ -36,7 +36,7 @@ public enum Shapes {
                     StepCase.of("mae-vit-tiny-32", Recipes.MAE, "vit-tiny-32", 64));
         }
     },
-    /** So small that emulated kernels end: to try the command, never for figures. */
+    /** Sizes small enough for emulated kernels: to try the command, not for published numbers. */
     TOY(1 << 12, 1 << 10, 4, 64) {
         @Override
         public List<Subject> kernels() {
@@ -57,7 +57,7 @@ public enum Shapes {
 
     final int links;
 
-    /** Of the square product that is the peak of products. */
+    /** Side of the square matrix multiplication that measures the peak. */
     final int side;
 
     Shapes(int copied, int chains, int links, int side) {

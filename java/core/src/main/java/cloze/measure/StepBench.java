@@ -17,7 +17,7 @@ import java.util.List;
 
 /** Measures whole training steps, as the training loop runs them: batch, forward, backward, clipping, AdamW, loss. */
 public final class StepBench {
-    /** Steps before the clock counts: kernels are loaded, memory is mapped, choices are made. */
+    /** Warm-up steps: kernels are loaded, memory is mapped, kernels are chosen. */
     private static final int WARM_UP = 3;
 
     private static final int LEAST_STEPS = 3;
@@ -28,7 +28,7 @@ public final class StepBench {
     private final double seconds;
 
     /**
-     * What was measured.
+     * The result of a measurement.
      *
      * @param units tokens or images of a step
      * @param bytes the most that tensors took on the device
@@ -47,7 +47,7 @@ public final class StepBench {
         this.seconds = seconds;
     }
 
-    /** Trains for a while. A model that fails, such as for want of memory, gives a line that says so. */
+    /** Trains for a while. A model that fails, for example for lack of memory, gives a line with the failure. */
     public Result run(StepCase<?, ?> step) throws IOException {
         String dtype = backend.precision().toString();
         try (Scope scope = backend.memory().scope(step.name())) {

@@ -34,7 +34,7 @@ public record StepCase<C extends Record, M>(String name, Recipe<C, M> recipe, Pr
         return new StepCase<>(name, recipe, seeded, batch);
     }
 
-    /** The tiny models of all recipes, to see that all runs. */
+    /** The tiny models of all recipes, for a quick check. */
     static List<StepCase<?, ?>> tiny() {
         List<StepCase<?, ?>> all = new ArrayList<>();
         for (Recipe<?, ?> recipe : Recipes.ALL) {
@@ -52,7 +52,7 @@ public record StepCase<C extends Record, M>(String name, Recipe<C, M> recipe, Pr
         return recipe.shape(preset.model(), batch);
     }
 
-    /** Operations of forward and backward, two for each multiply-add; nothing for what is computed again. */
+    /** Operations of forward and backward, two for each multiply-add; recomputation is not counted. */
     public double flops() {
         return batch * recipe.operations(preset.model());
     }

@@ -4,14 +4,14 @@ import cloze.backend.Backend;
 import java.util.Arrays;
 
 /**
- * Times what is called on a device. A call may return before its kernel has run, so that many are made before they are
- * waited for: what is measured is how long the device takes, unless the host is slower in asking.
+ * Measures the time of calls on a device. A call may return before its kernel has run, so many calls are made before a
+ * wait. The result is the device's time, unless the host is slower to call.
  */
 final class Stopwatch {
-    /** Calls that are waited for together: queues of devices hold some more launches. */
+    /** Calls that are waited for together: device queues hold some more launches. */
     private static final int MOST_CALLS = 256;
 
-    /** Calls that fit the queue of any device, so that none waits for room in it. */
+    /** Calls that fit the queue of any device, so that none waits for a free place. */
     private static final int UNAWAITED = 64;
 
     private static final int SAMPLES = 15;
@@ -51,7 +51,7 @@ final class Stopwatch {
         return Math.max(1, System.nanoTime() - begin) * 1e-9;
     }
 
-    /** Seconds until a call returns, whether its kernel has run or not. */
+    /** Seconds until a call returns, which may be before its kernel has run. */
     double untilReturn(Runnable call) {
         call.run();
         var samples = new double[SAMPLES];

@@ -52,7 +52,9 @@ final class Subjects {
         });
     }
 
-    /** With a mask that hides nothing, which is read all the same: in bf16 half of the bytes forward are the mask's. */
+    /**
+     * With a mask that hides nothing, which is read nevertheless: in bf16 half of the bytes forward are the mask's.
+     */
     static Subject softmax(int n, int k) {
         return new Subject("MaskedSoftmax", shape(n, k), in -> {
             var op = new MaskedSoftmax(in.real("scores", n, k), in.same("mask", 1, n, k));
@@ -101,9 +103,9 @@ final class Subjects {
     }
 
     /**
-     * Forward makes loss and gradient in one, in place: from the second call on the logits are gradients. Backward scales
-     * them by the gradient of the loss, here -1, which keeps their size. Rows are of whole packs of 16 bytes, as a padded
-     * table makes them.
+     * Forward computes loss and gradient together, in place: from the second call on the logits are gradients. Backward
+     * scales them by the gradient of the loss, here -1, which keeps their size. Rows are of whole packs of 16 bytes, as
+     * a padded table makes them.
      */
     static Subject crossEntropy(int n, int v) {
         int columns = Math.ceilDiv(v, 8) * 8;

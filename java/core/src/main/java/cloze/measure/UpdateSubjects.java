@@ -11,7 +11,7 @@ import cloze.tensor.DType;
 import cloze.tensor.Tensor;
 import java.util.List;
 
-/** Kernels on n parameters in one flat buffer: how they begin, and how a step changes them. */
+/** Kernels on n parameters in one flat buffer: initial values and optimiser updates. */
 final class UpdateSubjects {
     private UpdateSubjects() {}
 
@@ -55,7 +55,7 @@ final class UpdateSubjects {
         });
     }
 
-    /** Normal and uniform values; all that is moved is written. */
+    /** Normal and uniform values; all bytes moved are written. */
     static Subject init(int n) {
         return new Subject("Init", Integer.toString(n), in -> {
             Tensor y = in.single("y", n);
@@ -83,7 +83,7 @@ final class UpdateSubjects {
         });
     }
 
-    /** The kernel that is a ceiling itself: its share tells how steady the device is. */
+    /** The kernel that is a ceiling itself: its share shows the device's variation. */
     static Subject peak(int n, int links) {
         return new Subject("Peak", Subjects.shape(n, links), in -> {
             Tensor sums = in.single("sums", n);
@@ -93,7 +93,7 @@ final class UpdateSubjects {
         });
     }
 
-    /** Weights to what a model in bf16 computes with; there is nothing to do in f32. */
+    /** Rounds weights to a model's bf16 copies; nothing to do in f32. */
     static Subject narrow(int n) {
         return new Subject("Narrow", Integer.toString(n), in -> {
             if (in.backend().precision().dtype() == DType.F32) {

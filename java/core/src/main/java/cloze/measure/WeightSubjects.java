@@ -20,7 +20,7 @@ final class WeightSubjects {
         });
     }
 
-    /** Forward alone: backward overwrites what reaches it. */
+    /** Forward alone: backward overwrites its incoming gradient. */
     static Subject linearGelu(int n, int m, int k) {
         return new Subject("MatMul+GELU", "%d x %d x %d".formatted(n, m, k), in -> {
             var op =
@@ -47,7 +47,7 @@ final class WeightSubjects {
         });
     }
 
-    /** Forward, and both ways together: backward may overwrite what forward has kept for it. */
+    /** Forward, and both ways together: backward may overwrite the values that forward kept. */
     static Subject lstm(int b, int t, int c, int h) {
         return new Subject("Lstm", "B%d T%d C%d H%d".formatted(b, t, c, h), in -> {
             var op = new Lstm(

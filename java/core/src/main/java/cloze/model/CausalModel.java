@@ -8,8 +8,8 @@ import cloze.tensor.Tensor;
 import java.util.List;
 
 /**
- * A language model that predicts each token from those before it: what training on next tokens, held-out loss, scoring and
- * generation take. Thread-safe for inference; a {@link DecoderState} is for one thread at a time.
+ * A language model that predicts each token from those before it, for training, held-out loss, scoring and generation.
+ * Thread-safe for inference; a {@link DecoderState} is for one thread at a time.
  */
 public interface CausalModel {
     /** V */
@@ -38,7 +38,7 @@ public interface CausalModel {
     Tensor next(Tape tape, Tensor ids, Tensor ends, DecoderState state);
 
     /**
-     * A state that has seen nothing.
+     * An empty state.
      *
      * @param scope owns its memory
      * @param batch B, rows that are decoded together

@@ -4,8 +4,7 @@ import cloze.autograd.Tape;
 import cloze.tensor.Tensor;
 
 /**
- * A model that turns examples into vectors: what probes, fine-tuning, search and projection take. Thread-safe for
- * inference.
+ * A model that turns examples into vectors, for probes, fine-tuning, search and projection. Thread-safe for inference.
  *
  * @param <X> a batch of examples on the host: normalised pixels [B, side, side, C] as {@code float[]}
  */

@@ -28,9 +28,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The generative pre-trained transformer: predicts each token from those before it. The loss is the negative
- * log-likelihood, {@code -sum_t log p(y_t | y_<t)}, a sum of logarithms and not a product, here as a mean over tokens.
+ * log-likelihood, {@code -sum_t log p(y_t | y_<t)}, here as a mean over tokens.
  *
- * <p>Parameters have the names of GPT-2's checkpoints; weights are [out, in], where those hold [in, out].
+ * <p>Parameters have the names of GPT-2's checkpoints; weights are [out, in]; GPT-2's are [in, out].
  *
  * @see <a href="https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf">
  *     Radford et al. 2019, section 2.3</a>
@@ -90,7 +90,7 @@ public final class Gpt implements CausalModel {
         return new Mlp(expand, contract, kind);
     }
 
-    /** What adds to the residual stream begins smaller, since 2 L of them add up. */
+    /** The initial deviation of weights that add to the residual stream is smaller, since 2 L of them are summed. */
     private Init residualInit() {
         return Init.normal(STD / Math.sqrt(2.0 * config.layers()));
     }
@@ -109,7 +109,7 @@ public final class Gpt implements CausalModel {
         return config.context();
     }
 
-    /** Whether {@code backward} computes the blocks again instead of keeping what is inside them. */
+    /** True to recompute the blocks in {@code backward} instead of keeping their intermediate results. */
     public Gpt withRecompute(boolean again) {
         recompute = again;
         return this;

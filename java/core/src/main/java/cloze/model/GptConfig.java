@@ -11,14 +11,14 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * The size and make of a GPT.
+ * The sizes and the architecture of a GPT.
  *
  * @param vocabulary V, tokens
  * @param context T, most tokens that are seen at once
  * @param layers L, blocks
  * @param width D, of the residual stream
  * @param heads H and their width K; H K need not be D
- * @param style which published variant of the block
+ * @param style the published variant of the block
  * @param dropout share that is dropped of embeddings, attention and residual additions
  */
 public record GptConfig(
@@ -38,7 +38,7 @@ public record GptConfig(
                 min = 0,
                 below = 1)
         float dropout) {
-    /** How the position of a token enters. */
+    /** The kind of position embedding. */
     public enum Positions {
         /** A table of T rows, added to the embedding. */
         LEARNED,
@@ -49,7 +49,7 @@ public record GptConfig(
     /**
      * A published variant of the block.
      *
-     * @param bias whether linear layers and norms have biases
+     * @param bias true if linear layers and norms have biases
      */
     public record Style(Positions positions, Norm.Kind norm, Mlp.Kind mlp, boolean bias) {
         /** GPT-2 and GPT-3: learned positions, LayerNorm, tanh GELU, biases. */
@@ -103,7 +103,7 @@ public record GptConfig(
         return new GptConfig(vocabulary, context, layers, width, heads, style, rate);
     }
 
-    /** The vocabulary of a preset that is made for characters, until the text says how many there are. */
+    /** The vocabulary of a preset for characters, until the text's vocabulary is known. */
     private static final int CHARACTERS = 65;
 
     private static GptConfig square(int vocabulary, int context, int layers, int headCount, int width, Style style) {

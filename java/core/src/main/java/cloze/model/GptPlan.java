@@ -5,15 +5,15 @@ import cloze.op.Attention;
 import cloze.op.AttentionMask;
 
 /**
- * What it takes to train and run a GPT: parameters, memory, floating-point operations and time, by arithmetic alone.
+ * The cost of training and running a GPT, by arithmetic alone: parameters, memory, floating-point operations and time.
  *
  * @param config of the model
  * @param parameters N, counted on the model itself
- * @param tokens D, that it is trained on
+ * @param tokens D, of the training
  */
 public record GptPlan(GptConfig config, long parameters, double tokens) {
     /**
-     * The model that a number of operations trains best.
+     * The compute-optimal model for a number of operations.
      *
      * @param parameters N
      * @param tokens D
@@ -31,7 +31,7 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
         return new GptPlan(config, Parameters.count(p -> new Gpt(config, p)), tokens);
     }
 
-    /** Parameters that take part in products for every token: all but learned positions. */
+    /** Parameters in matrix multiplications for every token: all but learned positions. */
     public long activeParameters() {
         boolean learned = config.style().positions() == GptConfig.Positions.LEARNED;
         return parameters - (learned ? (long) config.context() * config.width() : 0);
@@ -47,7 +47,7 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
         return 6.0 * activeParameters() + attention(new AttentionMask.None());
     }
 
-    /** As {@link #flopPerToken}, with the attention scores that a causal mask keeps alone. */
+    /** As {@link #flopPerToken}, with only the attention scores that a causal mask keeps. */
     public double causalFlopPerToken() {
         return 6.0 * activeParameters() + attention(new AttentionMask.Causal());
     }

@@ -14,8 +14,8 @@ import cloze.tensor.Tensor;
 import java.util.List;
 
 /**
- * The masked autoencoder: an encoder that sees only the kept patches, and a decoder that predicts the pixels of the hidden
- * ones from what comes of it. Names of parameters are those of the paper's code.
+ * The masked autoencoder: an encoder that sees only the kept patches, and a decoder that predicts the pixels of the
+ * hidden ones from its output. Names of parameters are those of the paper's code.
  *
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, section 3</a>
  */
@@ -101,7 +101,7 @@ public final class Mae implements MaskedImageModel {
         return encoder.encode(tape, patches, idsKeep);
     }
 
-    /** What a whole image is to the encoder: the mean of its patches' tokens, [B, D]. */
+    /** The vectors of whole images: the mean of the patches' tokens, [B, D]. */
     public Tensor features(Tape tape, Tensor patches) {
         return encoder.features(tape, patches);
     }

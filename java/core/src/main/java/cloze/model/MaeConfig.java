@@ -16,7 +16,7 @@ import java.util.Map;
  * @param encoder the vision transformer
  * @param decoder the lighter one that predicts pixels
  * @param ratio of the patches that are hidden, 0 to 0.95
- * @param normalize whether the pixels of each patch are predicted normalised
+ * @param normalize true to predict the pixels of each patch normalised
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021</a>
  */
 public record MaeConfig(
@@ -91,7 +91,7 @@ public record MaeConfig(
         return withImage(image, count, patch);
     }
 
-    /** For images of another size. */
+    /** The same for images of another size. */
     public MaeConfig withImage(int side, int channelCount, int patchSide) {
         return new MaeConfig(side, channelCount, patchSide, encoder, decoder, ratio, normalize);
     }
@@ -132,7 +132,7 @@ public record MaeConfig(
         return RandomMask.kept(patches(), ratio);
     }
 
-    /** P P C, the numbers of a patch. */
+    /** P P C, the values of a patch. */
     public int pixels() {
         return vit().pixels();
     }

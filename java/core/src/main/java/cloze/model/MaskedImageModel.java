@@ -5,14 +5,14 @@ import cloze.nn.RandomMask;
 import cloze.tensor.Tensor;
 import java.util.List;
 
-/** A model that tells the pixels of hidden patches from the others; what training and pictures need of it. */
+/** A model that predicts the pixels of hidden patches from the visible ones. */
 public sealed interface MaskedImageModel permits Mae, SimMim {
     Vit encoder();
 
-    /** How many patches of an image are hidden. */
+    /** The number of patches of an image that are hidden. */
     int hidden();
 
-    /** Whether the pixels of each patch are predicted normalised. */
+    /** True if the pixels of each patch are predicted normalised. */
     boolean normalizes();
 
     /**
@@ -25,12 +25,12 @@ public sealed interface MaskedImageModel permits Mae, SimMim {
         return encoder().patches(tape, images);
     }
 
-    /** A mask for a batch, that depends on the two numbers alone. */
+    /** A mask for a batch; it depends on the two numbers alone. */
     RandomMask mask(Tape tape, int images, long seed, long offset);
 
     /** The loss over the hidden patches, a scalar, and the error of every patch [B, N]. */
     List<Tensor> losses(Tape tape, Tensor patches, RandomMask mask);
 
-    /** @return [B, N, P P C], the prediction for every patch, of which the hidden ones mean something */
+    /** @return [B, N, P P C], the prediction for every patch; only those of hidden patches are meaningful */
     Tensor predict(Tape tape, Tensor patches, RandomMask mask);
 }

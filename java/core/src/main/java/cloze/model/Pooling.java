@@ -1,6 +1,6 @@
 package cloze.model;
 
-/** How the tokens of an image are pooled into one vector. */
+/** The pooling of an image's tokens into one vector. */
 public enum Pooling {
     /** The mean of the patches' tokens. */
     MEAN,

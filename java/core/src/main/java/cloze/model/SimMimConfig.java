@@ -55,7 +55,7 @@ public record SimMimConfig(
         return maskPatch == 0 ? 2 : maskPatch / encoder.patch();
     }
 
-    /** How many patches of an image are hidden. */
+    /** The number of patches of an image that are hidden. */
     public int hidden() {
         int side = encoder.grid() / square();
         return BlockMask.hidden(side * side, ratio) * square() * square();

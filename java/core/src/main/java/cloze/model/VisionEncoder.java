@@ -15,7 +15,7 @@ public interface VisionEncoder extends Encoder<float[]> {
         return 0;
     }
 
-    /** Numbers of an image. */
+    /** The number of values of an image. */
     default int pixels() {
         return side() * side() * channels();
     }

@@ -21,7 +21,7 @@ import cloze.tensor.Tensor;
 /**
  * The vision transformer: patches of an image as tokens behind a class token. Names of parameters are those of timm.
  *
- * <p>The class token always comes with its position, so that the two are one parameter, their sum.
+ * <p>The class token and its position are one parameter, their sum.
  *
  * @see <a href="https://arxiv.org/abs/2010.11929">Dosovitskiy et al. 2020, section 3.1</a>
  */
@@ -47,7 +47,7 @@ public final class Vit implements VisionEncoder {
     /**
      * Makes an encoder for a classifier.
      *
-     * @param norm whether there is one behind the last block
+     * @param norm true for a norm after the last block
      * @param dropPath of the last block; it grows linearly from 0 at the first
      */
     Vit(VitConfig config, ParameterSource p, boolean norm, double dropPath) {
@@ -77,7 +77,7 @@ public final class Vit implements VisionEncoder {
     }
 
     /**
-     * The tokens of patches before they have a place, {@code patches E}.
+     * The tokens of patches before positions are added, {@code patches E}.
      *
      * @param patches [B, N, P P C]
      * @return [B, N, D]
@@ -92,7 +92,7 @@ public final class Vit implements VisionEncoder {
     }
 
     /**
-     * The blocks over tokens that have their places.
+     * The blocks over tokens with positions added.
      *
      * @param tokens [B, M, D]
      * @return [B, 1 + M, D], the class token first
@@ -115,7 +115,7 @@ public final class Vit implements VisionEncoder {
      * @return [B, 1 + M, D], the class token first
      */
     public Tensor encode(Tape tape, Tensor patches, Tensor idsKeep) {
-        Tensor kept = tape.apply(new GatherTokens(patches, idsKeep)); // [B, M, P P C]: no work for what is hidden
+        Tensor kept = tape.apply(new GatherTokens(patches, idsKeep)); // [B, M, P P C]: no work for hidden patches
         return encode(tape, positions.add(tape, embed(tape, kept), idsKeep));
     }
 

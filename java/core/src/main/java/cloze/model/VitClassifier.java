@@ -17,8 +17,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The encoder of a masked autoencoder under a linear head, fine-tuned as a whole: it sees all patches, the decoder is gone.
- * Names of parameters are those of the paper's code and of timm.
+ * The encoder of a masked autoencoder with a linear head, fine-tuned as a whole. It sees all patches and has no
+ * decoder. Names of parameters are those of the paper's code and of timm.
  *
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, appendix A.1</a>
  */
@@ -47,8 +47,8 @@ public final class VitClassifier {
     }
 
     /**
-     * How deep a parameter lies: 0 for embeddings, 1 + i for block i, {@link #depths} - 1 for the head and the norm before
-     * it.
+     * The depth of a parameter: 0 for embeddings, 1 + i for block i, {@link #depths} - 1 for the head and the norm
+     * before it.
      */
     public static int depth(VitClassifierConfig config, String parameter) {
         if (parameter.startsWith(BLOCKS)) {
@@ -60,7 +60,7 @@ public final class VitClassifier {
         return embedding ? 0 : depths(config) - 1;
     }
 
-    /** How many depths there are. */
+    /** The number of depths. */
     public static int depths(VitClassifierConfig config) {
         return config.encoder().stack().layers() + 2;
     }
@@ -76,7 +76,7 @@ public final class VitClassifier {
     }
 
     /**
-     * What the head makes of whole images.
+     * The logits of whole images.
      *
      * @param patches [B, N, P P C]
      * @return [B, V]

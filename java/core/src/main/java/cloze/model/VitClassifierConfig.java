@@ -3,19 +3,19 @@ package cloze.model;
 import cloze.setting.Setting;
 
 /**
- * Sizes of a vision transformer that tells classes apart.
+ * Sizes of a vision transformer with a linear classifier.
  *
  * @param encoder sees whole images
  * @param classes V
- * @param pool what of the encoder's tokens the head sees
- * @param dropPath share of the samples for which the last block adds nothing while training; it grows linearly from 0 at
- *     the first block
+ * @param pool pooling of the encoder's tokens for the head
+ * @param dropPath share of the samples for which the last block adds nothing while training; it grows linearly from 0
+ *     at the first block
  */
 public record VitClassifierConfig(
         VitConfig encoder,
         int classes,
 
-        @Setting("What the head sees: the mean of the patches or the class_token.")
+        @Setting("Input of the head: the mean of the patches or the class_token.")
         Pooling pool,
 
         @Setting(

@@ -32,7 +32,7 @@ public record VitConfig(
         }
     }
 
-    /** For images of another size. */
+    /** The same for images of another size. */
     public VitConfig withImage(int side) {
         return new VitConfig(side, channels, patch, stack);
     }
@@ -55,7 +55,7 @@ public record VitConfig(
         return grid() * grid();
     }
 
-    /** P P C, the numbers of a patch. */
+    /** P P C, the values of a patch. */
     public int pixels() {
         return patch * patch * channels;
     }

@@ -9,11 +9,11 @@ import cloze.tensor.Tensor;
  * A pre-norm transformer block, {@code s = x + attention(norm1(x)); s + mlp(norm2(s))}. The last sum is left to the
  * norm that follows.
  *
- * @param dropout of what the attention and the mlp add
- * @param dropPath share of the samples to which the attention adds nothing, and of those to which the mlp does not
+ * @param dropout of the outputs of the attention and the mlp
+ * @param dropPath share of the samples whose attention output is dropped; the same for the mlp
  */
 public record Block(Norm norm1, SelfAttention attention, Norm norm2, Mlp mlp, float dropout, float dropPath) {
-    /** Adds to every sample. */
+    /** Without stochastic depth. */
     public Block(Norm norm1, SelfAttention attention, Norm norm2, Mlp mlp, float dropout) {
         this(norm1, attention, norm2, mlp, dropout, 0);
     }

@@ -5,15 +5,17 @@ import cloze.stat.Permutation;
 import java.util.SplittableRandom;
 
 /**
- * Hides squares of several patches: a share of the squares of each image, each choice of so many as likely as another.
- * Patches that are hidden one by one could be filled in from their neighbours.
+ * Hides squares of several patches: a fixed share of the squares of each image, chosen uniformly. Single hidden patches
+ * could be predicted from their neighbours alone.
  *
  * @see <a href="https://arxiv.org/abs/2111.09886">Xie et al. 2021, section 3.2</a>
  */
 public final class BlockMask {
     private BlockMask() {}
 
-    /** How many of {@code squares} are hidden, as in the paper's code: rounded up, but one must be left. */
+    /**
+     * The number of {@code squares} that are hidden, as in the paper's code: rounded up, at least one stays visible.
+     */
     public static int hidden(int squares, double ratio) {
         if (!(ratio > 0 && ratio < 1)) {
             throw new IllegalArgumentException("the ratio of hidden squares must be in (0, 1), but it is " + ratio);

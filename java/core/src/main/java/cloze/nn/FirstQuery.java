@@ -2,7 +2,10 @@ package cloze.nn;
 
 import cloze.op.Heads;
 
-/** What the fused attention does not keep: {@code softmax(q k^T / sqrt(K))} of the first query, on the host. */
+/**
+ * Attention probabilities of the first query, {@code softmax(q k^T / sqrt(K))}, computed on the host. The fused
+ * attention does not keep them.
+ */
 public final class FirstQuery {
     private FirstQuery() {}
 

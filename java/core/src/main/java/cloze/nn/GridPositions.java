@@ -7,7 +7,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** Positions of patches in a grid, fixed or learned, behind tokens that are at no place in it. */
+/** Positions of patches in a grid, fixed or learned, after tokens without a place in it. */
 public final class GridPositions {
     private static final double STD = 0.02;
 

@@ -7,7 +7,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.function.IntUnaryOperator;
 
-/** What a model computes on the host and gives to the device of a tape. */
+/** Copies values that a model computes on the host to the device of a tape. */
 public final class HostValues {
     private HostValues() {}
 

@@ -3,7 +3,7 @@ package cloze.nn;
 import cloze.backend.Backend;
 import cloze.tensor.Tensor;
 
-/** How a parameter begins. Random values depend on seed, parameter and index alone. */
+/** Initial values of a parameter. Random values depend on seed, parameter and index alone. */
 public sealed interface Init {
     /** {@code init_normal}. */
     interface Normal {

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A norm over the last axis, with the residual sum before it. */
 public sealed interface Norm {
-    /** Which norm a model uses. */
+    /** The norm of a model. */
     enum Kind {
         /** With weight and bias. */
         LAYER,
@@ -31,7 +31,7 @@ public sealed interface Norm {
     Normed forward(Tape tape, Residual stream);
 
     /**
-     * What a norm makes of a residual stream.
+     * The result of a norm over a residual stream.
      *
      * @param y [..., D], normalised
      * @param stream [..., D], the sum before the norm
@@ -39,7 +39,7 @@ public sealed interface Norm {
     record Normed(Tensor y, Tensor stream) {}
 
     /**
-     * A residual stream whose last addition is still to be done, so that it can be fused into the norm that follows.
+     * A residual stream before its last addition, which is fused into the norm that follows.
      *
      * @param x [..., D]
      * @param added [..., D], or null

@@ -19,11 +19,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The parameters of a model in one flat f32 buffer, by {@link Role}, each at a multiple of 64 bytes. Gradients, moments
- * and averages are buffers of the same layout, so that an optimiser step is a few kernels over long arrays. A model that
- * computes in bf16 is given copies of its matrices and tables, which {@link #refresh} makes anew from these.
+ * and averages are buffers of the same layout, so that an optimiser step is a few kernels over long arrays. A model
+ * that computes in bf16 reads bf16 copies of its matrices and tables, which {@link #refresh} updates.
  */
 public final class Parameters {
-    /** What the rows of a table are a multiple of once padded: 16 bytes of bf16. */
+    /** Padded tables have a multiple of this many rows: 16 bytes of bf16. */
     private static final int ROWS = 8;
 
     /** Elements of the flat buffers' last axis; every parameter begins at a multiple of 16. */
@@ -42,7 +42,7 @@ public final class Parameters {
     /** A model and its parameters. */
     public record Built<M>(M model, Parameters parameters) {}
 
-    /** What a model asked for, before there is memory for it. */
+    /** A requested parameter, before its memory is allocated. */
     record Declared(String name, Shape shape, Role role, Init init) {
         Shape padded() {
             return role == Role.TABLE && shape.rank() == 2
@@ -59,7 +59,7 @@ public final class Parameters {
     private final Map<Tensor, Role> roles = new HashMap<>();
     private final Map<String, Tensor> byName = new LinkedHashMap<>();
     private final Map<String, Tensor> given = new HashMap<>(); // to the model
-    private final Map<Tensor, Tensor> padded = new HashMap<>(); // what is given, with more rows
+    private final Map<Tensor, Tensor> padded = new HashMap<>(); // a parameter, by its padded table
     private final @Nullable Tensor narrow;
     private @Nullable Tensor gradients;
     private @Nullable ParameterGradients accumulator;
@@ -98,7 +98,7 @@ public final class Parameters {
         }
     }
 
-    /** Gives a model what it asked for. */
+    /** Gives a model the parameters that it requested. */
     private final class Given implements ParameterSource {
         @Override
         public Tensor parameter(String name, Shape shape, Role role, Init init) {
@@ -111,7 +111,7 @@ public final class Parameters {
         }
     }
 
-    /** Writes down what a model asks for. */
+    /** Records the parameters that a model requests. */
     private static final class Declaring implements ParameterSource {
         private final Scope scope;
         private final Map<String, Declared> asked = new LinkedHashMap<>();
@@ -138,12 +138,12 @@ public final class Parameters {
         }
     }
 
-    /** Of the matrices and tables, which come first. */
+    /** The number of elements of matrices and tables, which come first. */
     private Shape wide() {
         return new Shape(Math.toIntExact(Math.ceilDiv(range(Role.VECTOR).from(), CHUNK)), CHUNK);
     }
 
-    /** Brings what the model computes with up to date, after {@link #weights} have changed. */
+    /** Updates the bf16 copies after {@link #weights} have changed. */
     public void refresh() {
         if (narrow != null) {
             backend.kernel(Narrow.class)
@@ -152,7 +152,7 @@ public final class Parameters {
     }
 
     /**
-     * Builds a model twice: once to learn what it needs, once on the memory that this takes.
+     * Builds a model twice: once to record its parameters, once on their memory.
      *
      * @param scope owns the parameters
      * @param seed of the initial values
@@ -249,7 +249,7 @@ public final class Parameters {
         return buffer;
     }
 
-    /** Where the parameters of one role lie in a flat buffer. */
+    /** The range of one role's parameters in a flat buffer. */
     public Range range(Role role) {
         return ranges.getOrDefault(role, new Range(0, 0));
     }
@@ -292,7 +292,7 @@ public final class Parameters {
         return List.copyOf(byName.values());
     }
 
-    /** What the model computes with under that name: the parameter, or its copy in bf16. */
+    /** The tensor that the model reads under that name: the parameter, or its bf16 copy. */
     private Tensor given(String name) {
         Tensor tensor = given.get(name);
         if (tensor == null) {

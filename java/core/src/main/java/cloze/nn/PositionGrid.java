@@ -1,6 +1,6 @@
 package cloze.nn;
 
-/** Positions of a square grid of patches, taken to a grid of another size. */
+/** Interpolates positions of a square grid of patches to a grid of another size. */
 public final class PositionGrid {
     /** The cubic kernel's free parameter, as in the resizing that published weights are used with. */
     private static final double A = -0.75;
@@ -10,8 +10,8 @@ public final class PositionGrid {
     private PositionGrid() {}
 
     /**
-     * Bicubic interpolation of a table [from from, D] to [to to, D]. The centre of place i is
-     * {@code (i + 1/2) from / to - 1/2}; beyond the border its outermost row or column goes on.
+     * Bicubic interpolation of a table [from from, D] to [to to, D]. The centre of place i is {@code (i + 1/2) from /
+     * to - 1/2}; beyond the border its outermost row or column is repeated.
      *
      * @param width D
      */
@@ -44,7 +44,7 @@ public final class PositionGrid {
         return (i + 0.5) * from / to - 0.5;
     }
 
-    /** Where a tap reads: one before the centre's floor to two behind it, inside the grid. */
+    /** The index that a tap reads: from one before the centre's floor to two after it, clamped to the grid. */
     private static int place(int i, int tap, int from, int to) {
         return Math.clamp((long) Math.floor(centre(i, from, to)) - 1 + tap, 0, from - 1);
     }

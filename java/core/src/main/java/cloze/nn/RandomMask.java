@@ -10,12 +10,12 @@ import java.util.Comparator;
 import java.util.stream.IntStream;
 
 /**
- * Which patches of each image are hidden: every patch draws a number, the M smallest are kept. Positions count from
- * {@code lead}, the tokens before the patches that are never hidden, such as a class token.
+ * A random mask over the patches of each image: every patch draws a number, the M smallest are kept. Positions count
+ * from {@code lead}, the tokens before the patches that are never hidden, such as a class token.
  *
  * @param idsKeep [B, M] i32, the kept patches, smallest number first
- * @param idsRestore [B, lead + N] i32: where a token stands among {@code lead} and kept ones, {@code lead + M} or more if
- *     it is hidden
+ * @param idsRestore [B, lead + N] i32: index of a token among the {@code lead} and the kept ones, {@code lead + M} or
+ *     more if it is hidden
  * @param mask [B, N] i32, 1 is hidden
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, section 3</a>
  */
@@ -37,7 +37,7 @@ public record RandomMask(Tensor idsKeep, Tensor idsRestore, Tensor mask) {
                 long offset);
     }
 
-    /** How many of {@code patches} are kept, as in the paper's code: rounded down, but one at least. */
+    /** The number of {@code patches} that are kept, as in the paper's code: rounded down, at least one. */
     public static int kept(int patches, double ratio) {
         if (!(ratio >= 0 && ratio <= 0.95)) {
             throw new IllegalArgumentException("the ratio of hidden patches must be in [0, 0.95], but it is " + ratio);
@@ -46,7 +46,7 @@ public record RandomMask(Tensor idsKeep, Tensor idsRestore, Tensor mask) {
     }
 
     /**
-     * The mask that given numbers make; the smaller index is first where two are equal.
+     * The mask from given numbers; the smaller index is first where two are equal.
      *
      * @param noise [B, N]
      */

@@ -1,8 +1,8 @@
 package cloze.nn;
 
-/** What a parameter is to the optimiser; the order is that of the flat buffers. */
+/** The kind of a parameter, for the optimiser. The order is that of the flat buffers. */
 public enum Role {
-    /** A weight of two dimensions inside the network: decayed, and what Muon is for. */
+    /** A weight of two dimensions inside the network: decayed, updated by Muon if it is used. */
     MATRIX,
     /** An embedding, position table or output head: decayed. */
     TABLE,

@@ -15,9 +15,9 @@ import cloze.tensor.Tensor;
  * @param dropout of the probabilities
  */
 public record SelfAttention(Linear qkv, Linear projection, Heads heads, float theta, float dropout) {
-    /** What the tokens of a batch see of each other. */
+    /** The tokens that a token of a batch attends to. */
     public sealed interface View {
-        /** The tokens of the batch, behind a mask. */
+        /** The tokens of the batch, under a mask. */
         record Batch(AttentionMask mask) implements View {}
 
         /** The tokens before them in a cache; for inference. */

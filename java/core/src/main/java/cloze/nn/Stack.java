@@ -9,7 +9,7 @@ package cloze.nn;
  * @param epsilon added to the variance by the norms
  */
 public record Stack(int layers, int width, int heads, Positions positions, float epsilon) {
-    /** How the places of tokens enter. */
+    /** The kind of position embedding. */
     public enum Positions {
         /** A fixed table of sines and cosines. */
         SIN_COS,

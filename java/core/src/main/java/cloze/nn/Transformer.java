@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Pre-norm blocks in which every token sees every other, with a norm at the end: encoder or decoder of images. */
+/** Pre-norm blocks with full attention and a final norm: encoder or decoder of images. */
 public final class Transformer {
     private final List<Block> blocks = new ArrayList<>();
     private final @Nullable Norm norm;

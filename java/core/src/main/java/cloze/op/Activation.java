@@ -1,6 +1,6 @@
 package cloze.op;
 
-/** What a product applies to its result; the code is the kernels'. */
+/** Activation functions of a matrix multiplication. The code is the number that kernels use. */
 public enum Activation {
     NONE(0),
     /** {@code x Phi(x)}, with the error function: BERT, ViT. */

@@ -8,10 +8,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code z = x + y}, with y repeated over the leading axes of x.
+ * {@code z = x + y}, with y broadcast over the leading axes of x.
  *
  * @param x [..., S]
- * @param y [S], where S stands for one or more axes
+ * @param y [S], S is one or more axes
  */
 public record Add(Tensor x, Tensor y) implements Op {
     public interface Forward {

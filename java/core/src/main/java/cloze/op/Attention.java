@@ -75,19 +75,19 @@ public record Attention(Tensor qkv, Heads heads, AttentionMask mask, DropoutKey 
     }
 
     /**
-     * Multiply-adds of a forward pass: 2 K for each query head and each pair of a query and a key that it sees, K for the
-     * score and K for the sum of values. A backward pass has twice as many, and half of the forward pass again where the
-     * scores are computed anew.
+     * Multiply-adds of a forward pass: 2 K for each query head and each pair of a query and a key that it sees, K for
+     * the score and K for the sum of values. A backward pass has twice as many, and half of the forward pass again
+     * where the scores are recomputed.
      *
-     * <p>A pair that the mask hides is not counted, see {@link AttentionMask#pairs}: T causal tokens have
-     * {@code T (T + 1) / 2} pairs. The {@code 12 L D T} operations a token that papers add to {@code 6 N} for a training
-     * step count the full square, for causal attention too: with {@link AttentionMask.None} they are
-     * {@code 6 L multiplyAdds / (B T)}.
+     * <p>A pair that the mask hides is not counted, see {@link AttentionMask#pairs}: T causal tokens have {@code T (T +
+     * 1) / 2} pairs. The {@code 12 L D T} operations a token that papers add to {@code 6 N} for a training step count
+     * the full square, for causal attention too: with {@link AttentionMask.None} they are {@code 6 L multiplyAdds / (B
+     * T)}.
      *
      * @param batch B, sequences
      * @param queries of a sequence
      * @param keys of a sequence; self-attention has as many as queries
-     * @param heads H and K; keys and values that heads share are not counted less often
+     * @param heads H and K; shared keys and values are counted once for each query head
      * @see <a href="https://arxiv.org/abs/2204.02311">Chowdhery et al. 2022, appendix B</a>
      */
     public static long multiplyAdds(long batch, long queries, long keys, Heads heads, AttentionMask mask) {

@@ -3,7 +3,7 @@ package cloze.op;
 import cloze.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** Which keys a query sees. */
+/** The keys that a query sees. */
 public sealed interface AttentionMask {
     /** Every key. */
     record None() implements AttentionMask {}

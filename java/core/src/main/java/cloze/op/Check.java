@@ -6,7 +6,7 @@ import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** What the compact constructors of ops check; messages are built only when a check fails. */
+/** Checks for the compact constructors of ops. Messages are built only when a check fails. */
 final class Check {
     private Check() {}
 
@@ -35,12 +35,12 @@ final class Check {
         }
     }
 
-    /** Of the same type as {@code like}. */
+    /** Checks that a tensor has the type of {@code like}. */
     static void same(String op, String argument, @Nullable Tensor tensor, Tensor like) {
         dtype(op, argument, tensor, like.dtype());
     }
 
-    /** What a loss over patches compares: {@code x} and {@code target} [B, N, D], {@code mask} [B, N]. */
+    /** Checks the inputs of a loss over patches: {@code x} and {@code target} [B, N, D], {@code mask} [B, N]. */
     static void patches(String op, Tensor x, Tensor target, Tensor mask) {
         rank(op, "x", x, 3, "[B, N, D]");
         real(op, "x", x);

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * A convolution: {@code y[b, i, j, m] = bias[m] + sum x[b, i S - padding + r dilation, j S - padding + s dilation, c]
  * weight[m, r, s, c]} over rows r, columns s and channels c of the window, S its stride, x zero outside. With groups,
  * outputs and channels are cut into as many parts, and each part of the outputs sees its part of the channels. A row of
- * the weight lies as the pixels under a window do, so that the whole is a product with a matrix of windows.
+ * the weight lies as the pixels under a window do, so the convolution is a matrix multiplication with the matrix of
+ * windows.
  *
  * @param x [B, H, W, C]
  * @param weight [M, P, Q, C / groups], a window of P rows and Q columns
@@ -20,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record Conv2d(Tensor x, Tensor weight, @Nullable Tensor bias, Window window) implements Op {
     /**
-     * How the window moves.
+     * Stride, padding, dilation and groups of a convolution.
      *
      * @param stride pixels between neighbouring windows, positive
      * @param padding zeros around the image

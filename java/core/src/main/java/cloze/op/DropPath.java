@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @see <a href="https://arxiv.org/abs/1603.09382">Huang et al. 2016, section 3</a>
  */
 public record DropPath(Tensor x, DropoutKey key) implements Op {
-    /** {@code n} numbers a sample. */
+    /** Drops whole samples of {@code n} elements. */
     public interface Forward {
         void call(Tensor x, Tensor y, long b, long n, float rate, long seed, long offset);
     }

@@ -1,8 +1,8 @@
 package cloze.op;
 
 /**
- * What decides which elements are dropped: the mask is a function of these and of the element's index alone, so it
- * does not depend on threads or device, and {@code backward} makes it again instead of reading it.
+ * The key of a dropout mask. The mask is a function of the key and of the element's index alone. It does not depend on
+ * threads or device, and {@code backward} recomputes it instead of reading it.
  *
  * @param rate share that is dropped, in [0, 1); the others are scaled by {@code 1 / (1 - rate)}
  * @param seed of the run

@@ -10,9 +10,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A layer of long short-term memory: with {@code (i, f, g, o) = inputWeight x_t + hiddenWeight y_(t - 1) + bias} and sigmoids
- * of i, f and o, {@code c_t = f c_(t - 1) + i tanh(g)} and {@code y_t = o tanh(c_t)}. Results: y, the last of y and of c,
- * then what backward needs, in a form of the backend's own.
+ * A layer of long short-term memory: with {@code (i, f, g, o) = inputWeight x_t + hiddenWeight y_(t - 1) + bias} and
+ * sigmoids of i, f and o, {@code c_t = f c_(t - 1) + i tanh(g)} and {@code y_t = o tanh(c_t)}. Results: y, the last of
+ * y and of c, then values for backward in the backend's own layout.
  *
  * @param x [B, T, C]; T is 1 or more
  * @param h [B, H], y before the first token
@@ -48,7 +48,7 @@ public record Lstm(
                 long hidden);
 
         /**
-         * Shape of {@code kept}; by default room for gates [B, T, 4 H], after their activations, and then cells [B, T, H].
+         * Shape of {@code kept}; by default gates after their activations [B, T, 4 H], then cells [B, T, H].
          *
          * @param x of the input
          * @param dtype of the input

@@ -9,7 +9,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A product with its epilogue: {@code y = activation(x weight^T + bias)}.
+ * A matrix multiplication with its epilogue: {@code y = activation(x weight^T + bias)}.
  *
  * @param x [..., K]
  * @param weight [M, K]
@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  */
 public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation activation) implements Op {
     /**
-     * {@code saved} is what this backend's {@link Backward} needs of the activation, the value before it or its slope there;
-     * null where nobody needs it.
+     * {@code saved} holds the value before the activation or its derivative there, for this backend's {@link Backward};
+     * null if it is not needed.
      */
     public interface Forward {
         void call(

@@ -35,13 +35,13 @@ public sealed interface Op
                 SoftTargetCrossEntropy,
                 SoftmaxCrossEntropy,
                 SwiGlu {
-    /** What an op makes; the first result is the value, the others are further values or kept for {@code backward}. */
+    /** The results of an op. The first is the value; the others are further values or kept for {@code backward}. */
     record Result(String name, Shape shape, DType dtype) {}
 
     /** The tensors that gradients can flow to. */
     List<Tensor> inputs();
 
-    /** @param training whether {@code backward} will be called, so that what it needs must be made */
+    /** @param training true if {@code backward} will be called, so its inputs must be kept */
     List<Result> results(Backend backend, boolean training);
 
     void forward(Backend backend, List<Tensor> results, boolean training);

@@ -9,9 +9,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The mean over rows of {@code -sum_j target[j] log softmax(logits)[j]}, in nats: cross-entropy where an example is of
- * several classes by halves, as mixed images are. Results: the mean [1], 0 of no rows, and the loss of each row [N]. The
- * targets have no gradient; those of a row need not add up to 1.
+ * The mean over rows of {@code -sum_j target[j] log softmax(logits)[j]}, in nats: cross-entropy with a distribution
+ * over classes as the target, as for mixed images. Results: the mean [1], 0 of no rows, and the loss of each row [N].
+ * The targets have no gradient; those of a row need not add up to 1.
  *
  * @param logits [..., V]
  * @param targets [..., V], 0 or more

@@ -15,12 +15,12 @@ import java.util.List;
  *
  * @param logits [..., C], overwritten while training
  * @param targets [...] i32, each in [0, V) or {@code ignoreIndex}
- * @param classes V, at most C: what later columns hold does not matter, and their gradient is 0
+ * @param classes V, at most C: later columns are ignored, and their gradient is 0
  * @param ignoreIndex the target of rows that do not count
  */
 public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int classes, int ignoreIndex, float labelSmoothing)
         implements Op {
-    /** The target of rows that do not count, unless said otherwise. */
+    /** The default target of rows that do not count. */
     public static final int IGNORE = -1;
 
     /** {@code logits} becomes its own gradient if {@code gradient} is 1. */

@@ -226,7 +226,7 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
         }
     }
 
-    /** With the classes of the images, and with the positions and the normalisation of the checkpoint. */
+    /** Adds the classes of the images, and the positions and the normalisation of the checkpoint. */
     private static Preset<VitClassifierConfig> fitted(Preset<VitClassifierConfig> chosen, List<String> classes)
             throws IOException {
         VitClassifierConfig c = chosen.model();

@@ -34,7 +34,7 @@ final class EarlierRuns {
     private static final String PRETRAINING = "pretraining";
     private static final String FINETUNING = "finetuning";
 
-    /** Presets whose second moments had a shorter memory. */
+    /** Presets with a smaller beta2. */
     private static final Set<String> SMALL = Set.of("nano", "baby", "nanogpt-cpu");
 
     private EarlierRuns() {}
@@ -233,7 +233,7 @@ final class EarlierRuns {
         return constant(Pooling.class, json, "pool");
     }
 
-    /** The options of fine-tuning, as a run and a comparison on few labels kept them. */
+    /** The options of fine-tuning, as stored by a run and by a comparison on few labels. */
     static Preset<VitClassifierConfig> finetuning(
             VitClassifierConfig config, ConfigJson options, ConfigJson run, List<String> classes)
             throws CheckpointException {

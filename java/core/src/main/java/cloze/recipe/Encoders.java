@@ -44,7 +44,7 @@ public final class Encoders {
         }
     }
 
-    /** The encoder of a run; empty if the folder is somebody else's. */
+    /** The encoder of a run; empty if the folder is not a run. */
     private static Optional<Own<?, ?>> own(Path folder) throws IOException {
         if (!Files.isRegularFile(folder.resolve("config.json"))) {
             throw new WrongModelException(folder, NEEDED, CHOICES);
@@ -59,7 +59,7 @@ public final class Encoders {
     }
 
     /**
-     * The sizes of an encoder. Only the weights of others show if their positions are learned.
+     * The sizes of an encoder. In foreign folders only the weights show if positions are learned.
      *
      * @throws WrongModelException if the folder holds none
      */
@@ -101,7 +101,7 @@ public final class Encoders {
                 : VitFolder.load(folder, side, backend, scope);
     }
 
-    /** The images on which the encoder of a run was trained; empty if the folder is somebody else's. */
+    /** The images on which the encoder of a run was trained; empty if the folder is not a run. */
     public static Optional<ImageSettings> images(Path folder) throws IOException {
         return own(folder)
                 .map(run -> run.preset().data() instanceof LabelledImageSettings labelled

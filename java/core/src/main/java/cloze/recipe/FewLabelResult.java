@@ -1,7 +1,7 @@
 package cloze.recipe;
 
 /**
- * How well one classifier that learnt from few labels does.
+ * The accuracy of one classifier trained on few labels.
  *
  * @param accuracy on held-out images, from 0 to 1
  * @param loss on them, in nats
@@ -11,9 +11,9 @@ public record FewLabelResult(Cell cell, double accuracy, double loss, long steps
     /**
      * One run.
      *
-     * @param scratch whether the network began with random weights
+     * @param scratch true if the network began with random weights
      * @param perClass images of each class, 0 for all
-     * @param seed of which images, of the head and of all else that is random
+     * @param seed of the choice of images, the head and everything else random
      */
     public record Cell(boolean scratch, int perClass, long seed) {
         /** The name of its folder, such as {@code pretrained-10-seed-1337}. */

@@ -9,7 +9,7 @@ import java.util.List;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
-/** What {@link FewLabelRuns} have found: {@code results.jsonl}, a line a run. */
+/** The results of {@link FewLabelRuns}: {@code results.jsonl}, one line per run. */
 public record FewLabelResults(List<FewLabelResult> all) {
     private static final String FILE = "results.jsonl";
 
@@ -19,7 +19,7 @@ public record FewLabelResults(List<FewLabelResult> all) {
      * @param perClass images of each class, 0 for all
      * @param accuracy mean over the seeds, from 0 to 1
      * @param deviation of a sample, 0 of a single seed
-     * @param gain mean over the seeds of what is gained over random weights, NaN where these have not been run
+     * @param gain mean over the seeds of the accuracy gained over random weights, NaN if these have not been run
      * @param gainDeviation of that, from the differences of each seed
      */
     public record Row(
@@ -35,7 +35,7 @@ public record FewLabelResults(List<FewLabelResult> all) {
         all = List.copyOf(all);
     }
 
-    /** None if there are none yet; an unfinished last line is left out. */
+    /** Reads the file, empty if it does not exist; an unfinished last line is left out. */
     static FewLabelResults read(Path folder) throws IOException {
         Path file = folder.resolve(FILE);
         List<FewLabelResult> all = new ArrayList<>();
@@ -51,7 +51,7 @@ public record FewLabelResults(List<FewLabelResult> all) {
         return new FewLabelResults(all);
     }
 
-    /** Adds a line behind those that are whole. */
+    /** Adds a line after the complete ones. */
     static void add(Path folder, FewLabelResult result) throws IOException {
         List<String> lines = new ArrayList<>();
         for (FewLabelResult earlier : read(folder).all()) {
@@ -67,7 +67,7 @@ public record FewLabelResults(List<FewLabelResult> all) {
         return all.stream().anyMatch(result -> result.cell().equals(cell));
     }
 
-    /** A row for each number of labels and each beginning, random weights first. */
+    /** A row for each number of labels and each initialisation, random weights first. */
     public List<Row> rows() {
         List<Row> rows = new ArrayList<>();
         for (int labels : all.stream().map(r -> r.cell().perClass()).distinct().toList()) {

@@ -19,9 +19,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The worth of a pre-trained encoder where labels are few: it is fine-tuned on a number of images of each class, for several
- * seeds, beside the same network from random weights, with the same settings and the same images. Each of these runs has a
- * folder of its own and, when it is done, a line in {@code results.jsonl}. Finished runs are skipped.
+ * A comparison of pre-trained and random weights on few labels: an encoder is fine-tuned on a number of images of each
+ * class, for several seeds, beside the same network from random weights, with the same settings and the same images.
+ * Each of these runs has a folder of its own and, when it is done, a line in {@code results.jsonl}. Finished runs are
+ * skipped.
  */
 public final class FewLabelRuns {
     private static final String FILE = "few-labels.json";
@@ -52,7 +53,7 @@ public final class FewLabelRuns {
             }
         }
 
-        /** Each run, in order: beside each other the two that are compared. */
+        /** All runs in order; the two that are compared are adjacent. */
         public List<FewLabelResult.Cell> cells() {
             List<FewLabelResult.Cell> cells = new ArrayList<>();
             for (int labels : perClass) {
@@ -103,12 +104,12 @@ public final class FewLabelRuns {
         return new FewLabelRuns(folder, plan);
     }
 
-    /** True if a folder holds such runs. */
+    /** True if a folder holds such a comparison. */
     public static boolean isIn(Path folder) {
         return Files.exists(folder.resolve(FILE));
     }
 
-    /** Goes on with what a folder holds. */
+    /** Continues the comparison in a folder. */
     public static FewLabelRuns resume(Path folder) throws IOException {
         ConfigJson json = ConfigJson.read(folder.resolve(FILE));
         boolean earlier = json.has("options");
@@ -144,7 +145,7 @@ public final class FewLabelRuns {
     }
 
     /**
-     * Runs what is not done yet.
+     * Trains the runs that are not done yet.
      *
      * @return true if all is done
      */

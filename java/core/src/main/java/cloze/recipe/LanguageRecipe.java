@@ -26,7 +26,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** A language model that is trained on next tokens of a text. */
+/** A recipe for language models that predict the next token of a text. */
 public abstract class LanguageRecipe<C extends Record, M extends CausalModel> implements Recipe<C, M> {
     private static final String TOKENIZER = "tokenizer.json";
 

@@ -54,7 +54,7 @@ final class MaeRecipe extends MaskedImageRecipe<MaeConfig, Mae> {
 
     @Override
     public String about() {
-        return "Trains a masked autoencoder on images, with pictures of what it fills in.";
+        return "Trains a masked autoencoder on images, with pictures of its predictions.";
     }
 
     /** The data and the settings of a preset, by the size of its images. */

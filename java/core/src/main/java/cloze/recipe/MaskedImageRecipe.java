@@ -29,7 +29,7 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** A model of images that fills in hidden patches. */
+/** A recipe for models of images that predict hidden patches. */
 public abstract class MaskedImageRecipe<C extends Record, M extends MaskedImageModel> implements ImageRecipe<C, M> {
     private static final int EVALUATED = 512; // images
     private static final int SHOWN = 12; // images

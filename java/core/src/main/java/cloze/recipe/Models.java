@@ -14,7 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Reads the model of any folder: a run, or the layout of somebody else that a recipe knows. */
+/** Reads the model of any folder: a run, or a foreign layout of one of the recipes. */
 public final class Models {
     /** A model, and what belongs to it besides its weights. */
     public record Loaded<M>(Parameters.Built<? extends M> built, Companions companions) {
@@ -35,7 +35,7 @@ public final class Models {
         return load(folder, CausalModel.class, "a language model", backend, scope);
     }
 
-    /** Reads a model that fills in hidden patches of images. */
+    /** Reads a model that predicts hidden patches of images. */
     public static Loaded<MaskedImageModel> maskedImages(Path folder, Backend backend, Scope scope) throws IOException {
         return load(folder, MaskedImageModel.class, "a masked autoencoder or a SimMIM", backend, scope);
     }

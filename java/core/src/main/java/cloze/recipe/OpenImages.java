@@ -30,7 +30,7 @@ final class OpenImages implements AutoCloseable {
         return unreadable;
     }
 
-    /** The channels that are asked for or that a run has found; else 1 if the first images are all grey, and 3 if not. */
+    /** The channels in the settings or in a resumed run; else 1 if the first images are all grey, and 3 if not. */
     int channels(ImageSettings settings) {
         if (settings.normalization() != null) {
             return settings.normalization().channels();
@@ -55,7 +55,7 @@ final class OpenImages implements AutoCloseable {
         }
     }
 
-    /** The settings with the normalisation for so many channels and the classes; those of a run that goes on stay. */
+    /** The settings with the normalisation for so many channels and the classes; a resumed run keeps its own. */
     ImageSettings found(ImageSettings settings, int channels) throws IOException {
         return settings.normalization() != null
                 ? settings

@@ -13,13 +13,13 @@ import org.jspecify.annotations.Nullable;
 
 /** A recipe with its data opened and its config fitted to them. Closed by the {@link Run} that uses it. */
 public interface Prepared<C extends Record, M> extends AutoCloseable {
-    /** The preset as it is trained: nothing is left open, and its length is in steps. */
+    /** The preset as it is trained: fitted to the data, with its length in steps. */
     Preset<C> preset();
 
     /** The data in a line for people. */
     String describe();
 
-    /** Keeps what was made from the data in the folder of a new run. */
+    /** Writes files made from the data, such as a tokenizer, into the folder of a new run. */
     default void save(Path folder) throws IOException {}
 
     /** Gives the weights of {@link Start} to a new model. */
@@ -32,7 +32,7 @@ public interface Prepared<C extends Record, M> extends AutoCloseable {
     Evaluation evaluation(Parameters.Built<M> model, Backend backend) throws IOException;
 
     /**
-     * A sample of what the model makes, or null.
+     * A sample of the model's output, or null.
      *
      * @param folder of the run, for pictures
      */

@@ -10,11 +10,11 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All that decides a run of a recipe: {@code config.json} holds it.
+ * The complete configuration of a run of a recipe, as stored in {@code config.json}.
  *
  * @param model sizes and kind of the model
- * @param data what it learns from
- * @param settings how it is trained
+ * @param data settings of the training data
+ * @param settings of the training
  * @param start the weights with which it begins
  */
 public record Preset<C extends Record>(C model, Record data, Settings settings, Start start) {
@@ -44,7 +44,7 @@ public record Preset<C extends Record>(C model, Record data, Settings settings, 
         return new Preset<>(model, data, settings, changed);
     }
 
-    /** The run of so many steps. */
+    /** The same for this many steps. */
     public Preset<C> withSteps(long steps) {
         return withSettings(settings.withSteps(steps));
     }
@@ -87,7 +87,7 @@ public record Preset<C extends Record>(C model, Record data, Settings settings, 
     }
 
     /**
-     * The same with some settings changed. A number of steps is set first, since it changes what else is usual.
+     * The same with some settings changed. A number of steps is set first, since other defaults depend on it.
      *
      * @param changes by path
      * @throws IllegalArgumentException if they exclude each other, or are out of their bounds

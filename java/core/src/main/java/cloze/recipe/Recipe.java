@@ -18,23 +18,25 @@ import java.util.SequencedMap;
 import java.util.Set;
 
 /**
- * A system as one description: how its model is built, trained, judged, kept and exchanged. The command, run folders, memory
- * estimates, plans, benchmarks and the contract test read it. A recipe has no state and is thread-safe.
+ * A system as one description: building, training, evaluating, storing and exchanging its model. The command, run
+ * folders, memory estimates, plans, benchmarks and the contract test read it. A recipe has no state and is thread-safe.
  *
  * @param <C> config of the model: a record that is stored as JSON
  * @param <M> the model
  */
 public interface Recipe<C extends Record, M> {
-    /** The word for it in commands and in {@code config.json}, such as {@code gpt}. */
+    /** The name in commands and in {@code config.json}, such as {@code gpt}. */
     String name();
 
-    /** A few words for people, such as {@code a GPT}. */
+    /** A description in a few words, such as {@code a GPT}. */
     String title();
 
     /** A sentence for the help. */
     String about();
 
-    /** True if a run needs the checkpoint of another one, as fine-tuning does; false if it begins with random weights. */
+    /**
+     * True if a run needs the checkpoint of another run, as in fine-tuning; false if it begins with random weights.
+     */
     default boolean startsFromCheckpoint() {
         return false;
     }
@@ -50,7 +52,10 @@ public interface Recipe<C extends Record, M> {
     /** A model that is too small to be of use, and a few steps: for checks that take no time. */
     Preset<C> tiny();
 
-    /** Paths of settings that mean nothing here, such as {@code settings.length.tokens}; a prefix stands for all below it. */
+    /**
+     * Paths of settings that do not apply, such as {@code settings.length.tokens}; a prefix covers all settings below
+     * it.
+     */
     default Set<String> without() {
         return Set.of();
     }
@@ -59,7 +64,7 @@ public interface Recipe<C extends Record, M> {
     Class<M> type();
 
     /**
-     * What belongs to the model besides its weights.
+     * Parts of the model besides its weights, such as a tokenizer.
      *
      * @param folder of a run
      */
@@ -90,8 +95,8 @@ public interface Recipe<C extends Record, M> {
     }
 
     /**
-     * Operations of a training step for one example, two for each multiply-add: matrix multiplications and attention, forward
-     * and backward. Nothing is counted twice that is computed again.
+     * Operations of a training step for one example, two for each multiply-add: matrix multiplications and attention,
+     * forward and backward. Recomputation is not counted.
      */
     double operations(C config);
 
@@ -106,13 +111,13 @@ public interface Recipe<C extends Record, M> {
     /**
      * More facts for a plan, besides parameters, operations and memory.
      *
-     * @param tokens that it is trained on
+     * @param tokens of the training
      */
     default Map<String, Object> plan(C config, double tokens) {
         return new LinkedHashMap<>();
     }
 
-    /** Layouts of others in which the model can be read or written, the default first. */
+    /** Foreign layouts in which the model can be read or written, the default first. */
     default List<Foreign<M>> layouts() {
         return List.of();
     }

@@ -17,7 +17,7 @@ import java.nio.file.Files;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A recipe at work in a run folder, from the start or from where it was interrupted:
+ * The training of a recipe in a run folder, new or resumed:
  *
  * <pre>
  * Recipe&lt;?, ?&gt; recipe = Recipes.named("gpt").orElseThrow();
@@ -78,13 +78,13 @@ public final class Run<C extends Record, M> implements AutoCloseable {
         return new Run<>(folder, recipe, prepared, backend);
     }
 
-    /** Goes on with a run of any recipe, as its folder describes it. */
+    /** Resumes a run of any recipe, as its folder describes it. */
     public static Run<?, ?> resume(RunFolder folder, Backend backend, Opening opening) throws IOException {
         return resume(folder, StoredRun.read(folder.path()), backend, opening);
     }
 
     /**
-     * Goes on with a run of one recipe.
+     * Resumes a run of one recipe.
      *
      * @throws WrongModelException if the folder holds a run of another
      */
@@ -159,9 +159,9 @@ public final class Run<C extends Record, M> implements AutoCloseable {
     }
 
     /**
-     * The loop. It evaluates on the held-out data and shows what the model makes, unless the hooks say otherwise.
+     * The training loop. It evaluates on the held-out data and makes samples, unless the hooks replace them.
      *
-     * @param hooks what else to do on the way
+     * @param hooks callbacks of the run
      */
     public Trainer trainer(TrainingHooks hooks) throws IOException {
         if (objective == null) {

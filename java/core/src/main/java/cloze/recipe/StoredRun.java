@@ -31,7 +31,7 @@ public record StoredRun<C extends Record, M>(Recipe<C, M> recipe, Preset<C> pres
         ConfigJson.write(file, json());
     }
 
-    /** All of it, for a JSON file. */
+    /** The whole description as JSON values. */
     Map<String, Object> json() {
         var json = new LinkedHashMap<String, Object>();
         json.put(RECIPE, recipe.name());
@@ -45,7 +45,7 @@ public record StoredRun<C extends Record, M>(Recipe<C, M> recipe, Preset<C> pres
     /**
      * Reads the description of a run, of earlier formats too.
      *
-     * @return empty if the folder's {@code config.json} is that of somebody else's model
+     * @return empty if the folder's {@code config.json} is not that of a run
      * @throws CheckpointException if there is none, or it is broken; names the file and what is wrong with it
      */
     public static Optional<StoredRun<?, ?>> find(Path folder) throws IOException {
@@ -59,7 +59,7 @@ public record StoredRun<C extends Record, M>(Recipe<C, M> recipe, Preset<C> pres
     /**
      * As {@link #find}, for the folder of a run.
      *
-     * @throws WrongModelException if it holds a model of somebody else
+     * @throws WrongModelException if it holds a foreign model
      */
     public static StoredRun<?, ?> read(Path folder) throws IOException {
         Optional<StoredRun<?, ?>> found = find(folder);
@@ -100,7 +100,7 @@ public record StoredRun<C extends Record, M>(Recipe<C, M> recipe, Preset<C> pres
         return Schema.read(json, type, usual);
     }
 
-    /** What belongs to the model besides its weights. */
+    /** Parts of the model besides its weights, such as a tokenizer. */
     public Companions companions(Path folder) throws IOException {
         return recipe.companions(preset, folder);
     }

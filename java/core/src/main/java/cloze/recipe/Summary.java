@@ -9,7 +9,7 @@ import java.util.Map;
  * The results of a run.
  *
  * @param loss name and unit of the loss, for a plot
- * @param baselines losses of simpler models by name, in the same unit
+ * @param baselines losses of baselines by name, in the same unit
  * @param lines for people
  * @param facts for programs
  */

@@ -10,7 +10,7 @@ public final class WrongModelException extends IOException {
     private static final long serialVersionUID = 1L;
 
     /**
-     * Names the folder, what it is, and what is needed.
+     * Names the folder, its kind and the kind that is needed.
      *
      * @param needed such as {@code a language model}
      */
@@ -18,7 +18,7 @@ public final class WrongModelException extends IOException {
         this(folder, needed, "");
     }
 
-    /** @param choices what has it, such as {@code (a run of mae, or ...)}; empty for none */
+    /** @param choices folders of the needed kind, such as {@code (a run of mae, or ...)}; empty for none */
     WrongModelException(Path folder, String needed, String choices) {
         super("%s is %s, but %s is needed%s".formatted(folder, describe(folder), needed, choices));
     }

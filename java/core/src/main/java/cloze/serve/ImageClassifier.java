@@ -20,7 +20,7 @@ import java.util.Objects;
 import java.util.stream.IntStream;
 
 /**
- * A fine-tuned classifier for applications: tells what images show. Thread-safe: one loaded classifier serves any number
+ * A fine-tuned classifier for applications: predicts classes of images. Thread-safe: one loaded classifier serves any number
  * of threads at a time.
  *
  * <pre>
@@ -94,9 +94,9 @@ public final class ImageClassifier implements AutoCloseable {
     }
 
     /**
-     * What each picture, of any size, most likely shows, whatever other pictures come with it.
+     * The likeliest classes of each picture, of any size. They do not depend on the other pictures.
      *
-     * @param top how many guesses, at most as many as there are classes
+     * @param top number of guesses, at most the number of classes
      */
     public List<List<Guess>> classify(List<Picture> pictures, int top) {
         List<List<Guess>> all = new ArrayList<>();

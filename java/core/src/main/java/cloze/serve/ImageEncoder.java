@@ -41,7 +41,7 @@ public final class ImageEncoder implements AutoCloseable {
     }
 
     /**
-     * Loads a run folder, or one that {@link Encoders} knows, onto the CPU.
+     * Loads a run folder, or another that {@link Encoders} reads, onto the CPU.
      *
      * @throws IOException naming the file and what is wrong with it
      */
@@ -85,7 +85,7 @@ public final class ImageEncoder implements AutoCloseable {
         return new ImageEncoder(backend, false, backend.memory().scope("image encoder"), encoder, normalization);
     }
 
-    /** How a picture becomes what the encoder sees: the middle square, resized, normalised. */
+    /** The preprocessing of a picture for the encoder: the middle square, resized, normalised. */
     public Augmentation view() {
         return frozen.view();
     }
@@ -139,7 +139,7 @@ public final class ImageEncoder implements AutoCloseable {
     }
 
     /**
-     * The vector of each image, [D], whatever other images come with it.
+     * The vector of each image, [D], independent of the other images.
      *
      * @param images [B, S, S, C] row by row, normalised as those that the encoder was trained on
      */

@@ -22,8 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Vectors by name, of which the nearest to another by cosine are found exactly, by looking at all of them. Thread-safe: it is
- * searched without a lock, also while others add; a search sees all of an addition or nothing of it.
+ * Vectors by name with exact search for the nearest by cosine, over all vectors. Thread-safe: searches take no lock, also during additions; a search sees all of an addition or nothing of it.
  *
  * <pre>
  * var index = new ImageIndex(encoder.width());
@@ -40,13 +39,13 @@ public final class ImageIndex {
     private static final int BATCH = 64; // images that are read at a time
 
     /**
-     * What was found.
+     * A search result.
      *
      * @param cosine of the angle between the two vectors, 1 for the same direction
      */
     public record Neighbour(String name, float cosine) {}
 
-    /** What a search sees. Arrays may be longer: what lies behind {@code count} belongs to later ones. */
+    /** The state that a search reads. Arrays may be longer: entries beyond {@code count} belong to later states. */
     private static final class Content {
         final String[] names;
         final float[] units; // [count, D], each of length 1
@@ -80,7 +79,7 @@ public final class ImageIndex {
         return width;
     }
 
-    /** How many vectors there are. */
+    /** The number of vectors. */
     public int count() {
         return content.count;
     }
@@ -197,7 +196,7 @@ public final class ImageIndex {
         return found;
     }
 
-    /** Eight sums side by side: one alone would wait for itself. */
+    /** Eight independent sums: a single one would be limited by the latency of addition. */
     private static float dot(float[] x, int at, float[] y) {
         float[] sums = new float[LANES];
         int whole = y.length / LANES * LANES;

@@ -85,7 +85,7 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
-    /** A model in memory, which the caller keeps open. */
+    /** A model in memory, which the caller closes. */
     public static LanguageModel of(
             Backend backend, Parameters.Built<? extends CausalModel> built, Tokenizer tokenizer) {
         return new LanguageModel(backend, false, backend.memory().scope("language model"), built, tokenizer);
@@ -112,7 +112,9 @@ public final class LanguageModel implements AutoCloseable {
         return generate(List.of(prompt), sampling).getFirst();
     }
 
-    /** The texts that follow the prompts, computed together; each as if it were alone, but for its random numbers. */
+    /**
+     * The texts that follow the prompts, computed together; each as if it were alone, except for its random numbers.
+     */
     public List<String> generate(List<String> prompts, Sampling sampling) {
         List<StringBuilder> texts =
                 prompts.stream().map(_ -> new StringBuilder()).toList();
@@ -120,7 +122,7 @@ public final class LanguageModel implements AutoCloseable {
         return texts.stream().map(StringBuilder::toString).toList();
     }
 
-    /** Hands on the text that follows the prompt as it is made, in whole characters. */
+    /** Passes on the text that follows the prompt while it is generated, in whole characters. */
     public void generate(String prompt, Sampling sampling, Consumer<String> sink) {
         run(List.of(prompt), sampling, (_, text) -> sink.accept(text));
     }

@@ -3,7 +3,7 @@ package cloze.serve;
 import java.util.List;
 
 /**
- * How likely a model finds a text.
+ * The probability of a text under a model.
  *
  * @param tokens each scored token, in order
  * @param bytes of the scored text in UTF-8
@@ -12,7 +12,7 @@ public record Score(List<Token> tokens, long bytes) {
     /**
      * One token.
      *
-     * @param text that it stands for
+     * @param text of the token
      * @param logProbability given those before it, in nats
      */
     public record Token(int id, String text, double logProbability) {}

@@ -41,7 +41,7 @@ public record Field(String path, Class<?> type, Setting setting) {
         return name.replaceAll("([a-z0-9])([A-Z])", "$1-$2").toLowerCase(Locale.ROOT);
     }
 
-    /** What stands for the value in the help. */
+    /** The placeholder for the value in the help. */
     public String label() {
         if (!setting.label().isEmpty()) {
             return setting.label();
@@ -64,7 +64,7 @@ public record Field(String path, Class<?> type, Setting setting) {
                 : List.of(setting.oneOf());
     }
 
-    /** A value as people write it: enums in lower case, whole numbers without a fraction. */
+    /** A value as users write it: enums in lower case, whole numbers without a fraction. */
     public static String text(Object value) {
         return switch (value) {
             case Enum<?> constant -> constant.name().toLowerCase(Locale.ROOT);

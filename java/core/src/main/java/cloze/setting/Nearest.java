@@ -4,7 +4,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import org.jspecify.annotations.Nullable;
 
-/** The known word that a wrong one was probably meant to be. */
+/** Finds the known word closest to a misspelt one. */
 public final class Nearest {
     private Nearest() {}
 

@@ -26,7 +26,7 @@ public @interface Setting {
     /** The name of the option that sets a boolean to false; empty for {@code no-} and the name. */
     String off() default "";
 
-    /** What stands for the value in the help; empty for N, X or TEXT by the type. */
+    /** The placeholder for the value in the help; empty for N, X or TEXT by the type. */
     String label() default "";
 
     double min() default Double.NEGATIVE_INFINITY;
@@ -42,6 +42,6 @@ public @interface Setting {
     /** The only values; empty for any. */
     String[] oneOf() default {};
 
-    /** Settings of one group exclude each other: who sets one sets the others to 0. */
+    /** Settings of one group exclude each other: setting one sets the others to 0. */
     String group() default "";
 }

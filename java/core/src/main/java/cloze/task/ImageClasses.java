@@ -17,7 +17,7 @@ import java.util.List;
 
 /** Predicts the classes of images, of which parts are erased and which are mixed with others. */
 public final class ImageClasses implements Objective {
-    private static final long MIXES = 0x4d4958; // apart from what is drawn for single images
+    private static final long MIXES = 0x4d4958; // separate from the draws for single images
 
     private final VitClassifier model;
     private final Parameters parameters;
@@ -26,7 +26,7 @@ public final class ImageClasses implements Objective {
     private final Disturbance disturbance;
     private final long seed;
 
-    /** Changes of images that are learnt from, besides those of the source. */
+    /** Augmentation of training images, besides that of the source. */
     public record Disturbance(RandomErasing erasing, Mixing mixing) {
         /** Nothing. */
         public static final Disturbance NONE = new Disturbance(new RandomErasing(0), Mixing.NONE);

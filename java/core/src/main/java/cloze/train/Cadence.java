@@ -3,13 +3,15 @@ package cloze.train;
 import cloze.setting.Schema;
 import cloze.setting.Setting;
 
-/** How often a run is evaluated, shown and saved, in steps. All is done after the last step too; 0 means only then. */
+/**
+ * Intervals of evaluation, samples and checkpoints, in steps. All are done after the last step too; 0 means only then.
+ */
 public record Cadence(
         @Setting(value = "Steps between evaluations, 0 for the end only.", min = 0)
         long evaluateEvery,
 
         @Setting(
-                value = "Steps between samples of what the model makes, text or a picture, 0 for the end only.",
+                value = "Steps between samples of the model's output, text or a picture, 0 for the end only.",
                 alias = "picture-every",
                 min = 0)
         long sampleEvery,

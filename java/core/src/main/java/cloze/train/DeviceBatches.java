@@ -11,8 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Batches of a source on the device of a tape. One batch can be brought there ahead of its step; its tensors then keep
- * their addresses from step to step.
+ * Batches of a source on the device of a tape. One batch can be copied ahead of its step; its tensors then keep their
+ * addresses from step to step.
  */
 public final class DeviceBatches<B> implements AutoCloseable {
     /** Copies a batch to the device. */
@@ -39,7 +39,7 @@ public final class DeviceBatches<B> implements AutoCloseable {
     }
 
     /**
-     * Brings a batch to the device.
+     * Copies a batch to the device ahead of its step.
      *
      * @param scope outlives the step in which the batch is used
      * @throws UncheckedIOException if the data can not be read

@@ -17,7 +17,7 @@ public interface ExtraState {
         }
     };
 
-    /** What a backend chose by measuring, so that a run that goes on repeats it. */
+    /** The kernels that a backend chose by measuring. A resumed run uses the same ones. */
     static ExtraState choices(Backend backend) {
         return new ExtraState() {
             @Override

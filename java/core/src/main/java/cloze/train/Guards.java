@@ -4,8 +4,8 @@ import cloze.setting.Schema;
 import cloze.setting.Setting;
 
 /**
- * When a step is skipped, and when a run ends early. With early stopping the weights of the best evaluation are kept as
- * {@code best.safetensors}.
+ * Rules for skipping a step and for ending a run early. With early stopping the weights of the best evaluation are kept
+ * as {@code best.safetensors}.
  *
  * @param metric of the evaluation that early stopping watches
  * @param lowerIsBetter true for a loss, false for an accuracy

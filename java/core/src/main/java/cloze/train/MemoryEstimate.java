@@ -11,10 +11,10 @@ import java.lang.management.ManagementFactory;
 import java.util.Locale;
 
 /**
- * How many bytes a run takes on its device, found by a step on a backend that computes nothing. Exact for the step, and
- * so for the run where evaluation and sampling take less than a step.
+ * The bytes that a run takes on its device, measured by a step on a backend that allocates but does not compute. Exact
+ * for a step, and for a run whose evaluation and sampling take less than a step.
  *
- * @param activations the most that a step holds besides the rest, with what the pool can not use
+ * @param activations peak of a step beyond the other parts, with the pool's unused bytes
  */
 public record MemoryEstimate(long weights, long gradients, long optimizer, long average, long activations) {
     /** Makes the objective as the run does. */
@@ -77,10 +77,10 @@ public record MemoryEstimate(long weights, long gradients, long optimizer, long 
      * @throws OutOfMemoryException with all numbers, if it does not
      */
     public void require(Backend backend) {
-        Backend.Room room = backend.room();
-        require(backend.memory().budget(), room == null ? machineMemory() : Long.MAX_VALUE);
-        if (room != null && total() > room.bytes()) {
-            throw tooMuch(room.words(), "");
+        Backend.Capacity capacity = backend.capacity();
+        require(backend.memory().budget(), capacity == null ? machineMemory() : Long.MAX_VALUE);
+        if (capacity != null && total() > capacity.bytes()) {
+            throw tooMuch(capacity.words(), "");
         }
     }
 

@@ -1,6 +1,6 @@
 package cloze.train;
 
-/** Shows now and then what the model makes. */
+/** Makes samples of the model's output during training. */
 @FunctionalInterface
 public interface Preview {
     /**

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * The folder of one run, locked against a second trainer while it is open:
  *
  * <pre>
- * config.json  tokenizer.json          what is trained, written by who starts the run
+ * config.json  tokenizer.json          the description of the run, written by its starter
  * model.safetensors                    the weights of the newest checkpoint
  * best.safetensors                     those of the best evaluation, with early stopping
  * checkpoint-000012-step-4000/         weights and the state to resume from; the newest two

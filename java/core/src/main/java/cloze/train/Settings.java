@@ -9,7 +9,7 @@ import cloze.setting.Schema;
 import cloze.setting.Setting;
 
 /**
- * How a run is trained, whatever it trains.
+ * The settings of a training run, for every recipe.
  *
  * @param precision of the backend that the run was started on
  */
@@ -23,7 +23,7 @@ public record Settings(
 
         @Setting("Seed of all that is random: weights, order, augmentation, masks, dropout.")
         long seed) {
-    /** How long a run is; one of the three is above 0. */
+    /** The length of a run; exactly one of the three is above 0. */
     public record Length(
             @Setting(value = "Steps of the whole run.", min = 0, group = "length")
             long steps,
@@ -44,7 +44,7 @@ public record Settings(
         }
     }
 
-    /** How many examples a step sees, and how. */
+    /** The examples of a step, and how they are split. */
     public record Batch(
             @Setting(value = "Examples in a batch.", flag = "batch", label = "B", min = 1)
             int size,
@@ -67,7 +67,7 @@ public record Settings(
         MUON
     }
 
-    /** How the learning rate goes after the warm-up. */
+    /** The learning rate schedule after the warm-up. */
     public enum Curve {
         /** Half a cosine down to the final rate. */
         COSINE,
@@ -79,7 +79,7 @@ public record Settings(
     }
 
     /**
-     * How gradients change the weights.
+     * The settings of the optimiser.
      *
      * @param rateBatch examples of a step for which the learning rate is meant: it grows in proportion; 0 for any
      * @param finalRate share of the peak at which a cosine ends
@@ -127,7 +127,7 @@ public record Settings(
                     min = 0,
                     below = 1)
             double ema) {
-        /** AdamW at 1e-3 with a cosine to 0, gradients up to 1. */
+        /** AdamW at 1e-3 with a cosine to 0, gradients clipped at 1. */
         public static final Optimization DEFAULT =
                 new Optimization(Algorithm.ADAMW, 1e-3, 0, Curve.COSINE, 0.05, 0, 0.999, 0.05, 1, 1, 0);
 
@@ -158,7 +158,9 @@ public record Settings(
             Precision.FP32,
             1337);
 
-    /** The run of so many steps; the warm-up of a preset is at most a tenth of it, and there are four evaluations. */
+    /**
+     * The same for this many steps; the warm-up of a preset is at most a tenth of it, and there are four evaluations.
+     */
     public Settings withSteps(long steps) {
         Settings s = with("length", new Length(steps, 0, 0));
         if (optimization.warmup >= 1) {
@@ -170,7 +172,7 @@ public record Settings(
                 : s.with("cadence.evaluateEvery", Math.min(cadence.evaluateEvery(), Math.ceilDiv(steps, 4L)));
     }
 
-    /** The run of so many epochs. */
+    /** The same for this many epochs. */
     public Settings withEpochs(double epochs) {
         return with("length.epochs", epochs);
     }
@@ -265,7 +267,7 @@ public record Settings(
         return (long) batch.size * batch.microBatches;
     }
 
-    /** The peak for the batches of this run. */
+    /** The peak learning rate, scaled to the batch of this run. */
     public double peakLearningRate() {
         return optimization.rateBatch == 0
                 ? optimization.learningRate
@@ -289,12 +291,12 @@ public record Settings(
         };
     }
 
-    /** What the loop is told; the length is in steps. */
+    /** The configuration of the training loop; the length must be in steps. */
     public TrainingConfig training() {
         return training(optimization.optimizer == Algorithm.MUON ? Muon.Config.of(adamW()) : adamW());
     }
 
-    /** What the loop is told, with an optimiser of its own. */
+    /** The configuration of the training loop with another optimiser. */
     public TrainingConfig training(Optimizer.Config optimizer) {
         var update = new TrainingConfig.Update(optimizer, schedule(), optimization.clip, optimization.ema);
         return new TrainingConfig(length.steps, batch.microBatches, seed, update, guards, cadence);

@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.SequencedMap;
 
 /**
- * The steps of a run: how a loss comes about and how it changes the weights. {@link TapeStep} is the one for models that a
- * tape differentiates; kernels that update their tables in place, and several devices that add up their gradients between
+ * The steps of a run: computing the loss and updating the weights. {@link TapeStep} is the one for models that a tape
+ * differentiates; kernels that update their tables in place, and several devices that add up their gradients between
  * {@link #compute} and {@link #update}, are others. For one thread at a time.
  */
 public interface Step {
@@ -26,11 +26,11 @@ public interface Step {
     /** Makes the steps of a run on its device. */
     @FunctionalInterface
     interface Maker {
-        /** @param scope owns moments, averages and data that come ahead of their step */
+        /** @param scope owns moments, averages and prefetched data */
         Step make(Backend backend, Scope scope);
     }
 
-    /** Computes step 0, 1, ...: the loss, and what is needed to update the weights. */
+    /** Computes the loss and the gradients of step 0, 1, .... */
     Outcome compute(long step);
 
     /** Updates the weights after {@link #compute}. A step that is skipped is not updated. */
@@ -48,21 +48,21 @@ public interface Step {
     /** The unit in which speed is counted: "tokens", "images". */
     String unit();
 
-    /** Runs work while the weights are those that are saved as the model: their average, if there is one. */
+    /** Runs work with the weights that are saved as the model: their average, if there is one. */
     void whileAveraged(Runnable work);
 
-    /** The weights that users of the model want, by name: their average, if there is one. */
+    /** The weights that are saved as the model, by name: their average, if there is one. */
     SequencedMap<String, Tensor> model();
 
     /** All other tensors that an exact resume needs, by name. */
     SequencedMap<String, Tensor> state();
 
-    /** Updates done so far. */
+    /** The number of updates so far. */
     long updates();
 
-    /** Goes on after so many updates, when {@link #model} and {@link #state} have been written. */
+    /** Continues after this many updates, once {@link #model} and {@link #state} have been restored. */
     void resumeAt(long updates);
 
-    /** Facts that must be the same when a run goes on, by name. */
+    /** Values that must be unchanged when a run resumes, by name. */
     Map<String, String> identity();
 }

@@ -40,7 +40,7 @@ public final class StopOnExit implements AutoCloseable {
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {
-            // the process is ending, and this is what it waited for
+            // the process is ending, and waited only for this
         }
     }
 }

@@ -27,7 +27,7 @@ public final class TapeStep implements Step {
     private final Optimizer optimizer;
     private final @Nullable Ema ema;
 
-    /** @param scope owns moments, average and data that come ahead of their step */
+    /** @param scope owns moments, average and prefetched data */
     public TapeStep(Backend backend, Scope scope, Objective objective, TrainingConfig config) {
         this.backend = backend;
         lasting = scope;

@@ -12,7 +12,7 @@ import cloze.optim.Schedule;
  */
 public record TrainingConfig(long steps, int microBatches, long seed, Update update, Guards guards, Cadence cadence) {
     /**
-     * How gradients change the weights.
+     * Clipping and averaging of the weights.
      *
      * @param clip longest gradient, over all parameters; 0 for any length
      * @param emaDecay of the average of the weights, which is then evaluated and saved as the model; 0 for none

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** What a run calls besides its objective. */
+/** Callbacks of a training run. */
 public record TrainingHooks(
         @Nullable Evaluation evaluation,
         @Nullable Preview preview,

@@ -78,7 +78,7 @@ final class TrainingRun {
         return ended;
     }
 
-    /** Why to end now, or null to go on. */
+    /** The reason to end now, or null to continue. */
     private @Nullable Reason reason() {
         if (done >= config.steps()) {
             return Reason.FINISHED;

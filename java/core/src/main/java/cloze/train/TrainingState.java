@@ -16,7 +16,7 @@ import java.nio.ByteOrder;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** All that an exact resume needs: weights, moments, average, statistics, and what identifies the run. */
+/** All that an exact resume needs: weights, moments, average, statistics, and the values that identify the run. */
 final class TrainingState {
     private static final String EXTRA = "extra.";
     private static final ValueLayout.OfDouble DOUBLE =
@@ -49,7 +49,7 @@ final class TrainingState {
         extra.save().forEach((key, text) -> checkpoint.put(EXTRA + key, text));
     }
 
-    /** Adds what users of the model want: the average of the weights if there is one, else the weights. */
+    /** Adds the model: the average of the weights if there is one, else the weights. */
     void addModel(SafetensorsWriter model) {
         step.model().forEach((name, tensor) -> add(model, name, tensor));
     }

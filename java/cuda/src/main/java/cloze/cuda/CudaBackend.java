@@ -126,10 +126,10 @@ final class CudaBackend implements Backend {
     }
 
     @Override
-    public Room room() {
+    public Capacity capacity() {
         long[] bytes = driver.memory();
         long mapped = memory.bytesMapped();
-        return new Room(
+        return new Capacity(
                 bytes[0] + mapped,
                 "%s has %.2f GiB for tensors: of %.2f GiB, %.2f are held by other processes, kernels and libraries"
                         .formatted(

@@ -6,7 +6,7 @@ import picocli.CommandLine.Command;
 /** {@code cloze bench}. */
 @Command(
         name = "bench",
-        description = "Measures how fast a device is, and what share of its limits that is.",
+        description = "Measures the speed of a device and its share of the peak.",
         synopsisSubcommandLabel = "WHAT",
         subcommands = {BenchKernels.class, BenchSteps.class},
         footerHeading = "%nExample:%n",

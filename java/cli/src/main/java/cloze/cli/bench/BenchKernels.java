@@ -15,9 +15,9 @@ import picocli.CommandLine.Option;
 @Command(
         name = "kernels",
         description = {
-            "Measures every op, forward and backward, beside what the device can do.",
+            "Measures every op, forward and backward, as a share of the device's peak.",
             "Bytes and operations are the least that an op needs; the ceilings are measured first: the bandwidth of a "
-                    + "copy, multiply-adds in registers, a large product."
+                    + "copy, multiply-adds in registers, a large matrix multiplication."
         },
         footerHeading = "%nExamples:%n",
         footer = {

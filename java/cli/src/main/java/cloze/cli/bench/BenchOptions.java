@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** What all benchmarks take. */
+/** Options of all benchmarks. */
 final class BenchOptions {
     @Mixin
     private DeviceOptions device = new DeviceOptions();
@@ -16,13 +16,13 @@ final class BenchOptions {
             names = "--only",
             paramLabel = "TEXT",
             defaultValue = "",
-            description = "Measure what has this in its name or shape.")
+            description = "Measure only names or shapes that contain this.")
     private String only = "";
 
     @Option(
             names = "--shapes",
             paramLabel = "SIZE",
-            description = "gpu, cpu or toy, to see that all runs (default: those of the device).")
+            description = "gpu, cpu or toy, a quick check (default: that of the device).")
     private @Nullable Shapes shapes;
 
     @Option(names = "--list", description = "Measure nothing; print names and shapes as JSON.")
@@ -31,7 +31,7 @@ final class BenchOptions {
     @Option(
             names = "--beside",
             paramLabel = "FILE",
-            description = "Times of another program, in JSON as --out writes it, to stand beside.")
+            description = "Times of another program to compare with, in JSON as --out writes it.")
     private @Nullable Path beside;
 
     @Option(names = "--out", paramLabel = "FILE", description = "Write the results as JSON too.")

@@ -40,7 +40,7 @@ final class BenchReport {
         facts.put("lines", lines);
         say(backend.description());
         say(
-                "ceilings: %s copied, %s of multiply-adds in f32, %s of products %d x %d x %d in %s; a call returns after %.2f us"
+                "ceilings: %s copied, %s of multiply-adds in f32, %s of matrix multiplication %d x %d x %d in %s; a call returns after %.2f us"
                         .formatted(
                                 rate(ceilings.bytes(), "B/s"),
                                 rate(ceilings.multiplyAdds(), "FLOP/s"),
@@ -51,7 +51,7 @@ final class BenchReport {
                                 backend.precision(),
                                 1e6 * ceilings.call()));
         if (!peers.by().isEmpty()) {
-            say("beside: " + peers.by() + "; a ratio above 1 is in our favour");
+            say("beside: " + peers.by() + "; a ratio above 1 means that Cloze is faster");
         }
         say("");
     }

@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
         name = "steps",
         description = {
             "Measures training steps of whole models on random data: batch, forward, backward, clipping, AdamW.",
-            "Operations are those of the products that a step needs, twice as many backward as forward."
+            "Operations are those of matrix multiplications and attention, twice as many backward as forward."
         },
         footerHeading = "%nExamples:%n",
         footer = {"  cloze bench steps", "  cloze bench steps --device cuda --precision bf16 --only gpt2"})

@@ -17,7 +17,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** The same measurements by another program. */
 final class Peers {
-    /** @param by which of its ways, for example "flash" */
+    /** @param by variant of the program, for example "flash" */
     record Peer(String by, double seconds) {}
 
     static final Peers NONE = new Peers("");
@@ -64,7 +64,7 @@ final class Peers {
         return "%s %s, %s".formatted(name, shape, pass);
     }
 
-    /** What the program is, empty for none. */
+    /** The name of the program, empty for none. */
     String by() {
         return by;
     }
@@ -75,7 +75,7 @@ final class Peers {
         return peers.getOrDefault(key, List.of());
     }
 
-    /** What has failed there or was not asked for. */
+    /** Measurements that failed or were not requested there. */
     Set<String> left() {
         return left;
     }

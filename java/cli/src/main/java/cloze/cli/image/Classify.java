@@ -22,8 +22,7 @@ import picocli.CommandLine.Parameters;
 /** {@code cloze classify}. */
 @Command(
         name = "classify",
-        description =
-                "Tells what images show, by a classifier that cloze finetune has made: the likeliest classes first.",
+        description = "Classifies images with a classifier of cloze finetune: the likeliest classes first.",
         footerHeading = "%nExample:%n",
         footer = "  cloze classify --run runs/finetuned cat.jpg dog.png")
 public final class Classify extends Subcommand {
@@ -34,7 +33,7 @@ public final class Classify extends Subcommand {
             names = "--top",
             paramLabel = "N",
             defaultValue = "3",
-            description = "Classes to tell of each image (default: ${DEFAULT-VALUE}).")
+            description = "Classes to print for each image (default: ${DEFAULT-VALUE}).")
     private int top;
 
     @Parameters(arity = "1..*", paramLabel = "IMAGE", description = "Images of any format that is read.")

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** Which encoder, and which images. */
+/** Options of an encoder and of labelled images. */
 final class EncoderOptions {
     @Option(
             names = "--checkpoint",
@@ -29,14 +29,14 @@ final class EncoderOptions {
     @Option(
             names = "--held-out",
             paramLabel = "SHARE",
-            description = "Share of the images kept to judge by, where the data do not say which (default: 0.1).")
+            description = "Share of the images kept to evaluate on, if the data do not say which (default: 0.1).")
     private @Nullable Double heldOut;
 
     Path checkpoint() {
         return checkpoint;
     }
 
-    /** The images that were named, or those of the run. */
+    /** The images of {@code --data}, or those of the run. */
     ImageData data(Subcommand command) throws IOException {
         var run = Encoders.images(checkpoint);
         if (data == null && run.isEmpty()) {

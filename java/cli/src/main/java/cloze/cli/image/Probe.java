@@ -28,10 +28,9 @@ import picocli.CommandLine.Option;
 @Command(
         name = "probe",
         sortOptions = false,
-        description =
-                "Says what the features of a pre-trained encoder are worth: how many held-out images a linear probe"
-                        + " and the nearest neighbours tell right, beside the same network untrained and beside raw"
-                        + " pixels. The encoder is frozen and sees whole images.",
+        description = "Measures the features of a pre-trained encoder: the accuracy of a linear probe"
+                + " and of nearest neighbours on held-out images, beside the same network untrained and raw"
+                + " pixels. The encoder is frozen and sees whole images.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  cloze probe --checkpoint runs/vit-tiny-32",

@@ -29,7 +29,7 @@ import picocli.CommandLine.Parameters;
         name = "reconstruct",
         description =
                 "Hides patches of images and fills them in: a picture with a row for each image, as it is, with hidden"
-                        + " patches, what is predicted, and the prediction where it is hidden.",
+                        + " patches, the prediction, and the prediction in hidden patches only.",
         footerHeading = "%nExample:%n",
         footer = "  cloze reconstruct --checkpoint runs/vit-tiny-32 --out filled.png cat.jpg dog.png")
 public final class Reconstruct extends Subcommand {
@@ -49,11 +49,7 @@ public final class Reconstruct extends Subcommand {
             description = "PNG to write (default: ${DEFAULT-VALUE}).")
     private Path out = Path.of("reconstruction.png");
 
-    @Option(
-            names = "--seed",
-            paramLabel = "N",
-            defaultValue = "0",
-            description = "Seed of what is hidden (default: 0).")
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Seed of the masks (default: 0).")
     private long seed;
 
     @Parameters(arity = "1..*", paramLabel = "IMAGE", description = "Images of any format that is read.")

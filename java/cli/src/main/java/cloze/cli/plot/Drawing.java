@@ -3,9 +3,9 @@ package cloze.cli.plot;
 import java.io.IOException;
 import java.io.PrintWriter;
 
-/** Charts need fonts, which a small machine may lack: what is computed must not be lost by that. */
+/** Draws charts. They need fonts; a machine without any keeps its results and prints a message. */
 final class Drawing {
-    /** What draws a file. */
+    /** Draws a file. */
     @FunctionalInterface
     interface Picture {
         void draw() throws IOException;
@@ -13,7 +13,7 @@ final class Drawing {
 
     private Drawing() {}
 
-    /** Draws, or says what to install. */
+    /** Draws, or prints a message with the packages to install. */
     static void tryTo(PrintWriter err, String name, Picture picture) throws IOException {
         try {
             picture.draw();

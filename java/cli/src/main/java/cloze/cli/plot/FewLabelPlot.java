@@ -21,7 +21,7 @@ public final class FewLabelPlot {
 
     private FewLabelPlot() {}
 
-    /** Draws {@code few-labels.png} into a folder; a machine without fonts is told so. */
+    /** Draws {@code few-labels.png} into a folder; prints a message on a machine without fonts. */
     public static void tryToWrite(PrintWriter err, Path folder, FewLabelResults results) throws IOException {
         String name = "few-labels.png";
         Drawing.tryTo(err, name, () -> write(folder.resolve(name), folder.toString(), results));
@@ -33,8 +33,8 @@ public final class FewLabelPlot {
                 .width(800)
                 .height(500)
                 .title(title)
-                .xAxisTitle("labels a class")
-                .yAxisTitle("held-out images told right, %")
+                .xAxisTitle("labels per class")
+                .yAxisTitle("accuracy on held-out images, %")
                 .theme(Styler.ChartTheme.XChart)
                 .build();
         CategoryStyler style = chart.getStyler();

@@ -5,7 +5,7 @@ import java.awt.image.BufferedImage;
 
 /** Values of a square grid as colours over an image. */
 public final class HeatMap {
-    /** From dark to light through colours that all eyes tell apart, evenly in lightness: a few points of viridis' kin. */
+    /** Colours from dark to light, even in lightness and safe for colour-blind readers, close to viridis. */
     private static final int[] COLOURS = {0x000004, 0x2D0B59, 0x781C6D, 0xBC3754, 0xED6925, 0xFCB519, 0xFCFFA4};
 
     private static final double IMAGE = 0.35; // its part
@@ -39,7 +39,7 @@ public final class HeatMap {
         return map;
     }
 
-    /** Where a pixel lies between the middles of the grid's cells. */
+    /** The position of a pixel between the centres of the grid's cells. */
     private static double place(int pixel, int side, int grid) {
         return Math.clamp((pixel + 0.5) * grid / side - 0.5, 0, grid - 1);
     }

@@ -21,7 +21,7 @@ import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.XYStyler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
-/** The loss of a run over its steps, as a PNG, beside lines that stand for simpler models. */
+/** The loss of a run over its steps, as a PNG, with lines for the losses of baselines. */
 public final class LossPlot {
     private static final Color TRAINING = new Color(0xB8C4D6);
     private static final Color SMOOTHED = new Color(0x2F5D9B);
@@ -31,7 +31,7 @@ public final class LossPlot {
 
     private LossPlot() {}
 
-    /** Draws a run into its folder. A machine without fonts can train all the same; it is told so. */
+    /** Draws a run into its folder. Prints a message on a machine without fonts. */
     public static void tryToWrite(
             PrintWriter err, Path folder, String unit, List<TrainingEvent> events, Map<String, Double> baselines)
             throws IOException {
@@ -109,7 +109,7 @@ public final class LossPlot {
         if (series != null) {
             series.setYAxisGroup(1);
             series.setMarker(SeriesMarkers.SQUARE);
-            chart.setYAxisGroupTitle(1, "share of held-out images told right");
+            chart.setYAxisGroupTitle(1, "accuracy on held-out images");
             chart.getStyler().setYAxisGroupPosition(1, Styler.YAxisPosition.Right);
             chart.getStyler().setYAxisMin(1, 0.0);
             chart.getStyler().setYAxisMax(1, 1.0);

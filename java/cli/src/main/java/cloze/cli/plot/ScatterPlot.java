@@ -20,7 +20,7 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Rows of features as points along two components, coloured by class; classes differ in shape too. */
 public final class ScatterPlot {
-    /** Colours that all eyes tell apart (Okabe and Ito). */
+    /** Colours safe for colour-blind readers (Okabe and Ito). */
     private static final List<Color> COLOURS = List.of(
             new Color(0x0072B2),
             new Color(0xE69F00),

@@ -18,7 +18,7 @@ public final class Sheet {
     private static final int LINE = 20;
     private static final Color TEXT = new Color(0x202020);
 
-    /** A picture and what is said of it. */
+    /** A picture and its caption. */
     public record Cell(BufferedImage picture, String caption) {}
 
     private Sheet() {}
@@ -76,7 +76,7 @@ public final class Sheet {
         g.drawString(text, left + (side - metrics.stringWidth(text)) / 2, top + side + 15);
     }
 
-    /** The end of a text is what tells files apart. */
+    /** Shortens a text from the front: paths differ at the end. */
     private static String fitting(String text, FontMetrics metrics, int width) {
         String shown = text;
         for (int cut = 1; metrics.stringWidth(shown) > width && cut < text.length(); cut++) {

@@ -22,7 +22,8 @@ import picocli.CommandLine.Option;
 /** {@code cloze score}. */
 @Command(
         name = "score",
-        description = "Says how likely a trained model finds a text: nats a token, bits a byte, perplexity.",
+        description =
+                "Computes the probability of a text under a trained model: nats per token, bits per byte, perplexity.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  cloze score --run runs/book --prompt \"Call me Ishmael.\" --each",

@@ -127,7 +127,7 @@ public final class Tokenize extends Subcommand {
         @Mixin
         private final TokenizerOption tokenizer = new TokenizerOption();
 
-        @Option(names = "--pieces", description = "Print a line a token: its number and its text.")
+        @Option(names = "--pieces", description = "Print one line per token: its number and its text.")
         private boolean pieces;
 
         @Parameters(paramLabel = "TEXT", arity = "0..1", description = "The text; without it, standard input.")
@@ -178,7 +178,7 @@ public final class Tokenize extends Subcommand {
         }
     }
 
-    /** Which tokenizer. */
+    /** The option that names a tokenizer. */
     static final class TokenizerOption {
         @Option(
                 names = "--tokenizer",

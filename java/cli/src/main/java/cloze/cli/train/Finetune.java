@@ -26,8 +26,8 @@ import picocli.CommandLine.Option;
         name = "finetune",
         sortOptions = false,
         description = "Trains a pre-trained image encoder as a whole to classify images, as masked autoencoders are"
-                + " fine-tuned. With --labels-per-class it measures the worth of the pre-training where labels are"
-                + " few: a table of accuracies beside the same network from random weights. Ctrl-C saves a"
+                + " fine-tuned. With --labels-per-class it measures the gain of pre-training for"
+                + " few labels: a table of accuracies beside the same network from random weights. Ctrl-C saves a"
                 + " checkpoint first; --resume goes on from it, to the same bits.",
         footerHeading = "%nExamples:%n",
         footer = {
@@ -50,7 +50,7 @@ public final class Finetune extends TrainingCommand {
             paramLabel = "N",
             split = ",",
             description =
-                    "Learn from so many images of each class, such as 10,50,250,all: each for several seeds and beside"
+                    "Train on this many images of each class, such as 10,50,250,all: each for several seeds and beside"
                             + " the same network from random weights (default: one run on all images).")
     private List<String> labels = List.of();
 

@@ -13,7 +13,7 @@ import picocli.CommandLine.Command;
 @Command(
         name = "pretrain",
         sortOptions = false,
-        description = "Trains a model from random weights, or goes on with a run of any system.",
+        description = "Trains a model from random weights, or resumes a run of any system.",
         synopsisSubcommandLabel = "SYSTEM",
         footerHeading = "%nExamples:%n",
         footer = {
@@ -26,7 +26,7 @@ public final class Pretrain extends TrainingCommand {
     public Pretrain() {}
 
     /**
-     * The command with its systems.
+     * The command with a subcommand for each recipe.
      *
      * @param args of the whole line, of which the preset decides the defaults in the help
      */

@@ -101,7 +101,7 @@ final class PretrainRecipe<C extends Record, M> extends TrainingCommand {
         }
     }
 
-    /** {@code runs/PRESET}, and {@code runs/RECIPE-PRESET} where an earlier recipe has a preset of that name. */
+    /** {@code runs/PRESET}, and {@code runs/RECIPE-PRESET} if an earlier recipe has a preset of that name. */
     private Path folder(String preset) {
         boolean first = Recipes.ALL.stream()
                 .filter(other -> other.presets().containsKey(preset))

@@ -28,7 +28,7 @@ final class SettingOptions {
 
     private final Map<String, Meaning> meanings = new LinkedHashMap<>();
 
-    /** Adds an option for every setting that means something for the recipe. */
+    /** Adds an option for every setting that applies to the recipe. */
     static SettingOptions add(CommandSpec spec, Recipe<?, ?> recipe, Preset<?> preset) {
         var options = new SettingOptions();
         for (Field field : preset.fields()) {
@@ -69,7 +69,7 @@ final class SettingOptions {
                 new Meaning(field, true));
     }
 
-    /** The option that changes the default is shown; the other one is taken too. */
+    /** Shows the option that changes the default; the other one is accepted too. */
     private void flag(CommandSpec spec, Field field, boolean usual) {
         String help = field.setting().value();
         add(
@@ -101,7 +101,7 @@ final class SettingOptions {
     /**
      * The settings that were given, by path.
      *
-     * @throws ParameterException if one is no value of its kind, or out of its bounds; names the option
+     * @throws ParameterException if a value is of another type or out of its bounds; names the option
      */
     Map<String, Object> given(ParseResult parsed) {
         var given = new LinkedHashMap<String, Object>();
@@ -123,7 +123,8 @@ final class SettingOptions {
             field.check(option, value);
             return value;
         } catch (TypeConversionException e) {
-            throw new ParameterException(parsed.commandSpec().commandLine(), "%s: %s".formatted(option, e.getMessage()), e);
+            throw new ParameterException(
+                    parsed.commandSpec().commandLine(), "%s: %s".formatted(option, e.getMessage()), e);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(parsed.commandSpec().commandLine(), "" + e.getMessage(), e);
         }

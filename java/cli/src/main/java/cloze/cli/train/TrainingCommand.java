@@ -25,11 +25,11 @@ import picocli.CommandLine.Option;
 
 /** A command that trains into a run folder. */
 abstract class TrainingCommand extends Subcommand {
-    /** Options that may be given anew to a run that goes on. */
+    /** Options that may change when a run is resumed. */
     private static final Set<String> AT_RESUME =
             Set.of("--resume", "--run", "--device", "--threads", "--memory", "--precision", "--json", "--stacktrace");
 
-    @Option(names = "--resume", description = "Go on with the run in the folder, with its settings.")
+    @Option(names = "--resume", description = "Resume the run in the folder, with its settings.")
     private boolean resume;
 
     @Option(
@@ -50,7 +50,7 @@ abstract class TrainingCommand extends Subcommand {
         return resume;
     }
 
-    /** @param usual where no folder is named */
+    /** @param usual the folder if none is named */
     final Path run(Path usual) {
         return run == null ? usual : run;
     }
@@ -67,7 +67,7 @@ abstract class TrainingCommand extends Subcommand {
         return json;
     }
 
-    /** The settings of a run that goes on are its own. */
+    /** Rejects settings for a resumed run, which keeps its own. */
     final void refuseOptionsAtResume() {
         if (resume) {
             given().filter(name -> !AT_RESUME.contains(name)).findFirst().ifPresent(name -> {

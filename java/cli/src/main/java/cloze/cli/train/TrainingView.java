@@ -13,7 +13,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
-/** Shows a run as it goes: a bar on a terminal, elsewhere a line every few seconds. */
+/** Shows the progress of a run: a bar on a terminal, elsewhere a line every few seconds. */
 public final class TrainingView implements TrainingListener, AutoCloseable {
     private static final double LINE_EVERY = 5; // seconds
     private static final String CLEAR_LINE = "\r\033[2K";
@@ -89,7 +89,7 @@ public final class TrainingView implements TrainingListener, AutoCloseable {
         }
     }
 
-    /** From the speed since the last line: the first steps of a run are slow. */
+    /** The time left, by the speed since the last line: the first steps of a run are slow. */
     private String left(double now, long step) {
         double left = (now - lastLine) / (step - lastStep) * (steps - step);
         return lastLine < 0 || step == steps ? "" : ", %s left".formatted(Sizes.duration(left));

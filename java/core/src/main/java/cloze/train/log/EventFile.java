@@ -28,7 +28,7 @@ final class EventFile implements TrainingListener, Closeable {
         this.out = out;
     }
 
-    /** A new file; TensorBoard forgets what older files of the folder say of steps after {@code step}. */
+    /** Creates a file; TensorBoard then ignores steps after {@code step} in older files of the folder. */
     static EventFile open(Path folder, long step) throws IOException {
         long seconds = Instant.now().getEpochSecond();
         Path file = folder.resolve(name(seconds, 0));

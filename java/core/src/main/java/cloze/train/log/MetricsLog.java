@@ -32,7 +32,7 @@ public final class MetricsLog implements TrainingListener, Closeable {
         this.channel = channel;
     }
 
-    /** Opens a log to go on after {@code step}: what it says of later steps is cut. */
+    /** Opens a log to continue after {@code step}; lines of later steps are removed. */
     static MetricsLog open(Path file, long step) throws IOException {
         FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         channel.truncate(bytesUntil(file, step));

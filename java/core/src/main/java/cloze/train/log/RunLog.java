@@ -5,7 +5,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
-/** Writes what happens in a run into its folder: {@code metrics.jsonl} and a TensorBoard event file. */
+/** Writes the events of a run into its folder: {@code metrics.jsonl} and a TensorBoard event file. */
 public final class RunLog implements TrainingListener, Closeable {
     private final RunFolder folder;
     private @Nullable MetricsLog metrics;
@@ -27,7 +27,7 @@ public final class RunLog implements TrainingListener, Closeable {
         }
     }
 
-    /** Puts what was written on the disk, so that a checkpoint's metrics are there when the checkpoint is. */
+    /** Forces written data to disk, so that a checkpoint's metrics are stored before the checkpoint. */
     public void sync() throws IOException {
         if (metrics != null && events != null) {
             metrics.sync();

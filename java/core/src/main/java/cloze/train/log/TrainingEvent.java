@@ -6,7 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** What happens in a run. {@code step} is the number of steps done, {@code seconds} the time that all of them took. */
+/** An event of a run. {@code step} is the number of steps done, {@code seconds} the time that all of them took. */
 public sealed interface TrainingEvent {
     long step();
 
@@ -22,7 +22,7 @@ public sealed interface TrainingEvent {
      *
      * @param learningRate of this step
      * @param gradientNorm before clipping
-     * @param skipped whether the step was an outlier and changed nothing
+     * @param skipped true if the step was an outlier and changed nothing
      */
     record Step(
             long step,
@@ -36,7 +36,7 @@ public sealed interface TrainingEvent {
 
     /**
      * @param metrics in the order of the evaluation
-     * @param best whether this is the best so far by the metric that early stopping watches
+     * @param best true if this is the best so far by the metric of early stopping
      */
     record Evaluated(long step, Map<String, Double> metrics, double seconds, boolean best) implements TrainingEvent {
         public Evaluated {
@@ -52,7 +52,7 @@ public sealed interface TrainingEvent {
     /** Always the last, unless the run fails. */
     record Ended(long step, Reason reason, double seconds) implements TrainingEvent {}
 
-    /** Why a run ends. */
+    /** The reason for which a run ends. */
     enum Reason {
         /** All steps are done. */
         FINISHED,
