@@ -247,7 +247,7 @@ class DeviceTest {
             assertThatThrownBy(() -> mebibytes(scope, "too much", 60))
                     .isInstanceOf(OutOfMemoryException.class)
                     .hasMessageStartingWith("too much needs 60.0 MiB more, but 80.0 MiB are mapped and the device has "
-                            + "no more: cuda:0 (cuda on host) has ")
+                            + "no memory left: cuda:0 (cuda on host) has ")
                     .hasMessageContaining("in use: 'test' 80.0 MiB; kept for reuse: 0.0 MiB");
             assertThat(other.memory().address()).isNotZero();
             var estimate = new MemoryEstimate(20 << 20, 20 << 20, 40 << 20, 0, 100L << 20);
