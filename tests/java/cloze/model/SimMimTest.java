@@ -187,9 +187,9 @@ class SimMimTest {
         }
     }
 
-    private static List<Double> train(String device, Precision precision, int steps) throws IOException {
+    private static List<Double> train(int steps) throws IOException {
         var losses = new ArrayList<Double>();
-        try (Backend backend = Backends.open(device, BackendOptions.DEFAULT.withPrecision(precision));
+        try (Backend backend = Backends.open("cpu", BackendOptions.DEFAULT);
                 Scope scope = backend.memory().scope("test")) {
             Parameters.Built<SimMim> built = Parameters.build(backend, scope, 1, p -> new SimMim(SMALL, p));
             var training = TrainingConfig.of(steps, AdamW.Config.gpt3(2e-3), new Schedule.Cosine(steps / 10, steps, 0));
@@ -206,7 +206,7 @@ class SimMimTest {
     /** Predicting nothing costs the mean of |sin|, 2 / pi. */
     @Test
     void learns_to_fill_in() throws IOException {
-        List<Double> losses = train("cpu", Precision.FP32, 2000);
+        List<Double> losses = train(2000);
         double last = losses.subList(1900, 2000).stream()
                 .mapToDouble(Double::doubleValue)
                 .average()
@@ -214,47 +214,5 @@ class SimMimTest {
         System.out.printf("simmim: mean absolute error %.3f after 2000 steps, 0.637 of nothing%n", last);
         assertThat(losses.getFirst()).isGreaterThan(2 / Math.PI);
         assertThat(last).isLessThan(0.3);
-    }
-
-    @Test
-    void learns_the_same_on_cuda_and_nearly_so_in_bf16() throws IOException {
-        List<Double> expected = train("cpu", Precision.FP32, 10);
-        List<Double> cuda = train("cuda", Precision.FP32, 10);
-        List<Double> bf16 = train("cuda", Precision.BF16, 10);
-        for (int i = 0; i < expected.size(); i++) {
-            assertThat(cuda.get(i)).isCloseTo(expected.get(i), within(2e-4));
-            assertThat(bf16.get(i)).isCloseTo(expected.get(i), within(0.03));
-        }
-    }
-
-    private static List<float[]> gradients(Device device) {
-        try (Backend backend = device.open(2);
-                Scope scope = backend.memory().scope("test")) {
-            Parameters.Built<SimMim> built = Parameters.build(backend, scope, 1, p -> new SimMim(SMALL, p));
-            Tape tape = Tape.recording(backend, scope, 0, 0);
-            Tensor loss = new Waves(built.model(), built.parameters()).loss(tape, 0);
-            tape.backward(loss, built.parameters().accumulator());
-            return built.parameters().tensors().stream()
-                    .map(parameter -> backend.floats(built.parameters().gradient(parameter)))
-                    .toList();
-        }
-    }
-
-    @Test
-    void gradients_are_the_same_on_every_device() {
-        List<float[]> expected = gradients(Device.all().getFirst());
-        for (Device device : Device.all()) {
-            List<float[]> actual = gradients(device);
-            for (int i = 0; i < expected.size(); i++) {
-                float largest = 0;
-                for (float value : expected.get(i)) {
-                    largest = Math.max(largest, Math.abs(value));
-                }
-                assertThat(largest).isPositive();
-                assertThat(actual.get(i))
-                        .as("parameter %d on %s", i, device)
-                        .containsExactly(expected.get(i), within(1e-4f * largest));
-            }
-        }
     }
 }

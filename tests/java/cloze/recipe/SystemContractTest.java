@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import cloze.autograd.Tape;
 import cloze.backend.Backend;
 import cloze.backend.BackendOptions;
+import cloze.backend.Precision;
 import cloze.checkpoint.ConfigJson;
 import cloze.foreign.Foreign;
 import cloze.nn.Parameters;
@@ -41,8 +42,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 class SystemContractTest {
     private static final List<Recipe<?, ?>> ALL = Recipes.ALL;
 
-    /** The relative difference of losses that f32 sums in another order may make in a few steps. */
+    private static final int STEPS = 10;
+
+    /** The difference of losses that f32 sums in another order may make in these steps. */
     private static final double TOLERANCE = 2e-4;
+
+    /** The same in bf16. */
+    private static final double TOLERANCE_OF_BF16 = 0.03;
 
     @TempDir
     private Path temporary;
@@ -104,21 +110,55 @@ class SystemContractTest {
 
     @ParameterizedTest
     @MethodSource("otherDevices")
-    void every_device_has_the_losses_of_the_cpu(Device device) throws IOException {
+    void every_device_has_the_losses_and_gradients_of_the_cpu(Device device) throws IOException {
         for (Recipe<?, ?> recipe : ALL) {
             List<Double> expected;
+            List<float[]> gradients;
             try (Backend backend = TestRuns.cpu(1)) {
-                expected = losses(recipe, backend, 3, false);
+                expected = losses(recipe, backend, STEPS, false);
+                gradients = gradients(recipe, backend);
             }
-            List<Double> actual;
             try (Backend backend = device.opener().apply(BackendOptions.DEFAULT)) {
-                actual = losses(recipe, backend, 3, false);
+                List<Double> actual = losses(recipe, backend, STEPS, false);
+                for (int step = 0; step < STEPS; step++) {
+                    assertThat(actual.get(step))
+                            .as("step %d of %s on %s", step, recipe.name(), device)
+                            .isCloseTo(expected.get(step), within(TOLERANCE));
+                }
+                same(gradients, gradients(recipe, backend), recipe.name());
             }
-            for (int step = 0; step < expected.size(); step++) {
-                assertThat(actual.get(step))
-                        .as("step %d of %s on %s", step, recipe.name(), device)
-                        .isCloseTo(expected.get(step), within(TOLERANCE * Math.abs(expected.get(step))));
+            try (Backend backend = device.opener().apply(BackendOptions.DEFAULT.withPrecision(Precision.BF16))) {
+                List<Double> actual = losses(recipe, backend, STEPS, false);
+                for (int step = 0; step < STEPS; step++) {
+                    assertThat(actual.get(step))
+                            .as("step %d of %s on %s in bf16", step, recipe.name(), device)
+                            .isCloseTo(expected.get(step), within(TOLERANCE_OF_BF16));
+                }
             }
+        }
+    }
+
+    private static <C extends Record, M> List<float[]> gradients(Recipe<C, M> recipe, Backend backend) {
+        try (Scope scope = backend.memory().scope("gradients")) {
+            Preset<C> tiny = recipe.tiny();
+            Objective random = recipe.random(recipe.build(tiny, backend, scope), tiny, 1);
+            Parameters parameters = random.parameters();
+            Tape tape = Tape.recording(backend, scope, 0, 0);
+            tape.backward(random.loss(tape, 0), parameters.accumulator());
+            return parameters.tensors().stream()
+                    .map(parameter -> backend.floats(parameters.gradient(parameter)))
+                    .toList();
+        }
+    }
+
+    private static void same(List<float[]> expected, List<float[]> actual, String name) {
+        for (int i = 0; i < expected.size(); i++) {
+            float largest = 0;
+            for (float value : expected.get(i)) {
+                largest = Math.max(largest, Math.abs(value));
+            }
+            assertThat(actual.get(i)).as(name).usingComparatorWithPrecision(1e-4f * largest + 1e-7f)
+                    .containsExactly(expected.get(i));
         }
     }
 

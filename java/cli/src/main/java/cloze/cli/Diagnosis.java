@@ -6,6 +6,7 @@ import cloze.backend.BackendOptions;
 import cloze.backend.BackendProvider;
 import cloze.backend.Backends;
 import cloze.cpu.CpuBackendProvider;
+import cloze.recipe.Recipes;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,10 +35,19 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
         boolean healthy = devices.values().stream().anyMatch(d -> !d.toString().startsWith("unusable"));
         facts.put("devices", devices);
         facts.put("cpu kernels", kernels(healthy, missing));
+        facts.put("systems", systems());
         facts.put("cache", cache(missing));
         facts.put("libraries", libraries());
         facts.put("missing", missing.isEmpty() ? "nothing" : missing);
         return new Diagnosis(facts, healthy);
+    }
+
+    /** Recipes, with their presets. */
+    private static Map<String, Object> systems() {
+        var systems = new LinkedHashMap<String, Object>();
+        Recipes.ALL.forEach(recipe -> systems.put(
+                recipe.name(), String.join(", ", recipe.presets().keySet())));
+        return systems;
     }
 
     private static Map<String, Object> java() {

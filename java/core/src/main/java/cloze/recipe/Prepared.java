@@ -16,7 +16,7 @@ public interface Prepared<C extends Record, M> extends AutoCloseable {
     /** The preset as it is trained: fitted to the data, with its length in steps. */
     Preset<C> preset();
 
-    /** The data in a line for people. */
+    /** A description of the data in one line. */
     String describe();
 
     /** Writes files made from the data, such as a tokenizer, into the folder of a new run. */

@@ -44,12 +44,12 @@ public interface Recipe<C extends Record, M> {
     /** Models with their data and settings by name, the default first. */
     SequencedMap<String, Preset<C>> presets();
 
-    /** The preset of which a run is made if nothing else is named. */
+    /** The default preset. */
     default Preset<C> preset() {
         return presets().firstEntry().getValue();
     }
 
-    /** A model that is too small to be of use, and a few steps: for checks that take no time. */
+    /** A tiny model and a few steps, for quick tests. */
     Preset<C> tiny();
 
     /**
@@ -95,7 +95,7 @@ public interface Recipe<C extends Record, M> {
     }
 
     /**
-     * Operations of a training step for one example, two for each multiply-add: matrix multiplications and attention,
+     * FLOPs of a training step for one example, two for each multiply-add: matrix multiplications and attention,
      * forward and backward. Recomputation is not counted.
      */
     double operations(C config);

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * }
  * </pre>
  *
- * <p>For one thread. Closing it closes data and model, not the folder and not the backend.
+ * <p>Not thread-safe. Closing it closes data and model, not the folder and not the backend.
  */
 public final class Run<C extends Record, M> implements AutoCloseable {
     private final RunFolder folder;
@@ -86,7 +86,7 @@ public final class Run<C extends Record, M> implements AutoCloseable {
     /**
      * Resumes a run of one recipe.
      *
-     * @throws WrongModelException if the folder holds a run of another
+     * @throws WrongModelException if the folder holds a run of another recipe
      */
     public static <C extends Record, M> Run<C, M> resume(
             RunFolder folder, Recipe<C, M> recipe, Backend backend, Opening opening) throws IOException {
@@ -118,7 +118,7 @@ public final class Run<C extends Record, M> implements AutoCloseable {
         return prepared.preset();
     }
 
-    /** The data in a line for people. */
+    /** A description of the data in one line. */
     public String describe() {
         return prepared.describe();
     }

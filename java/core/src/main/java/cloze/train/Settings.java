@@ -81,7 +81,7 @@ public record Settings(
     /**
      * The settings of the optimiser.
      *
-     * @param rateBatch examples of a step for which the learning rate is meant: it grows in proportion; 0 for any
+     * @param rateBatch batch size for which the learning rate is given; scaled linearly to that of the run; 0 for no scaling
      * @param finalRate share of the peak at which a cosine ends
      */
     public record Optimization(
@@ -119,7 +119,7 @@ public record Settings(
                     max = 1)
             double layerDecay,
 
-            @Setting(value = "Longest gradient, 0 for any length.", min = 0)
+            @Setting(value = "Largest gradient norm, 0 for no clipping.", min = 0)
             double clip,
 
             @Setting(
@@ -214,7 +214,7 @@ public record Settings(
         return with("optimization.layerDecay", factor);
     }
 
-    /** @param longest gradient, 0 for any length */
+    /** @param largest gradient norm, 0 for no clipping */
     public Settings withClip(double longest) {
         return with("optimization.clip", longest);
     }
@@ -244,7 +244,7 @@ public record Settings(
     }
 
     /**
-     * The same in steps.
+     * A copy with the length converted to steps.
      *
      * @param examples of an epoch
      * @param tokens of an example; 0 if examples are no rows of tokens
@@ -279,7 +279,7 @@ public record Settings(
         return new AdamW.Config(peakLearningRate(), 0.9, optimization.beta2, 1e-8, optimization.weightDecay, true);
     }
 
-    /** The learning rate over the run, whose length is in steps. */
+    /** The learning-rate schedule; the length must be in steps. */
     public Schedule schedule() {
         long steps = length.steps;
         long warmup = Math.round(optimization.warmup < 1 ? optimization.warmup * steps : optimization.warmup);
