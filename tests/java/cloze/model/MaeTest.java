@@ -8,7 +8,6 @@ import cloze.autograd.Tape;
 import cloze.backend.Backend;
 import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
-import cloze.backend.Precision;
 import cloze.nn.Parameters;
 import cloze.nn.RandomMask;
 import cloze.nn.Stack;

@@ -157,7 +157,9 @@ class SystemContractTest {
             for (float value : expected.get(i)) {
                 largest = Math.max(largest, Math.abs(value));
             }
-            assertThat(actual.get(i)).as(name).usingComparatorWithPrecision(1e-4f * largest + 1e-7f)
+            assertThat(actual.get(i))
+                    .as(name)
+                    .usingComparatorWithPrecision(1e-4f * largest + 1e-7f)
                     .containsExactly(expected.get(i));
         }
     }

@@ -45,8 +45,8 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
     /** Recipes, with their presets. */
     private static Map<String, Object> systems() {
         var systems = new LinkedHashMap<String, Object>();
-        Recipes.ALL.forEach(recipe -> systems.put(
-                recipe.name(), String.join(", ", recipe.presets().keySet())));
+        Recipes.ALL.forEach(recipe ->
+                systems.put(recipe.name(), String.join(", ", recipe.presets().keySet())));
         return systems;
     }
 
