@@ -214,9 +214,9 @@ public record Settings(
         return with("optimization.layerDecay", factor);
     }
 
-    /** @param largest gradient norm, 0 for no clipping */
-    public Settings withClip(double longest) {
-        return with("optimization.clip", longest);
+    /** @param norm largest norm of a gradient, 0 for no clipping */
+    public Settings withClip(double norm) {
+        return with("optimization.clip", norm);
     }
 
     public Settings withEma(double decay) {
