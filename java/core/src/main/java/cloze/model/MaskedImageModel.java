@@ -6,7 +6,7 @@ import cloze.tensor.Tensor;
 import java.util.List;
 
 /** A model that predicts the pixels of hidden patches from the visible ones. */
-public sealed interface MaskedImageModel permits Mae, SimMim {
+public interface MaskedImageModel {
     Vit encoder();
 
     /** The number of patches of an image that are hidden. */
