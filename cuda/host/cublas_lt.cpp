@@ -1,5 +1,5 @@
-// A stand-in libcublasLt.so.13 over the memory of the stand-in driver: naive products, and a check of every argument,
-// answered with cuBLAS's numbers. cloze_host_epilogues() tells which epilogues it has, all at first.
+// A stand-in libcublasLt.so.13 over the memory of the stand-in driver: naive matrix multiplication, and a check of
+// every argument, answered with cuBLAS's numbers. cloze_host_epilogues() tells which epilogues it has, all at first.
 
 #include <cmath>
 #include <cstdint>

@@ -23,7 +23,7 @@ final class DoctorTest {
                         "cuda on host (cuda:0 of 2, the first; --device cuda:N takes another), compute capability 8.0",
                         "cuda:1",
                         "cuda on host, compute capability 8.0, 8.0 GiB",
-                        "matrix multiplication by own kernels (cloze.cuda.products=own)")
+                        "matrix multiplication by own kernels (cloze.cuda.matmul=own)")
                 .contains("cache", "missing");
     }
 
@@ -49,15 +49,15 @@ final class DoctorTest {
     @Test
     void says_what_to_do_about_a_library_that_is_broken() {
         System.setProperty("cloze.cuda.cublasLt", HostCuda.cudnn().toString());
-        String before = System.setProperty("cloze.cuda.products", "");
+        String before = System.setProperty("cloze.cuda.matmul", "");
         try {
             CommandLines.Ran ran = CommandLines.run("doctor");
             assertThat(ran.exitCode()).isZero();
             assertThat(ran.out().replaceAll("\\s+", " "))
                     .contains("unusable: cuBLASLt " + HostCuda.cudnn() + " does not work: " + HostCuda.cudnn()
-                            + " has no cublasLtCreate; -Dcloze.cuda.products=own leaves it aside");
+                            + " has no cublasLtCreate; -Dcloze.cuda.matmul=own leaves it aside");
         } finally {
-            System.setProperty("cloze.cuda.products", before == null ? "" : before);
+            System.setProperty("cloze.cuda.matmul", before == null ? "" : before);
             System.clearProperty("cloze.cuda.cublasLt");
         }
     }

@@ -138,8 +138,7 @@ class DeviceTest {
     @Test
     void libraries_and_copies_are_among_what_was_launched() {
         var cuda = new Device("cuda", options -> Backends.open("cuda", options));
-        Backend backend =
-                HostCuda.withProducts("cublasLt", HostCuda.cublasLt().toString(), cuda, BackendOptions.DEFAULT);
+        Backend backend = HostCuda.withMatMul("cublasLt", HostCuda.cublasLt().toString(), cuda, BackendOptions.DEFAULT);
         String message = "";
         try (Scope scope = backend.memory().scope("test")) {
             Tensor x = scope.tensor("x", new Shape(4, 8), DType.F32);

@@ -19,7 +19,7 @@ final class LaunchCost {
 
     private LaunchCost() {}
 
-    /** With the properties of the tests: {@code cloze.cuda.driver}, {@code cloze.cuda.kernels}, {@code cloze.cuda.products}. */
+    /** With the properties of the tests: {@code cloze.cuda.driver}, {@code cloze.cuda.kernels}, {@code cloze.cuda.matmul}. */
     public static void main(String... arguments) {
         try (Backend backend = Backends.open("cuda", BackendOptions.DEFAULT);
                 Scope scope = backend.memory().scope("cost")) {

@@ -63,7 +63,7 @@ class NewProcessTest {
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
                 "--enable-native-access=ALL-UNNAMED",
-                "-Dcloze.cuda.products=own",
+                "-Dcloze.cuda.matmul=own",
                 "-Dcloze.cuda.convolutions=own",
                 "-Djava.io.tmpdir=" + Files.createDirectories(temporary.resolve("tmp")),
                 "-cp",

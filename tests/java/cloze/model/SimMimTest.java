@@ -11,8 +11,6 @@ import cloze.backend.Backends;
 import cloze.nn.Parameters;
 import cloze.nn.RandomMask;
 import cloze.nn.Stack;
-import cloze.optim.AdamW;
-import cloze.optim.Schedule;
 import cloze.recipe.Encoders;
 import cloze.recipe.Models;
 import cloze.recipe.Recipes;
@@ -20,44 +18,16 @@ import cloze.recipe.SavedModels;
 import cloze.recipe.StoredRun;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
-import cloze.train.Objective;
-import cloze.train.Trainer;
-import cloze.train.TrainingConfig;
-import cloze.train.TrainingHooks;
-import cloze.train.log.TrainingEvent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class SimMimTest {
     private static final int BATCH = 4;
 
-    private static final SimMimConfig SMALL = SimMimConfig.of(new VitConfig(16, 3, 4, new Stack(2, 32, 2)));
-
-    /** Made for this test: waves of a random direction and colour. */
-    private static float[] waves(int images, long seed) {
-        var random = new SplittableRandom(seed);
-        var pixels = new float[images * 16 * 16 * 3];
-        int at = 0;
-        for (int image = 0; image < images; image++) {
-            double across = random.nextDouble(-0.5, 0.5);
-            double down = random.nextDouble(-0.5, 0.5);
-            double phase = random.nextDouble(6);
-            for (int i = 0; i < 16 * 16; i++) {
-                int row = i / 16;
-                int column = i % 16;
-                for (int c = 0; c < 3; c++) {
-                    pixels[at++] = (float) Math.sin(across * column + down * row + phase + c);
-                }
-            }
-        }
-        return pixels;
-    }
+    static final SimMimConfig SMALL = SimMimConfig.of(new VitConfig(16, 3, 4, new Stack(2, 32, 2)));
 
     private interface Use {
         void with(Backend backend, Tape tape, Parameters.Built<SimMim> built) throws IOException;
@@ -97,7 +67,7 @@ class SimMimTest {
         use((backend, tape, built) -> {
             SimMim model = built.model();
             RandomMask mask = model.mask(tape, BATCH, 2, 3);
-            Tensor patches = model.patches(tape, waves(BATCH, 1));
+            Tensor patches = model.patches(tape, MaskedImageModelTest.waves(BATCH, 1));
             int[] hidden = backend.ints(mask.mask());
             float[] target = backend.floats(patches);
             float[] predicted = backend.floats(model.predict(tape, patches, mask));
@@ -121,14 +91,14 @@ class SimMimTest {
             SimMim model = built.model();
             RandomMask mask = model.mask(tape, BATCH, 2, 3);
             int[] hidden = backend.ints(mask.mask());
-            Tensor patches = model.patches(tape, waves(BATCH, 1));
+            Tensor patches = model.patches(tape, MaskedImageModelTest.waves(BATCH, 1));
             float[] predicted = backend.floats(model.predict(tape, patches, mask));
             for (int which = 0; which < 2; which++) {
                 float[] values = backend.floats(patches);
                 for (int i = 0; i < values.length; i++) {
                     values[i] += hidden[i / 48] == which ? i % 5 - 1.5f : 0;
                 }
-                Tensor other = model.patches(tape, waves(BATCH, 1));
+                Tensor other = model.patches(tape, MaskedImageModelTest.waves(BATCH, 1));
                 backend.set(other, values);
                 float[] again = backend.floats(model.predict(tape, other, mask));
                 if (which == 1) {
@@ -155,7 +125,7 @@ class SimMimTest {
                         .isEqualTo(backend.floats(parameter));
             }
             Vit encoder = Encoders.load(folder, 16, backend, tape.scope()).model();
-            Tensor patches = encoder.patches(tape, waves(BATCH, 1));
+            Tensor patches = encoder.patches(tape, MaskedImageModelTest.waves(BATCH, 1));
             assertThat(backend.floats(encoder.features(tape, patches)))
                     .isEqualTo(backend.floats(built.model().encoder().features(tape, patches)));
             Path config = folder.resolve("config.json");
@@ -164,53 +134,5 @@ class SimMimTest {
                     .hasMessage(config + ": SimMimConfig: maskPatch must be a multiple of the patch, 4, and divide the "
                             + "image, 16, but it is 6");
         });
-    }
-
-    private record Waves(SimMim model, Parameters parameters) implements Objective {
-        @Override
-        public Tensor loss(Tape tape, long microBatch) {
-            Tensor patches = model.patches(tape, waves(BATCH, microBatch % 8));
-            return model.losses(tape, patches, model.mask(tape, BATCH, 7, microBatch))
-                    .getFirst();
-        }
-
-        @Override
-        public long unitsPerMicroBatch() {
-            return BATCH;
-        }
-
-        @Override
-        public String unit() {
-            return "images";
-        }
-    }
-
-    private static List<Double> train(int steps) throws IOException {
-        var losses = new ArrayList<Double>();
-        try (Backend backend = Backends.open("cpu", BackendOptions.DEFAULT);
-                Scope scope = backend.memory().scope("test")) {
-            Parameters.Built<SimMim> built = Parameters.build(backend, scope, 1, p -> new SimMim(SMALL, p));
-            var training = TrainingConfig.of(steps, AdamW.Config.gpt3(2e-3), new Schedule.Cosine(steps / 10, steps, 0));
-            TrainingHooks hooks = TrainingHooks.NONE.withListener(event -> {
-                if (event instanceof TrainingEvent.Step step) {
-                    losses.add(step.loss());
-                }
-            });
-            new Trainer(backend, new Waves(built.model(), built.parameters()), training, hooks, null).run();
-        }
-        return losses;
-    }
-
-    /** Predicting nothing costs the mean of |sin|, 2 / pi. */
-    @Test
-    void learns_to_fill_in() throws IOException {
-        List<Double> losses = train(2000);
-        double last = losses.subList(1900, 2000).stream()
-                .mapToDouble(Double::doubleValue)
-                .average()
-                .orElseThrow();
-        System.out.printf("simmim: mean absolute error %.3f after 2000 steps, 0.637 of nothing%n", last);
-        assertThat(losses.getFirst()).isGreaterThan(2 / Math.PI);
-        assertThat(last).isLessThan(0.3);
     }
 }

@@ -14,7 +14,7 @@ import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
-/** The contract of products, made by cuBLASLt; on the host by a stand-in that checks what it is given. */
+/** The contract of matrix multiplication by cuBLASLt; on the host by a stand-in that checks what it is given. */
 class CublasLtTest extends MatMulTest {
     static List<Device> devices() {
         return Device.cublasLt();
@@ -25,7 +25,7 @@ class CublasLtTest extends MatMulTest {
         try (Backend backend = device.open(1)) {
             assertThat(backend.description())
                     .containsPattern("matrix multiplication by cuBLASLt \\d+\\.\\d+\\.\\d+ \\(.*libcublasLt.so.1[23], ")
-                    .contains("asked for by cloze.cuda.products");
+                    .contains("asked for by cloze.cuda.matmul");
         }
     }
 

@@ -22,7 +22,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
     /** A property with a regular expression for names of devices, to test on some of them. */
     public static final String ONLY = "cloze.test.devices";
 
-    /** On a GPU, with products by cuBLASLt; {@code gpu-check} asks for it by name. */
+    /** On a GPU, with matrix multiplication by cuBLASLt; {@code gpu-check} asks for it by name. */
     public static final String WITH_CUBLAS_LT = "cuda, cuBLASLt";
 
     /** On a GPU, with convolutions by cuDNN. */
@@ -81,7 +81,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
         return Stream.of(new Device(provider.name(), provider::open));
     }
 
-    /** CUDA with products by cuBLASLt: with all its epilogues, and on the host also with that of the bias alone. */
+    /** CUDA with matrix multiplication by cuBLASLt: with all its epilogues, and on the host also with that of the bias alone. */
     static List<Device> cublasLt() {
         return all().stream()
                 .filter(device -> device.name().startsWith("cuda"))
@@ -89,7 +89,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
                 .flatMap(device -> HostCuda.isThere()
                         ? Stream.of(device.cublasLt("cuBLASLt", -1), device.cublasLt("cuBLASLt without epilogues", 5))
                         : Stream.of(new Device(
-                                WITH_CUBLAS_LT, options -> HostCuda.withProducts("cublasLt", null, device, options))))
+                                WITH_CUBLAS_LT, options -> HostCuda.withMatMul("cublasLt", null, device, options))))
                 .filter(Device::wanted)
                 .toList();
     }
@@ -128,7 +128,7 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
     private Device cublasLt(String by, int epilogues) {
         return new Device("cuda on host, " + by, options -> {
             HostCuda.epilogues(epilogues);
-            return HostCuda.withProducts("cublasLt", HostCuda.cublasLt().toString(), this, options);
+            return HostCuda.withMatMul("cublasLt", HostCuda.cublasLt().toString(), this, options);
         });
     }
 

@@ -56,8 +56,8 @@ public final class HostCuda {
         call(cublasLt().toString(), "cloze_host_epilogues", mask);
     }
 
-    /** How many products cuBLASLt has been asked for. */
-    static long products() {
+    /** How many matrix multiplications cuBLASLt has been asked for. */
+    static long matMuls() {
         return count(cublasLt().toString(), "cloze_host_products");
     }
 
@@ -130,8 +130,8 @@ public final class HostCuda {
         call(System.getProperty("cloze.cuda.driver"), "cloze_host_fail", count);
     }
 
-    public static Backend withProducts(String by, @Nullable String library, Device device, BackendOptions options) {
-        return with("cloze.cuda.products", by, "cloze.cuda.cublasLt", library, device, options);
+    public static Backend withMatMul(String by, @Nullable String library, Device device, BackendOptions options) {
+        return with("cloze.cuda.matmul", by, "cloze.cuda.cublasLt", library, device, options);
     }
 
     static Backend withConvolutions(String by, @Nullable String library, Device device, BackendOptions options) {

@@ -27,9 +27,9 @@ class LstmCublasLtTest extends LstmTest {
                 .findFirst()
                 .orElseThrow();
         forgetAnswers();
-        long before = HostCuda.products();
+        long before = HostCuda.matMuls();
         gradients_match_central_differences_of_float64(usual);
-        assertThat(HostCuda.products() - before).isEqualTo(1 + 2);
+        assertThat(HostCuda.matMuls() - before).isEqualTo(1 + 2);
     }
 
     @Test
@@ -41,12 +41,12 @@ class LstmCublasLtTest extends LstmTest {
             HostCuda.epilogues(0);
             return backend;
         });
-        long before = HostCuda.products();
+        long before = HostCuda.matMuls();
         try {
             all().forEach(this::gradients_match_central_differences_of_float64);
         } finally {
             device = usual;
         }
-        assertThat(HostCuda.products()).isEqualTo(before);
+        assertThat(HostCuda.matMuls()).isEqualTo(before);
     }
 }

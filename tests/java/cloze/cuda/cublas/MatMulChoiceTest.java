@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The library for matrix multiplication, and the search for it. */
 class MatMulChoiceTest {
-    private static final String CHOICE = "cloze.cuda.products";
+    private static final String CHOICE = "cloze.cuda.matmul";
     private static final String LIBRARY = "cloze.cuda.cublasLt";
     private static final List<String> NAMES = List.of("libclozetest.so.13", "libclozetest.so.12");
 
@@ -82,7 +82,7 @@ class MatMulChoiceTest {
         System.setProperty(CHOICE, "own");
         try (Backend backend = Backends.open("cuda", BackendOptions.DEFAULT)) {
             assertThat(backend.description())
-                    .contains(", matrix multiplication by own kernels (cloze.cuda.products=own), ");
+                    .contains(", matrix multiplication by own kernels (cloze.cuda.matmul=own), ");
         }
     }
 
@@ -96,8 +96,7 @@ class MatMulChoiceTest {
                         + ", but there is no library that can be loaded");
         System.setProperty(CHOICE, "mkl");
         assertThatThrownBy(() -> Backends.open("cuda", BackendOptions.DEFAULT))
-                .hasMessage(
-                        "device 'cuda' can not be used: cloze.cuda.products must be own or cublasLt, but it is mkl");
+                .hasMessage("device 'cuda' can not be used: cloze.cuda.matmul must be own or cublasLt, but it is mkl");
     }
 
     @Test
@@ -112,7 +111,7 @@ class MatMulChoiceTest {
         try (Backend backend = Backends.open("cuda", BackendOptions.DEFAULT)) {
             assertThat(backend.description())
                     .contains("matrix multiplication by cuBLASLt 13.0.0 (")
-                    .contains("libcublasLt.so.13, cloze.cuda.cublasLt; cloze.cuda.products=own leaves it aside)");
+                    .contains("libcublasLt.so.13, cloze.cuda.cublasLt; cloze.cuda.matmul=own leaves it aside)");
         }
     }
 }

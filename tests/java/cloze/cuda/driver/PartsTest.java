@@ -44,7 +44,7 @@ class PartsTest {
 
     private static Backend open() {
         var cuda = new Device("cuda", options -> Backends.open("cuda", options));
-        return HostCuda.withProducts("cublasLt", HostCuda.cublasLt().toString(), cuda, BackendOptions.DEFAULT);
+        return HostCuda.withMatMul("cublasLt", HostCuda.cublasLt().toString(), cuda, BackendOptions.DEFAULT);
     }
 
     @Test

@@ -299,7 +299,7 @@ class GraphTest {
         var options = BackendOptions.DEFAULT.withPrecision(run.precision);
         String library = run.products.equals("own") ? null : HostCuda.cublasLt().toString();
         var cuda = new Device("cuda", o -> Backends.open("cuda", o));
-        try (Backend backend = HostCuda.withProducts(run.products, library, cuda, options);
+        try (Backend backend = HostCuda.withMatMul(run.products, library, cuda, options);
                 Scope scope = backend.memory().scope("test")) {
             assertThat(backend.description()).contains(graphs.equals("on") ? ", graphs" : "no graphs");
             var config = new GptConfig(VOCABULARY, TIME, 2, 16, new Heads(2, 1, 8), run.style, 0.1f);

@@ -1,6 +1,5 @@
 package cloze.measure;
 
-import cloze.recipe.Recipes;
 import java.util.List;
 import java.util.Locale;
 
@@ -15,10 +14,7 @@ public enum Shapes {
 
         @Override
         public List<StepCase<?, ?>> steps() {
-            return List.of(
-                    StepCase.of("gpt2", Recipes.GPT, "gpt2", 16),
-                    StepCase.of("mae-vit-base", Recipes.MAE, "vit-base", 256),
-                    StepCase.of("mae-vit-large", Recipes.MAE, "vit-large", 128));
+            return StepCase.of(true);
         }
     },
     /** Those of small models on a few cores. */
@@ -30,10 +26,7 @@ public enum Shapes {
 
         @Override
         public List<StepCase<?, ?>> steps() {
-            return List.of(
-                    StepCase.of("gpt-nano", Recipes.GPT, "nano", 12),
-                    StepCase.of("gpt-baby", Recipes.GPT, "baby", 8),
-                    StepCase.of("mae-vit-tiny-32", Recipes.MAE, "vit-tiny-32", 64));
+            return StepCase.of(false);
         }
     },
     /** Sizes small enough for emulated kernels: to try the command, not for published numbers. */

@@ -34,6 +34,24 @@ public record StepCase<C extends Record, M>(String name, Recipe<C, M> recipe, Pr
         return new StepCase<>(name, recipe, seeded, batch);
     }
 
+    /** The presets that the recipes name for a large GPU, or for a few cores. */
+    static List<StepCase<?, ?>> of(boolean large) {
+        List<StepCase<?, ?>> all = new ArrayList<>();
+        for (Recipe<?, ?> recipe : Recipes.ALL) {
+            for (Recipe.Benchmark each : recipe.benchmarks()) {
+                if (each.large() == large) {
+                    all.add(of(name(recipe, each.preset()), recipe, each.preset(), each.batch()));
+                }
+            }
+        }
+        return all;
+    }
+
+    /** {@code gpt-nano}, {@code mae-vit-base}, and {@code gpt2}, which says already what it is. */
+    private static String name(Recipe<?, ?> recipe, String preset) {
+        return preset.startsWith(recipe.name()) ? preset : recipe.name() + "-" + preset;
+    }
+
     /** The tiny models of all recipes, for a quick check. */
     static List<StepCase<?, ?>> tiny() {
         List<StepCase<?, ?>> all = new ArrayList<>();

@@ -17,11 +17,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** The image encoder of any folder: that of a run, or a vision transformer of Hugging Face or timm. */
 public final class Encoders {
     private static final String NEEDED = "an image encoder";
-    private static final String CHOICES = " (a run of mae or simmim, or a vision transformer of Hugging Face or timm)";
+    private static final String CHOICES = Recipes.ALL.stream()
+            .filter(recipe -> recipe instanceof ImageRecipe && !recipe.startsFromCheckpoint())
+            .map(Recipe::name)
+            .collect(Collectors.joining(" or ", " (a run of ", ", or a vision transformer of Hugging Face or timm)"));
 
     private Encoders() {}
 

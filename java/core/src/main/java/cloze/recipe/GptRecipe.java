@@ -157,6 +157,12 @@ final class GptRecipe extends LanguageRecipe<GptConfig, Gpt> {
     }
 
     @Override
+    public List<Benchmark> benchmarks() {
+        return List.of(
+                new Benchmark("gpt2", 16, true), new Benchmark("nano", 12, false), new Benchmark("baby", 8, false));
+    }
+
+    @Override
     public List<Foreign<Gpt>> layouts() {
         return List.of(new GptTwo());
     }

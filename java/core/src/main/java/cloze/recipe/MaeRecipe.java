@@ -139,6 +139,14 @@ final class MaeRecipe extends MaskedImageRecipe<MaeConfig, Mae> {
     }
 
     @Override
+    public List<Benchmark> benchmarks() {
+        return List.of(
+                new Benchmark("vit-base", 256, true),
+                new Benchmark("vit-large", 128, true),
+                new Benchmark("vit-tiny-32", 64, false));
+    }
+
+    @Override
     public List<Foreign<Mae>> layouts() {
         return List.of(ForeignMae.values());
     }

@@ -25,6 +25,13 @@ import java.util.Set;
  * @param <M> the model
  */
 public interface Recipe<C extends Record, M> {
+    /**
+     * A training step that is measured: a preset at a batch size.
+     *
+     * @param large true for a large GPU, false for a few cores
+     */
+    record Benchmark(String preset, int batch, boolean large) {}
+
     /** The name in commands and in {@code config.json}, such as {@code gpt}. */
     String name();
 
@@ -102,6 +109,11 @@ public interface Recipe<C extends Record, M> {
 
     /** Sizes of the model and a batch in letters, for tables: {@code L12 D768 H12 V50257 B16 T1024}. */
     String shape(C config, int batch);
+
+    /** The presets whose training steps are measured; the tiny one always is. */
+    default List<Benchmark> benchmarks() {
+        return List.of();
+    }
 
     /** Tokens of an example, or 0 if examples are no rows of tokens. */
     default long tokens(C config) {

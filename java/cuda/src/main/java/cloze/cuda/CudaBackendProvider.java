@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>{@code cloze.cuda.driver}: another driver library
  *   <li>{@code cloze.cuda.kernels}: a file that replaces the kernels in the jar
- *   <li>{@code cloze.cuda.products}: own kernels or cuBLASLt for matrix multiplication, see {@link MatMulChoice}
+ *   <li>{@code cloze.cuda.matmul}: own kernels or cuBLASLt for matrix multiplication, see {@link MatMulChoice}
  *   <li>{@code cloze.cuda.convolutions}: own kernels or cuDNN for convolution, see {@link ConvolutionChoice}
  *   <li>{@code cloze.cuda.lstm}: own kernels or cuDNN for LSTM, see {@link LstmChoice}
  *   <li>{@code cloze.cuda.attention}: kernels for every GPU or for compute capability 9.0, see {@link AttentionKernels}

@@ -25,7 +25,8 @@ record Profile(String label, List<ProfiledBackend.Total> totals, double ns, int 
                         total.flops() == 0 ? "" : machine.peakShare(total.flops() * total.calls(), total.ns())));
         double products = sum("mat_mul");
         double kernels = sum("");
-        report.row("all products", "", Report.number("%.1f", products / 1e6 / steps), share(products), "");
+        report.row(
+                "all matrix multiplications", "", Report.number("%.1f", products / 1e6 / steps), share(products), "");
         report.row(
                 "Java and the rest", "", Report.number("%.1f", (ns - kernels) / 1e6 / steps), share(ns - kernels), "");
         report.row("the step", "", Report.number("%.1f", ns / 1e6 / steps), share(ns), "");

@@ -34,12 +34,8 @@ import picocli.CommandLine.Parameters;
 public final class AttentionMaps extends Subcommand {
     private static final int SIDE = 160; // pixels of an image in the picture
 
-    @Option(
-            names = "--checkpoint",
-            paramLabel = "DIR",
-            required = true,
-            description = "Run folder of a masked autoencoder, or a vision transformer of Hugging Face or timm.")
-    private Path checkpoint = Path.of("");
+    @Mixin
+    private final CheckpointOption checkpoint = new CheckpointOption();
 
     @Option(
             names = "--out",
@@ -59,7 +55,7 @@ public final class AttentionMaps extends Subcommand {
         ImageCodec codec = ImageCodec.installed();
         List<List<Sheet.Cell>> rows = new ArrayList<>();
         try (Backend backend = device.open();
-                ImageEncoder encoder = ImageEncoder.load(checkpoint, backend)) {
+                ImageEncoder encoder = ImageEncoder.load(checkpoint.folder(), backend)) {
             for (Path file : images) {
                 rows.add(row(encoder, file, codec.decode(file.toString(), Files.readAllBytes(file))));
             }

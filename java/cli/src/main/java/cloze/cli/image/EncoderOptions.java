@@ -7,16 +7,13 @@ import cloze.recipe.Encoders;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options of an encoder and of labelled images. */
 final class EncoderOptions {
-    @Option(
-            names = "--checkpoint",
-            paramLabel = "DIR",
-            required = true,
-            description = "Run folder of a masked autoencoder, or a vision transformer of Hugging Face or timm.")
-    private Path checkpoint = Path.of("");
+    @Mixin
+    private final CheckpointOption checkpoint = new CheckpointOption();
 
     @Option(
             names = "--data",
@@ -33,14 +30,14 @@ final class EncoderOptions {
     private @Nullable Double heldOut;
 
     Path checkpoint() {
-        return checkpoint;
+        return checkpoint.folder();
     }
 
     /** The images of {@code --data}, or those of the run. */
     ImageData data(Subcommand command) throws IOException {
-        var run = Encoders.images(checkpoint);
+        var run = Encoders.images(checkpoint());
         if (data == null && run.isEmpty()) {
-            throw command.wrongUsage("which images? %s is no run that names them: give --data".formatted(checkpoint));
+            throw command.wrongUsage("which images? %s is no run that names them: give --data".formatted(checkpoint()));
         }
         String named = data != null ? data : run.get().data();
         double share = heldOut != null ? heldOut : run.isPresent() ? run.get().heldOut() : 0.1;

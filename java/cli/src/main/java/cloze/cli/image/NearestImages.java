@@ -42,12 +42,8 @@ import picocli.CommandLine.Parameters;
 public final class NearestImages extends Subcommand {
     private static final int SIDE = 140; // pixels of an image in the picture
 
-    @Option(
-            names = "--checkpoint",
-            paramLabel = "DIR",
-            required = true,
-            description = "Run folder of a masked autoencoder, or a vision transformer of Hugging Face or timm.")
-    private Path checkpoint = Path.of("");
+    @Mixin
+    private final CheckpointOption checkpoint = new CheckpointOption();
 
     @Option(
             names = "--data",
@@ -96,7 +92,7 @@ public final class NearestImages extends Subcommand {
         }
         try (ImageSet images = data == null ? null : ImageData.all(data, Cache.folder());
                 Backend backend = device.open();
-                ImageEncoder encoder = ImageEncoder.load(checkpoint, backend)) {
+                ImageEncoder encoder = ImageEncoder.load(checkpoint.folder(), backend)) {
             ImageIndex known = known(images, encoder);
             List<float[]> vectors = encoder.encodeFiles(queries);
             List<List<ImageIndex.Neighbour>> found = new ArrayList<>();

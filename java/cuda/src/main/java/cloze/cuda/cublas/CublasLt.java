@@ -73,7 +73,7 @@ public final class CublasLt implements AutoCloseable {
         } catch (BackendException e) {
             arena.close();
             throw new BackendException(
-                    "cuBLASLt %s does not work: %s; -Dcloze.cuda.products=own leaves it aside"
+                    "cuBLASLt %s does not work: %s; -Dcloze.cuda.matmul=own leaves it aside"
                             .formatted(library, e.getMessage()),
                     e);
         }

@@ -8,13 +8,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The implementation of matrix multiplication: cuBLASLt if it is found, else own kernels. The system property {@code
- * cloze.cuda.products} chooses {@code own} or {@code cublasLt}; {@code cloze.cuda.cublasLt} is the path of the library.
+ * cloze.cuda.matmul} chooses {@code own} or {@code cublasLt}; {@code cloze.cuda.cublasLt} is the path of the library.
  *
  * @param library of cuBLASLt, or null for own kernels
  * @param reason why it was chosen, or why it was not found
  */
 public record MatMulChoice(LibrarySearch.@Nullable Found library, String reason) {
-    private static final String CHOICE = "cloze.cuda.products";
+    private static final String CHOICE = "cloze.cuda.matmul";
     private static final String LIBRARY = "cloze.cuda.cublasLt";
 
     public static MatMulChoice choose(Driver driver) {

@@ -69,7 +69,7 @@ public final class KernelBench {
     public static void run(BenchOptions options, Report report) {
         report.heading("Kernels on %s (JMH, wall time)".formatted(options.device()));
         var bench = new KernelBench(options);
-        report.line("Ceilings: %s copied, %s of multiply-adds in f32, %s of products %d x %d x %d"
+        report.line("Ceilings: %s copied, %s of multiply-adds in f32, %s of matrix multiplications %d x %d x %d"
                 .formatted(
                         rate(bench.ceilings.bytes(), "B/s"),
                         rate(bench.ceilings.multiplyAdds(), "FLOP/s"),
