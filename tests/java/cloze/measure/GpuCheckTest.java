@@ -162,8 +162,8 @@ class GpuCheckTest {
         for (StepCase<?, ?> step : shapes.steps()) {
             String model = step.recipe().name();
             assertThat(step.name()).startsWith(model);
-            if (shapes == Shapes.TOY && !python.contains("def %s_step(".formatted(model))) {
-                continue; // toy sizes have every recipe, and are never for figures
+            if (step.recipe().benchmarks().isEmpty()) {
+                continue; // only its tiny model is measured, to try the command
             }
             assertThat(parameters(python, model + "_step", 2))
                     .as("numbers of %s", step)
