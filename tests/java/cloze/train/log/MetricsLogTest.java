@@ -3,6 +3,7 @@ package cloze.train.log;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -70,5 +71,31 @@ class MetricsLogTest {
     void values_that_are_no_numbers_stay_so() throws IOException {
         var odd = new TrainingEvent.Evaluated(1, Map.of("accuracy", Double.NaN), 1, false);
         assertThat(MetricsLog.read(write(odd))).containsExactly(odd);
+    }
+
+    @Test
+    void a_line_that_is_no_event_cuts_nothing_behind_it() throws IOException {
+        for (String bad : List.of("no JSON", "{}", "[1]", "{\"step\":\"x\"}", "\u00ff\u0000", "")) {
+            Path file = write(step(1), step(2), step(3));
+            List<String> whole = Files.readAllLines(file);
+            byte[] odd = (whole.get(0) + "\n" + bad + "\n" + whole.get(1) + "\n" + whole.get(2))
+                    .getBytes(StandardCharsets.ISO_8859_1);
+            Files.write(file, odd);
+            assertThat(MetricsLog.read(file)).as(bad).containsExactly(step(1), step(2), step(3));
+            try (var log = MetricsLog.open(file, 3)) {
+                log.on(step(4)); // behind a last line without an end
+            }
+            assertThat(MetricsLog.read(file)).as(bad).containsExactly(step(1), step(2), step(3), step(4));
+            MetricsLog.open(file, 2).close();
+            assertThat(MetricsLog.read(file)).as(bad).containsExactly(step(1), step(2));
+        }
+    }
+
+    @Test
+    void an_interrupted_thread_can_still_write() throws IOException {
+        Thread.currentThread().interrupt();
+        Path file = write(step(1));
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(MetricsLog.read(file)).containsExactly(step(1));
     }
 }

@@ -10,7 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
 /**
@@ -20,6 +22,7 @@ import java.util.zip.CRC32C;
  * @see <a href="https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/util/event.proto">event.proto</a>
  */
 final class EventFile implements TrainingListener, Closeable {
+    private static final String PREFIX = "events.out.tfevents.";
     private static final int CRC_MASK = 0xa282ead8;
 
     private final OutputStream out;
@@ -28,9 +31,16 @@ final class EventFile implements TrainingListener, Closeable {
         this.out = out;
     }
 
-    /** Creates a file; TensorBoard then ignores steps after {@code step} in older files of the folder. */
+    /**
+     * Creates a file; TensorBoard then ignores steps after {@code step} in older files of the folder. A run that was
+     * killed before its first checkpoint has such files too.
+     */
     static EventFile open(Path folder, long step) throws IOException {
         long seconds = Instant.now().getEpochSecond();
+        boolean older;
+        try (Stream<Path> files = Files.list(folder)) {
+            older = files.anyMatch(file -> file.getFileName().toString().startsWith(PREFIX));
+        }
         Path file = folder.resolve(name(seconds, 0));
         for (int count = 1; Files.exists(file); count++) {
             file = folder.resolve(name(seconds, count));
@@ -38,7 +48,7 @@ final class EventFile implements TrainingListener, Closeable {
         var events =
                 new EventFile(new BufferedOutputStream(Files.newOutputStream(file, StandardOpenOption.CREATE_NEW)));
         events.write(0, new Protobuf().text(3, "brain.Event:2"));
-        if (step > 0) {
+        if (step > 0 || older) {
             events.write(step + 1, new Protobuf().message(7, new Protobuf().whole(1, 1))); // SessionLog.START
         }
         events.flush();
@@ -46,7 +56,7 @@ final class EventFile implements TrainingListener, Closeable {
     }
 
     private static String name(long seconds, int count) {
-        return "events.out.tfevents.%010d.cloze.%d".formatted(seconds, count);
+        return String.format(Locale.ROOT, "%s%010d.cloze.%d", PREFIX, seconds, count);
     }
 
     @Override

@@ -1,19 +1,22 @@
 package cloze.train.log;
 
-import java.io.BufferedReader;
+import cloze.io.DurableFiles;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
+import java.io.InputStream;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
@@ -26,41 +29,69 @@ import tools.jackson.databind.json.JsonMapper;
 public final class MetricsLog implements TrainingListener, Closeable {
     private static final ObjectMapper JSON = JsonMapper.builder().build();
 
-    private final FileChannel channel;
+    private static final Logger LOG = LoggerFactory.getLogger(MetricsLog.class);
+    private final RandomAccessFile file; // no channel: the interrupt of a thread would close it
 
-    private MetricsLog(FileChannel channel) {
-        this.channel = channel;
+    private MetricsLog(RandomAccessFile file) {
+        this.file = file;
     }
 
-    /** Opens a log to continue after {@code step}; lines of later steps are removed. */
-    static MetricsLog open(Path file, long step) throws IOException {
-        FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        channel.truncate(bytesUntil(file, step));
-        channel.position(channel.size());
-        return new MetricsLog(channel);
+    /** Opens a log to continue after {@code step}; lines of later steps are removed, lines that are none are kept. */
+    static MetricsLog open(Path path, long step) throws IOException {
+        DurableFiles.refuseLink(path);
+        var file = new RandomAccessFile(path.toFile(), "rw");
+        try {
+            long end = bytesUntil(path, step);
+            file.setLength(end);
+            if (end > 0) {
+                file.seek(end - 1);
+                if (file.read() != '\n') {
+                    file.write('\n');
+                }
+            }
+            return new MetricsLog(file);
+        } catch (IOException e) {
+            file.close();
+            throw e;
+        }
     }
 
-    /** Length of the whole lines of steps up to {@code step}. */
+    /** Length up to the end of the last line of a step up to {@code step}. */
     private static long bytesUntil(Path file, long step) throws IOException {
         long bytes = 0;
-        try (BufferedReader reader = Files.newBufferedReader(file, StandardCharsets.ISO_8859_1)) {
-            for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-                JsonNode json = parse(new String(line.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
-                if (json == null || json.path("step").asLong(Long.MAX_VALUE) > step) {
+        long end = 0;
+        try (var in = new BufferedInputStream(Files.newInputStream(file))) {
+            for (byte[] line = line(in); line.length > 0; line = line(in)) {
+                bytes += line.length;
+                JsonNode json = parse(line);
+                if (json != null && json.path("step").asLong() > step) {
                     break;
                 }
-                bytes += line.length() + 1;
+                end = json == null ? end : bytes;
             }
         }
-        return Math.min(bytes, Files.size(file));
+        return end;
     }
 
-    private static @Nullable JsonNode parse(String line) {
+    /** The next line with its end, empty after the last. */
+    private static byte[] line(InputStream in) throws IOException {
+        var line = new ByteArrayOutputStream();
+        for (int next = in.read(); next >= 0; next = in.read()) {
+            line.write(next);
+            if (next == '\n') {
+                break;
+            }
+        }
+        return line.toByteArray();
+    }
+
+    /** An event; null if the line is none, such as the last one of a process that was killed. */
+    private static @Nullable JsonNode parse(byte[] line) {
         try {
             JsonNode json = JSON.readTree(line);
-            return json.isObject() ? json : null;
+            return json.isObject() && json.path("step").canConvertToLong() ? json : null;
         } catch (JacksonException e) {
-            return null; // the last line of a process that was killed
+            return null;
         }
     }
 
@@ -102,30 +133,31 @@ public final class MetricsLog implements TrainingListener, Closeable {
     }
 
     private void write(Map<String, Object> line) throws IOException {
-        ByteBuffer bytes = ByteBuffer.wrap((JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8));
-        while (bytes.hasRemaining()) {
-            channel.write(bytes);
-        }
+        file.write((JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8));
     }
 
     void sync() throws IOException {
-        channel.force(false);
+        file.getFD().sync();
     }
 
     @Override
     public void close() throws IOException {
-        channel.close();
+        file.close();
     }
 
-    /** The steps and evaluations of a log, in order; an unfinished last line is left out. */
+    /** The steps and evaluations of a log, in order; lines that are none are left out with a warning. */
     public static List<TrainingEvent> read(Path file) throws IOException {
         var events = new ArrayList<TrainingEvent>();
-        try (BufferedReader reader = Files.newBufferedReader(file)) {
-            for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        try (var in = new BufferedInputStream(Files.newInputStream(file))) {
+            int number = 1;
+            for (byte[] line = line(in); line.length > 0; line = line(in)) {
                 JsonNode json = parse(line);
                 if (json != null) {
                     events.add(event(json));
+                } else if (line[line.length - 1] == '\n') {
+                    LOG.warn("{}, line {}: expected a step or an evaluation; the line is left out", file, number);
                 }
+                number++;
             }
         }
         return events;
