@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -84,6 +85,19 @@ public final class DurableFiles {
         syncFolder(to);
     }
 
+    /**
+     * Refuses a symbolic link in the place of a file or folder that is to be written.
+     *
+     * @throws DataException if there is one; names it and its target
+     */
+    public static void refuseLink(Path file) throws IOException {
+        if (Files.isSymbolicLink(file)) {
+            throw new DataException(
+                    "%s is a symbolic link to %s, and is not written through: remove it, or copy what it leads to"
+                            .formatted(file, Files.readSymbolicLink(file)));
+        }
+    }
+
     /** Syncs the folder of {@code file}, so that new names in it survive a power cut. */
     public static void syncFolder(Path file) throws IOException {
         Path folder = file.toAbsolutePath().getParent();
@@ -97,7 +111,7 @@ public final class DurableFiles {
 
     /** Deletes a folder and its content if it exists. */
     public static void deleteFolder(Path folder) throws IOException {
-        if (!Files.exists(folder)) {
+        if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         List<Path> deepestFirst;

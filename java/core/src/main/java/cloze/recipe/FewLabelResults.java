@@ -1,5 +1,6 @@
 package cloze.recipe;
 
+import cloze.io.DurableFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,6 +60,7 @@ public record FewLabelResults(List<FewLabelResult> all) {
         }
         lines.add(JsonMapper.shared().writeValueAsString(result));
         Path beside = folder.resolve(FILE + ".new");
+        DurableFiles.refuseLink(beside);
         Files.write(beside, lines);
         Files.move(beside, folder.resolve(FILE), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }

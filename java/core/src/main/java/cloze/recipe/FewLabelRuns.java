@@ -2,6 +2,7 @@ package cloze.recipe;
 
 import cloze.backend.Backend;
 import cloze.checkpoint.ConfigJson;
+import cloze.io.DurableFiles;
 import cloze.eval.ClassAccuracy;
 import cloze.image.LabelledImageSettings;
 import cloze.model.VitClassifier;
@@ -77,10 +78,12 @@ public final class FewLabelRuns {
 
     private final Path folder;
     private final Plan plan;
+    private boolean fresh; // until the first run has come to its end
 
-    private FewLabelRuns(Path folder, Plan plan) {
+    private FewLabelRuns(Path folder, Plan plan, boolean fresh) {
         this.folder = folder;
         this.plan = plan;
+        this.fresh = fresh;
     }
 
     /**
@@ -101,7 +104,7 @@ public final class FewLabelRuns {
         comparison.put(SEEDS, plan.seeds);
         json.put(COMPARISON, comparison);
         ConfigJson.write(file, json);
-        return new FewLabelRuns(folder, plan);
+        return new FewLabelRuns(folder, plan, true);
     }
 
     /** True if a folder holds such a comparison. */
@@ -119,7 +122,7 @@ public final class FewLabelRuns {
         ConfigJson comparison = earlier ? json : json.object(COMPARISON);
         List<Integer> perClass =
                 comparison.numbers(PER_CLASS).stream().map(Double::intValue).toList();
-        return new FewLabelRuns(folder, new Plan(preset, perClass, comparison.whole(SEEDS)));
+        return new FewLabelRuns(folder, new Plan(preset, perClass, comparison.whole(SEEDS)), false);
     }
 
     /** Options as they were kept before there were recipes. */
@@ -154,6 +157,7 @@ public final class FewLabelRuns {
             if (!results().has(cell) && !run(cell, backend, opening, watcher)) {
                 return false;
             }
+            fresh = false;
         }
         return true;
     }
@@ -161,9 +165,25 @@ public final class FewLabelRuns {
     private boolean run(FewLabelResult.Cell cell, Backend backend, Opening opening, Watcher watcher)
             throws IOException {
         Path path = folder.resolve(cell.name());
-        boolean fresh = !Files.exists(path.resolve("config.json"));
-        try (RunFolder own = fresh ? RunFolder.create(path) : RunFolder.resume(path);
-                Run<VitClassifierConfig, VitClassifier> run = fresh
+        DurableFiles.refuseLink(path);
+        boolean began = Files.exists(path);
+        try {
+            return run(cell, path, backend, opening, watcher);
+        } catch (IOException | RuntimeException e) {
+            if (fresh && !began && !Files.exists(path)) {
+                Files.deleteIfExists(folder.resolve(FILE)); // the first run could not start: there is no comparison
+                fresh = false;
+            }
+            throw e;
+        }
+    }
+
+    private boolean run(
+            FewLabelResult.Cell cell, Path path, Backend backend, Opening opening, Watcher watcher)
+            throws IOException {
+        boolean create = !Files.exists(path.resolve("config.json"));
+        try (RunFolder own = create ? RunFolder.create(path) : RunFolder.resume(path);
+                Run<VitClassifierConfig, VitClassifier> run = create
                         ? Run.start(own, Recipes.CLASSIFIER, plan.preset(cell), backend, opening)
                         : Run.resume(own, Recipes.CLASSIFIER, backend, opening)) {
             if (!watcher.run(cell, run)) {

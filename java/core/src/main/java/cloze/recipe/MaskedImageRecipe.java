@@ -9,6 +9,7 @@ import cloze.image.ImageCodec;
 import cloze.image.ImageSettings;
 import cloze.image.Picture;
 import cloze.image.PictureGrid;
+import cloze.io.DurableFiles;
 import cloze.io.DataException;
 import cloze.model.MaskedImageModel;
 import cloze.nn.Parameters;
@@ -170,6 +171,7 @@ public abstract class MaskedImageRecipe<C extends Record, M extends MaskedImageM
             return step -> {
                 Path file = folder.resolve(String.format(Locale.ROOT, "reconstruction-%06d.png", step));
                 try {
+                    DurableFiles.refuseLink(file);
                     Files.write(file, ImageCodec.installed().png(PictureGrid.draw(grid(held), LEAST_SIDE)));
                 } catch (IOException e) {
                     throw new UncheckedIOException(e.getMessage(), e);

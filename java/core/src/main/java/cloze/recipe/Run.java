@@ -10,6 +10,7 @@ import cloze.train.Objective;
 import cloze.train.Preview;
 import cloze.train.RunFolder;
 import cloze.train.Trainer;
+import cloze.train.TrainingConfig;
 import cloze.train.TrainingHooks;
 import cloze.train.log.MetricsLog;
 import java.io.IOException;
@@ -67,15 +68,21 @@ public final class Run<C extends Record, M> implements AutoCloseable {
             RunFolder folder, Recipe<C, M> recipe, Preset<C> chosen, Backend backend, Opening opening)
             throws IOException {
         Preset<C> on = chosen.withSettings(chosen.settings().withPrecision(backend.precision()));
-        Prepared<C, M> prepared = recipe.open(on, opening);
         try {
-            prepared.save(folder.path());
-            new StoredRun<>(recipe, prepared.preset()).write(folder.config());
+            Prepared<C, M> prepared = recipe.open(on, opening);
+            try {
+                recipe.training(prepared.preset()); // refuses settings that exclude each other
+                prepared.save(folder.path());
+                new StoredRun<>(recipe, prepared.preset()).write(folder.config());
+            } catch (IOException | RuntimeException e) {
+                prepared.close();
+                throw e;
+            }
+            return new Run<>(folder, recipe, prepared, backend);
         } catch (IOException | RuntimeException e) {
-            prepared.close();
+            folder.abandon();
             throw e;
         }
-        return new Run<>(folder, recipe, prepared, backend);
     }
 
     /** Resumes a run of any recipe, as its folder describes it. */
@@ -164,6 +171,15 @@ public final class Run<C extends Record, M> implements AutoCloseable {
      * @param hooks callbacks of the run
      */
     public Trainer trainer(TrainingHooks hooks) throws IOException {
+        try {
+            return trainer(hooks, recipe.training(prepared.preset()));
+        } catch (IOException | RuntimeException e) {
+            folder.abandon();
+            throw e;
+        }
+    }
+
+    private Trainer trainer(TrainingHooks hooks, TrainingConfig config) throws IOException {
         if (objective == null) {
             objective = prepared.objective(built);
         }
@@ -173,7 +189,7 @@ public final class Run<C extends Record, M> implements AutoCloseable {
         return new Trainer(
                 backend,
                 objective,
-                recipe.training(prepared.preset()),
+                config,
                 full.withExtraState(ExtraState.choices(backend)),
                 folder);
     }

@@ -67,6 +67,11 @@ public final class Trainer {
                 RunLog log = folder == null ? null : new RunLog(folder)) {
             Step step = steps.make(backend, scope);
             return new TrainingRun(backend, step, config, hooks, folder, log, stop::get).go();
+        } catch (IOException | RuntimeException e) {
+            if (folder != null) {
+                folder.abandon(); // a new run that did not come to its first step is none
+            }
+            throw e;
         }
     }
 

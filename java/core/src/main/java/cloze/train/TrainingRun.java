@@ -123,6 +123,9 @@ final class TrainingRun {
         double units = step.units();
         done++;
         double speed = units / Math.max(1e-9, (System.nanoTime() - start) / 1e9);
+        if (folder != null) {
+            folder.begin();
+        }
         emit(new TrainingEvent.Step(done, outcome.loss(), rate, outcome.gradientNorm(), speed, seconds(), skipped));
     }
 
@@ -135,6 +138,7 @@ final class TrainingRun {
         step.whileAveraged(() -> metrics.putAll(evaluation.evaluate()));
         boolean best = state.best.consider(metrics);
         if (best && folder != null) {
+            folder.requirePresent();
             var model = new SafetensorsWriter();
             state.addModel(model);
             model.metadata("format", "pt").metadata("step", "" + done).write(folder.best());
@@ -158,6 +162,8 @@ final class TrainingRun {
 
     private void save() throws IOException {
         if (folder != null && log != null) {
+            folder.requirePresent();
+            folder.begin();
             log.sync();
             folder.checkpoints().write(done, checkpoint -> state.addTo(checkpoint, seconds()));
             saved = done;

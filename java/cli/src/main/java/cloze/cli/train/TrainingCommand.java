@@ -115,7 +115,12 @@ abstract class TrainingCommand extends Subcommand {
      * @return true if the run came to its end
      */
     final boolean train(Run<?, ?> opened, Backend backend) throws IOException {
-        opened.memory().require(backend);
+        try {
+            opened.memory().require(backend);
+        } catch (RuntimeException e) {
+            opened.folder().abandon();
+            throw e;
+        }
         TrainingEvent.Ended ended;
         try (var view = new TrainingView(err(), Terminal.isTerminal())) {
             Trainer trainer = opened.trainer(TrainingHooks.NONE.withListener(view));
