@@ -78,7 +78,8 @@ class RunFolderTest {
             folder.abandon();
         }
         try (Stream<Path> left = Files.list(path)) {
-            assertThat(left).extracting(file -> file.getFileName().toString())
+            assertThat(left)
+                    .extracting(file -> file.getFileName().toString())
                     .containsExactlyInAnyOrder("tokenizer.json", "notes.txt");
         }
     }

@@ -15,6 +15,11 @@ public interface Backend extends AutoCloseable {
     /** One line that describes the configuration and its reasons: instruction set, threads, libraries. */
     String description();
 
+    /** The kind of kernels, such as {@code cpu, avx2 kernels}; another kind rounds otherwise. */
+    default String kernels() {
+        return name();
+    }
+
     Pool memory();
 
     /**

@@ -29,6 +29,11 @@ public final class WatchedBackend implements Backend {
     }
 
     @Override
+    public String kernels() {
+        return backend.kernels();
+    }
+
+    @Override
     public Precision precision() {
         return backend.precision();
     }

@@ -1,6 +1,7 @@
 package cloze.recipe;
 
 import cloze.backend.Backend;
+import cloze.checkpoint.RunIdentity;
 import cloze.eval.ClassAccuracy;
 import cloze.foreign.Companions;
 import cloze.image.FewLabels;
@@ -257,6 +258,11 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
         @Override
         public Preset<VitClassifierConfig> preset() {
             return preset;
+        }
+
+        @Override
+        public Map<String, String> identity() throws IOException {
+            return images.identity(RunIdentity.OUTPUTS);
         }
 
         @Override

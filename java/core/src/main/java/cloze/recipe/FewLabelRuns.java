@@ -2,9 +2,9 @@ package cloze.recipe;
 
 import cloze.backend.Backend;
 import cloze.checkpoint.ConfigJson;
-import cloze.io.DurableFiles;
 import cloze.eval.ClassAccuracy;
 import cloze.image.LabelledImageSettings;
+import cloze.io.DurableFiles;
 import cloze.model.VitClassifier;
 import cloze.model.VitClassifierConfig;
 import cloze.train.RunException;
@@ -98,7 +98,7 @@ public final class FewLabelRuns {
                     .formatted(folder, FILE));
         }
         Files.createDirectories(folder);
-        Map<String, Object> json = new StoredRun<>(Recipes.CLASSIFIER, plan.preset).json();
+        Map<String, Object> json = new StoredRun<>(Recipes.CLASSIFIER, plan.preset.withAbsolutePaths()).json();
         var comparison = new LinkedHashMap<String, Object>();
         comparison.put(PER_CLASS, plan.perClass);
         comparison.put(SEEDS, plan.seeds);
@@ -153,8 +153,17 @@ public final class FewLabelRuns {
      * @return true if all is done
      */
     public boolean run(Backend backend, Opening opening, Watcher watcher) throws IOException {
+        return run(backend, opening, watcher, Run.Changes.NONE);
+    }
+
+    /**
+     * As {@link #run(Backend, Opening, Watcher)}, with changes to the runs that are not done yet.
+     *
+     * @return true if all is done
+     */
+    public boolean run(Backend backend, Opening opening, Watcher watcher, Run.Changes changes) throws IOException {
         for (FewLabelResult.Cell cell : plan.cells()) {
-            if (!results().has(cell) && !run(cell, backend, opening, watcher)) {
+            if (!results().has(cell) && !run(cell, backend, opening, watcher, changes)) {
                 return false;
             }
             fresh = false;
@@ -162,13 +171,14 @@ public final class FewLabelRuns {
         return true;
     }
 
-    private boolean run(FewLabelResult.Cell cell, Backend backend, Opening opening, Watcher watcher)
+    private boolean run(
+            FewLabelResult.Cell cell, Backend backend, Opening opening, Watcher watcher, Run.Changes changes)
             throws IOException {
         Path path = folder.resolve(cell.name());
         DurableFiles.refuseLink(path);
         boolean began = Files.exists(path);
         try {
-            return run(cell, path, backend, opening, watcher);
+            return run(cell, path, backend, opening, watcher, changes);
         } catch (IOException | RuntimeException e) {
             if (fresh && !began && !Files.exists(path)) {
                 Files.deleteIfExists(folder.resolve(FILE)); // the first run could not start: there is no comparison
@@ -179,13 +189,13 @@ public final class FewLabelRuns {
     }
 
     private boolean run(
-            FewLabelResult.Cell cell, Path path, Backend backend, Opening opening, Watcher watcher)
+            FewLabelResult.Cell cell, Path path, Backend backend, Opening opening, Watcher watcher, Run.Changes changes)
             throws IOException {
         boolean create = !Files.exists(path.resolve("config.json"));
         try (RunFolder own = create ? RunFolder.create(path) : RunFolder.resume(path);
                 Run<VitClassifierConfig, VitClassifier> run = create
-                        ? Run.start(own, Recipes.CLASSIFIER, plan.preset(cell), backend, opening)
-                        : Run.resume(own, Recipes.CLASSIFIER, backend, opening)) {
+                        ? Run.start(own, Recipes.CLASSIFIER, changes.to(plan.preset(cell), path), backend, opening)
+                        : Run.resume(own, Recipes.CLASSIFIER, backend, opening, changes)) {
             if (!watcher.run(cell, run)) {
                 return false;
             }

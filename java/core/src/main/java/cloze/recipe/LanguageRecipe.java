@@ -1,6 +1,7 @@
 package cloze.recipe;
 
 import cloze.backend.Backend;
+import cloze.checkpoint.RunIdentity;
 import cloze.eval.HeldOut;
 import cloze.eval.NgramBaseline;
 import cloze.foreign.Companions;
@@ -104,6 +105,17 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
         @Override
         public String describe() {
             return data.toString();
+        }
+
+        @Override
+        public Map<String, String> identity() {
+            var facts = new LinkedHashMap<String, String>();
+            facts.put(RunIdentity.TOKENIZER, data.tokenizer().fingerprint());
+            facts.put("tokens to train on", "" + data.train().count());
+            facts.put("tokens held out", "" + data.heldOut().count());
+            facts.put("checksum of the text to train on", Tokens.checksum(data.train()));
+            facts.put("checksum of the text held out", Tokens.checksum(data.heldOut()));
+            return facts;
         }
 
         @Override

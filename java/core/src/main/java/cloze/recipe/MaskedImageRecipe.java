@@ -9,8 +9,8 @@ import cloze.image.ImageCodec;
 import cloze.image.ImageSettings;
 import cloze.image.Picture;
 import cloze.image.PictureGrid;
-import cloze.io.DurableFiles;
 import cloze.io.DataException;
+import cloze.io.DurableFiles;
 import cloze.model.MaskedImageModel;
 import cloze.nn.Parameters;
 import cloze.task.MaskedPatches;
@@ -111,6 +111,11 @@ public abstract class MaskedImageRecipe<C extends Record, M extends MaskedImageM
         @Override
         public Preset<C> preset() {
             return preset;
+        }
+
+        @Override
+        public Map<String, String> identity() throws IOException {
+            return images.identity("classes");
         }
 
         @Override

@@ -9,6 +9,7 @@ import cloze.train.log.TrainingEvent;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A recipe with its data opened and its config fitted to them. Closed by the {@link Run} that uses it. */
@@ -18,6 +19,9 @@ public interface Prepared<C extends Record, M> extends AutoCloseable {
 
     /** A description of the data in one line. */
     String describe();
+
+    /** What the run is bound to: facts about the data, by name. */
+    Map<String, String> identity() throws IOException;
 
     /** Writes files made from the data, such as a tokenizer, into the folder of a new run. */
     default void save(Path folder) throws IOException {}

@@ -3,10 +3,14 @@ package cloze.recipe;
 import cloze.setting.Field;
 import cloze.setting.Schema;
 import cloze.train.Settings;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * @param start the weights with which it begins
  */
 public record Preset<C extends Record>(C model, Record data, Settings settings, Start start) {
+    private static final Set<String> PATHS = Set.of("PATH", "DIR");
+    private static final Pattern WORDS =
+            Pattern.compile("-|char|byte|bpe:.*|moby-dick"); // files of these names are not meant
     private static final String MODEL = "model.";
     private static final String DATA = "data.";
     private static final String SETTINGS = "settings.";
@@ -42,6 +49,36 @@ public record Preset<C extends Record>(C model, Record data, Settings settings, 
 
     public Preset<C> withStart(Start changed) {
         return new Preset<>(model, data, settings, changed);
+    }
+
+    /** The same with the data at another place. */
+    Preset<C> withDataFrom(String place) {
+        var changes = new HashMap<String, Object>();
+        for (Field field : fields()) {
+            if (field.path().startsWith(DATA) && field.flags().contains("--data")) {
+                changes.put(field.path(), absolute(place));
+            }
+        }
+        return with(changes);
+    }
+
+    /** The same with the paths of existing files absolute, so that it can be used in another working directory. */
+    Preset<C> withAbsolutePaths() {
+        var changes = new HashMap<String, Object>();
+        for (Field field : fields()) {
+            if (PATHS.contains(field.setting().label()) && get(field.path()) instanceof String text) {
+                changes.put(field.path(), absolute(text));
+            }
+        }
+        return with(changes);
+    }
+
+    private static String absolute(String text) {
+        if (text.isEmpty() || WORDS.matcher(text).matches()) {
+            return text;
+        }
+        Path path = Path.of(text);
+        return Files.exists(path) ? path.toAbsolutePath().normalize().toString() : text;
     }
 
     /** The same for this many steps. */

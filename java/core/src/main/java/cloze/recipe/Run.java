@@ -1,13 +1,17 @@
 package cloze.recipe;
 
 import cloze.backend.Backend;
+import cloze.checkpoint.RunIdentity;
+import cloze.io.DataException;
 import cloze.nn.Parameters;
+import cloze.setting.Schema;
 import cloze.tensor.Scope;
 import cloze.train.Evaluation;
 import cloze.train.ExtraState;
 import cloze.train.MemoryEstimate;
 import cloze.train.Objective;
 import cloze.train.Preview;
+import cloze.train.RunException;
 import cloze.train.RunFolder;
 import cloze.train.Trainer;
 import cloze.train.TrainingConfig;
@@ -15,7 +19,12 @@ import cloze.train.TrainingHooks;
 import cloze.train.log.MetricsLog;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The training of a recipe in a run folder, new or resumed:
@@ -32,6 +41,35 @@ import org.jspecify.annotations.Nullable;
  * <p>Not thread-safe. Closing it closes data and model, not the folder and not the backend.
  */
 public final class Run<C extends Record, M> implements AutoCloseable {
+    /**
+     * What may change when a run is resumed.
+     *
+     * @param acceptData true to go on with changed data or other kernels, which the run then notes
+     * @param data where the data are now; null if they have not moved
+     * @param steps the new length of the run, longer than before: it goes on as a run of this length would from its step
+     *     on, with the same steps of warm-up; 0 for the same length
+     */
+    public record Changes(boolean acceptData, @Nullable String data, long steps) {
+        /** Nothing. */
+        public static final Changes NONE = new Changes(false, null, 0);
+
+        <C extends Record> Preset<C> to(Preset<C> stored, Path folder) throws RunException {
+            Preset<C> changed = data == null ? stored : stored.withDataFrom(data);
+            if (steps == 0) {
+                return changed;
+            }
+            long before = (long) Objects.requireNonNull(stored.get("settings.length.steps"));
+            if (steps <= before) {
+                throw new RunException("%s: a longer run needs more than its %d steps, but --steps is %d"
+                        .formatted(folder, before, steps));
+            }
+            double warmup = stored.settings().optimization().warmup();
+            return changed.withSettings(Schema.with(changed.settings(), "length.steps", steps)
+                    .withWarmup(warmup < 1 ? Math.rint(warmup * before) : warmup));
+        }
+    }
+
+    private static final Logger LOG = LoggerFactory.getLogger(Run.class);
     private final RunFolder folder;
     private final Recipe<C, M> recipe;
     private final Prepared<C, M> prepared;
@@ -67,13 +105,14 @@ public final class Run<C extends Record, M> implements AutoCloseable {
     public static <C extends Record, M> Run<C, M> start(
             RunFolder folder, Recipe<C, M> recipe, Preset<C> chosen, Backend backend, Opening opening)
             throws IOException {
-        Preset<C> on = chosen.withSettings(chosen.settings().withPrecision(backend.precision()));
+        Preset<C> on = chosen.withAbsolutePaths().withSettings(chosen.settings().withPrecision(backend.precision()));
         try {
             Prepared<C, M> prepared = recipe.open(on, opening);
             try {
                 recipe.training(prepared.preset()); // refuses settings that exclude each other
                 prepared.save(folder.path());
-                new StoredRun<>(recipe, prepared.preset()).write(folder.config());
+                var identity = RunIdentity.of(prepared.identity()).withKernels(backend.kernels());
+                new StoredRun<>(recipe, prepared.preset()).write(folder.config(), identity);
             } catch (IOException | RuntimeException e) {
                 prepared.close();
                 throw e;
@@ -87,7 +126,17 @@ public final class Run<C extends Record, M> implements AutoCloseable {
 
     /** Resumes a run of any recipe, as its folder describes it. */
     public static Run<?, ?> resume(RunFolder folder, Backend backend, Opening opening) throws IOException {
-        return resume(folder, StoredRun.read(folder.path()), backend, opening);
+        return resume(folder, backend, opening, Changes.NONE);
+    }
+
+    /**
+     * Resumes a run of any recipe with changes.
+     *
+     * @throws DataException if the data, the classes or the kernels are others, and that is not accepted
+     */
+    public static Run<?, ?> resume(RunFolder folder, Backend backend, Opening opening, Changes changes)
+            throws IOException {
+        return resume(folder, StoredRun.read(folder.path()), backend, opening, changes);
     }
 
     /**
@@ -97,18 +146,49 @@ public final class Run<C extends Record, M> implements AutoCloseable {
      */
     public static <C extends Record, M> Run<C, M> resume(
             RunFolder folder, Recipe<C, M> recipe, Backend backend, Opening opening) throws IOException {
+        return resume(folder, recipe, backend, opening, Changes.NONE);
+    }
+
+    /**
+     * Resumes a run of one recipe with changes.
+     *
+     * @throws DataException if the data, the classes or the kernels are others, and that is not accepted
+     * @throws WrongModelException if the folder holds a run of another recipe
+     */
+    public static <C extends Record, M> Run<C, M> resume(
+            RunFolder folder, Recipe<C, M> recipe, Backend backend, Opening opening, Changes changes)
+            throws IOException {
         StoredRun<?, ?> stored = StoredRun.read(folder.path());
         if (!stored.recipe().equals(recipe)) {
             throw new WrongModelException(folder.path(), "a run of " + recipe.name());
         }
         @SuppressWarnings("unchecked") // the recipe of a run of C and M
         var own = (StoredRun<C, M>) stored;
-        return resume(folder, own, backend, opening);
+        return resume(folder, own, backend, opening, changes);
     }
 
     private static <C extends Record, M> Run<C, M> resume(
-            RunFolder folder, StoredRun<C, M> stored, Backend backend, Opening opening) throws IOException {
-        Prepared<C, M> prepared = stored.recipe().open(stored.preset(), opening.resuming(folder.path()));
+            RunFolder folder, StoredRun<C, M> stored, Backend backend, Opening opening, Changes changes)
+            throws IOException {
+        Preset<C> preset = changes.to(stored.preset(), folder.path());
+        Optional<RunIdentity> then = RunIdentity.read(folder.path());
+        Prepared<C, M> prepared = stored.recipe().open(preset, opening.resuming(folder.path()));
+        try {
+            if (then.isEmpty()) {
+                LOG.warn(
+                        "{} is a run of an earlier version: whether its data are the same can not be told",
+                        folder.path());
+            } else {
+                var now = RunIdentity.of(prepared.identity()).withKernels(backend.kernels());
+                RunIdentity next = then.get().goingOnWith(now, folder.path(), changes.acceptData());
+                if (!next.equals(then.get()) || !preset.equals(stored.preset())) {
+                    new StoredRun<>(stored.recipe(), prepared.preset()).write(folder.config(), next);
+                }
+            }
+        } catch (IOException | RuntimeException e) {
+            prepared.close();
+            throw e;
+        }
         return new Run<>(folder, stored.recipe(), prepared, backend);
     }
 
@@ -186,12 +266,7 @@ public final class Run<C extends Record, M> implements AutoCloseable {
         TrainingHooks full = hooks.evaluation() == null ? hooks.withEvaluation(evaluation()) : hooks;
         Preview preview = hooks.preview() == null ? prepared.preview(built, backend, folder.path()) : null;
         full = preview == null ? full : full.withPreview(preview);
-        return new Trainer(
-                backend,
-                objective,
-                config,
-                full.withExtraState(ExtraState.choices(backend)),
-                folder);
+        return new Trainer(backend, objective, config, full.withExtraState(ExtraState.choices(backend)), folder);
     }
 
     /** The results of the run so far, from its log. */

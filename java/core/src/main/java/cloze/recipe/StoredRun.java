@@ -3,6 +3,7 @@ package cloze.recipe;
 import cloze.backend.Backend;
 import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.ConfigJson;
+import cloze.checkpoint.RunIdentity;
 import cloze.checkpoint.Safetensors;
 import cloze.foreign.Companions;
 import cloze.foreign.HostParameters;
@@ -18,7 +19,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The description of a run: {@code config.json} of its folder, {@code {recipe, model, data, settings, start}}.
+ * The description of a run: {@code config.json} of its folder, {@code {recipe, model, data, settings, start,
+ * identity}}.
  *
  * @param recipe of the run
  * @param preset as it was started
@@ -29,6 +31,13 @@ public record StoredRun<C extends Record, M>(Recipe<C, M> recipe, Preset<C> pres
     /** Writes {@code config.json}, durably and in one piece. */
     void write(Path file) throws IOException {
         ConfigJson.write(file, json());
+    }
+
+    /** As {@link #write(Path)}, with what the run is bound to. */
+    void write(Path file, RunIdentity identity) throws IOException {
+        Map<String, Object> json = json();
+        identity.addTo(json);
+        ConfigJson.write(file, json);
     }
 
     /** The whole description as JSON values. */

@@ -2,7 +2,9 @@ package cloze.text;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.HexFormat;
 import java.util.Objects;
+import java.util.zip.CRC32C;
 
 /** A sequence of token ids. Thread-safe. */
 public interface Tokens {
@@ -57,5 +59,18 @@ public interface Tokens {
         public void read(long start, MemorySegment destination, int n) {
             MemorySegment.copy(ids, Integer.BYTES * start, destination, 0, (long) Integer.BYTES * n);
         }
+    }
+
+    /** CRC-32C of all ids, whatever their width in the file, in hexadecimal digits. */
+    static String checksum(Tokens tokens) {
+        var crc = new CRC32C();
+        int step = 1 << 16;
+        var bytes = new byte[step * Integer.BYTES];
+        for (long at = 0; at < tokens.count(); at += step) {
+            int count = (int) Math.min(step, tokens.count() - at);
+            tokens.read(at, MemorySegment.ofArray(bytes), count);
+            crc.update(bytes, 0, count * Integer.BYTES);
+        }
+        return HexFormat.of().toHexDigits((int) crc.getValue());
     }
 }

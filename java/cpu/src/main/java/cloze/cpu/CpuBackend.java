@@ -40,6 +40,11 @@ final class CpuBackend implements Backend {
     }
 
     @Override
+    public String kernels() {
+        return "cpu, %s kernels".formatted(library.level());
+    }
+
+    @Override
     public Pool memory() {
         return memory;
     }

@@ -76,9 +76,14 @@ public final class Finetune extends TrainingCommand {
         refuseOptionsAtResume();
         Path path = run(RUN);
         if (resumes()) {
-            return FewLabelRuns.isIn(path)
-                    ? fewLabels(path, FewLabelRuns.resume(path))
-                    : execute(path, (folder, backend) -> Run.resume(folder, recipe, backend, opening()));
+            Run.Changes changes = changes(options.given(parsed()));
+            if (FewLabelRuns.isIn(path)) {
+                if (changes.steps() > 0) {
+                    throw wrongUsage("the runs of a comparison keep their length: leave out --steps");
+                }
+                return fewLabels(path, FewLabelRuns.resume(path), changes);
+            }
+            return execute(path, (folder, backend) -> Run.resume(folder, recipe, backend, opening(), changes));
         }
         List<Integer> perClass = perClass();
         Preset<VitClassifierConfig> preset = preset(perClass);
@@ -86,7 +91,7 @@ public final class Finetune extends TrainingCommand {
             return execute(path, (folder, backend) -> Run.start(folder, recipe, preset, backend, opening()));
         }
         var plan = new FewLabelRuns.Plan(preset, perClass, seeds == null ? 3 : seeds);
-        return fewLabels(path, FewLabelRuns.start(path, plan));
+        return fewLabels(path, FewLabelRuns.start(path, plan), Run.Changes.NONE);
     }
 
     private Preset<VitClassifierConfig> preset(List<Integer> perClass) throws IOException {
@@ -125,17 +130,21 @@ public final class Finetune extends TrainingCommand {
         return numbers;
     }
 
-    private int fewLabels(Path path, FewLabelRuns runs) throws IOException {
+    private int fewLabels(Path path, FewLabelRuns runs, Run.Changes changes) throws IOException {
         List<FewLabelResult.Cell> cells = runs.plan().cells();
         boolean done;
         try (Backend backend = device().open()) {
             err().println(backend.description().replace("\n", "; "));
-            done = runs.run(backend, opening(), (cell, run) -> {
-                err().printf(
-                                "%s, run %d of %d: %s%n",
-                                cell.name(), cells.indexOf(cell) + 1, cells.size(), run.describe());
-                return train(run, backend);
-            });
+            done = runs.run(
+                    backend,
+                    opening(),
+                    (cell, run) -> {
+                        err().printf(
+                                        "%s, run %d of %d: %s%n",
+                                        cell.name(), cells.indexOf(cell) + 1, cells.size(), run.describe());
+                        return train(run, backend);
+                    },
+                    changes);
         }
         FewLabelResults results = runs.results();
         if (!done) {

@@ -5,9 +5,12 @@ import cloze.recipe.Recipes;
 import cloze.recipe.Run;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** {@code cloze pretrain}: a command for each recipe that begins with random weights. */
 @Command(
@@ -22,6 +25,16 @@ import picocli.CommandLine.Command;
             "  cloze pretrain --resume --run runs/book"
         })
 public final class Pretrain extends TrainingCommand {
+    @Option(names = "--data", paramLabel = "PATH", description = "With --resume: where the data of the run are now.")
+    private @Nullable String data;
+
+    @Option(
+            names = "--steps",
+            paramLabel = "N",
+            description = "With --resume: the new length of the run, longer than before. It goes on as a run of this"
+                    + " length would, with the same warm-up.")
+    private @Nullable Long steps;
+
     /** For picocli. */
     public Pretrain() {}
 
@@ -45,6 +58,14 @@ public final class Pretrain extends TrainingCommand {
             throw wrongUsage("pretrain needs a system, one of %s; or --resume with --run"
                     .formatted(Recipes.pretraining().stream().map(Recipe::name).collect(Collectors.joining(", "))));
         }
-        return execute(run, (folder, backend) -> Run.resume(folder, backend, opening()));
+        var changed = new LinkedHashMap<String, Object>();
+        if (data != null) {
+            changed.put("data.data", data);
+        }
+        if (steps != null) {
+            changed.put("settings.length.steps", steps);
+        }
+        Run.Changes changes = changes(changed);
+        return execute(run, (folder, backend) -> Run.resume(folder, backend, opening(), changes));
     }
 }

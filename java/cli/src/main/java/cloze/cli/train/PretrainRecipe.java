@@ -78,7 +78,9 @@ final class PretrainRecipe<C extends Record, M> extends TrainingCommand {
         refuseOptionsAtResume();
         String name = parsed().matchedOptionValue(PRESET, presets.firstEntry().getKey());
         if (resumes()) {
-            return execute(run(folder(name)), (folder, backend) -> Run.resume(folder, recipe, backend, opening()));
+            Run.Changes changes = changes(options.given(parsed()));
+            return execute(
+                    run(folder(name)), (folder, backend) -> Run.resume(folder, recipe, backend, opening(), changes));
         }
         Preset<C> preset = preset(name);
         return execute(run(folder(name)), (folder, backend) -> Run.start(folder, recipe, preset, backend, opening()));

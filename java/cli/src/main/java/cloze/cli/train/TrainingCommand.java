@@ -18,6 +18,7 @@ import cloze.train.log.MetricsLog;
 import cloze.train.log.TrainingEvent;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
@@ -25,9 +26,21 @@ import picocli.CommandLine.Option;
 
 /** A command that trains into a run folder. */
 abstract class TrainingCommand extends Subcommand {
+    private static final String ACCEPT = "--accept-changed-data";
+
     /** Options that may change when a run is resumed. */
-    private static final Set<String> AT_RESUME =
-            Set.of("--resume", "--run", "--device", "--threads", "--memory", "--precision", "--json", "--stacktrace");
+    private static final Set<String> AT_RESUME = Set.of(
+            "--resume",
+            "--run",
+            "--device",
+            "--threads",
+            "--memory",
+            "--precision",
+            "--json",
+            "--stacktrace",
+            ACCEPT,
+            "--data",
+            "--steps");
 
     @Option(names = "--resume", description = "Resume the run in the folder, with its settings.")
     private boolean resume;
@@ -37,6 +50,12 @@ abstract class TrainingCommand extends Subcommand {
             paramLabel = "DIR",
             description = "Folder of the run: config, weights, checkpoints, metrics, pictures.")
     private @Nullable Path run;
+
+    @Option(
+            names = ACCEPT,
+            description =
+                    "With --resume: go on although the data or the kernels are not those that the run began with.")
+    private boolean accept;
 
     @Mixin
     private final DeviceOptions device = new DeviceOptions();
@@ -67,8 +86,25 @@ abstract class TrainingCommand extends Subcommand {
         return json;
     }
 
+    /** @param given settings by path, of which data and steps may change */
+    final Run.Changes changes(Map<String, Object> given) {
+        String data = null;
+        long steps = 0;
+        for (var entry : given.entrySet()) {
+            if (entry.getKey().equals("data.data") || entry.getKey().equals("data.images.data")) {
+                data = entry.getValue().toString();
+            } else if (entry.getKey().equals("settings.length.steps") && entry.getValue() instanceof Number number) {
+                steps = number.longValue();
+            }
+        }
+        return new Run.Changes(accept, data, steps);
+    }
+
     /** Rejects settings for a resumed run, which keeps its own. */
     final void refuseOptionsAtResume() {
+        if (accept && !resume) {
+            throw wrongUsage(ACCEPT + " is for --resume");
+        }
         if (resume) {
             given().filter(name -> !AT_RESUME.contains(name)).findFirst().ifPresent(name -> {
                 throw wrongUsage("--resume goes on with the settings of the run: leave out " + name);
