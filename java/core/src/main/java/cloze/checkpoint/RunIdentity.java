@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -92,7 +93,8 @@ public record RunIdentity(Map<String, String> facts, List<String> accepted) {
         for (var fact : facts.entrySet()) {
             String found = now.facts.getOrDefault(fact.getKey(), "none");
             if (!found.equals(fact.getValue())) {
-                changed.add("%s: %s then, %s now".formatted(fact.getKey(), shown(fact.getValue()), shown(found)));
+                changed.add(String.format(
+                        Locale.ROOT, "%s: %s then, %s now", fact.getKey(), shown(fact.getValue()), shown(found)));
                 fixed |= FIXED.contains(fact.getKey());
             }
         }
@@ -101,13 +103,14 @@ public record RunIdentity(Map<String, String> facts, List<String> accepted) {
         }
         String line = changed.stream().collect(Collectors.joining("; "));
         if (fixed || !accept) {
-            throw new DataException("%s: the run began on something else (%s)%s"
-                    .formatted(
-                            folder,
-                            line,
-                            fixed
-                                    ? ", under which its weights mean nothing: restore it"
-                                    : ": restore it, name its place by --data, or go on by --accept-changed-data"));
+            throw new DataException(String.format(
+                    Locale.ROOT,
+                    "%s: the run began on something else (%s)%s",
+                    folder,
+                    line,
+                    fixed
+                            ? ", under which its weights mean nothing: restore it"
+                            : ": restore it, name its place by --data, or go on by --accept-changed-data"));
         }
         var all = new ArrayList<>(accepted);
         all.add(line);

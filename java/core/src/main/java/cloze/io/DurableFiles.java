@@ -11,6 +11,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /** Writes and renames files so that each exists complete or not at all, even if the process or the machine stops. */
@@ -92,9 +93,11 @@ public final class DurableFiles {
      */
     public static void refuseLink(Path file) throws IOException {
         if (Files.isSymbolicLink(file)) {
-            throw new DataException(
-                    "%s is a symbolic link to %s, and is not written through: remove it, or copy what it leads to"
-                            .formatted(file, Files.readSymbolicLink(file)));
+            throw new DataException(String.format(
+                    Locale.ROOT,
+                    "%s is a symbolic link to %s, and is not written through: remove it, or copy what it leads to",
+                    file,
+                    Files.readSymbolicLink(file)));
         }
     }
 

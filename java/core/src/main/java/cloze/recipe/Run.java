@@ -20,6 +20,7 @@ import cloze.train.log.MetricsLog;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -60,8 +61,12 @@ public final class Run<C extends Record, M> implements AutoCloseable {
             }
             long before = (long) Objects.requireNonNull(stored.get("settings.length.steps"));
             if (steps <= before) {
-                throw new RunException("%s: a longer run needs more than its %d steps, but --steps is %d"
-                        .formatted(folder, before, steps));
+                throw new RunException(String.format(
+                        Locale.ROOT,
+                        "%s: a longer run needs more than its %d steps, but --steps is %d",
+                        folder,
+                        before,
+                        steps));
             }
             double warmup = stored.settings().optimization().warmup();
             return changed.withSettings(Schema.with(changed.settings(), "length.steps", steps)

@@ -6,6 +6,7 @@ import cloze.recipe.Run;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -55,8 +56,10 @@ public final class Pretrain extends TrainingCommand {
     public Integer call() throws IOException {
         Path run = run();
         if (!resumes() || run == null) {
-            throw wrongUsage("pretrain needs a system, one of %s; or --resume with --run"
-                    .formatted(Recipes.pretraining().stream().map(Recipe::name).collect(Collectors.joining(", "))));
+            throw wrongUsage(String.format(
+                    Locale.ROOT,
+                    "pretrain needs a system, one of %s; or --resume with --run",
+                    Recipes.pretraining().stream().map(Recipe::name).collect(Collectors.joining(", "))));
         }
         var changed = new LinkedHashMap<String, Object>();
         if (data != null) {
