@@ -176,10 +176,11 @@ public final class ConfigJson {
         if (missing(value)) {
             return absent;
         }
-        if (!value.isNumber()) {
-            throw new CheckpointException(file, place(key), "a number", value.toString());
+        if (!isFinite(value)) {
+            String kind = value.isNumber() ? "a finite number" : "a number";
+            throw new CheckpointException(file, place(key), kind, value.toString());
         }
-        return value.doubleValue();
+        return value.numberValue().doubleValue();
     }
 
     /** A required list of numbers. */
@@ -188,10 +189,10 @@ public final class ConfigJson {
         JsonNode value = root.path(key);
         var numbers = new ArrayList<Double>();
         for (JsonNode each : value) {
-            if (!value.isArray() || !each.isNumber()) {
+            if (!value.isArray() || !isFinite(each)) {
                 throw new CheckpointException(file, place(key), "a list of numbers", value.toString());
             }
-            numbers.add(each.doubleValue());
+            numbers.add(each.numberValue().doubleValue());
         }
         if (numbers.isEmpty()) {
             throw new CheckpointException(file, place(key), "a list of numbers", value.toString());
@@ -220,6 +221,11 @@ public final class ConfigJson {
         if (!same) {
             throw new CheckpointException(file, place(key), "" + expected, value.toString());
         }
+    }
+
+    /** Whole numbers beyond a double have no {@code doubleValue} of their own; as a number they are infinite. */
+    private static boolean isFinite(JsonNode value) {
+        return value.isNumber() && Double.isFinite(value.numberValue().doubleValue());
     }
 
     private static boolean missing(JsonNode value) {

@@ -79,21 +79,20 @@ public enum ForeignMae implements Foreign<Mae> {
                     positions(file, Objects.requireNonNull(layout.decoderPositions()), sizes.decoder(), sizes.grid());
             MaeConfig config = sizes.withEncoder(sizes.encoder().withPositions(encoder.kind()))
                     .withDecoder(sizes.decoder().withPositions(decoder.kind()));
-            Parameters.Built<Mae> built = Parameters.build(backend, scope, 0, p -> new Mae(config, p));
-            VitWeights.read(
+            return VitWeights.load(
                     file,
                     layout.layout(),
-                    built.parameters(),
-                    backend,
                     Map.of(Vit.POSITIONS, encoder.grid(), Mae.DECODER_POSITIONS, decoder.all()),
-                    encoder.classToken());
-            return built;
+                    encoder.classToken(),
+                    backend,
+                    scope,
+                    p -> new Mae(config, p));
         }
     }
 
     private static StoredPositions positions(Safetensors file, String name, Stack stack, int grid)
             throws CheckpointException {
-        return StoredPositions.read(file, "", name, stack.width()).resized(grid);
+        return StoredPositions.read(file, "", name, stack.width(), grid);
     }
 
     @Override

@@ -48,9 +48,8 @@ public final class GptTwo implements Foreign<Gpt> {
     public Parameters.Built<Gpt> load(Path folder, Backend backend, Scope scope) throws IOException {
         GptConfig config = config(folder);
         try (var file = Safetensors.open(folder)) {
-            Parameters.Built<Gpt> built = Parameters.build(backend, scope, 0, p -> new Gpt(config, p));
-            HostParameters.read(file, GptTwoLayout.of(config.layers()), built.parameters(), backend);
-            return built;
+            return HostParameters.load(
+                    file, GptTwoLayout.of(config.layers()), backend, scope, p -> new Gpt(config, p));
         }
     }
 

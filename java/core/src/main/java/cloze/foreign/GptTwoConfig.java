@@ -23,10 +23,11 @@ import java.util.OptionalInt;
 public record GptTwoConfig(
         int layers, int heads, int width, int positions, int vocabulary, double epsilon, double dropout) {
     private static final int LARGEST = 1 << 24;
+    private static final int WIDEST = 1 << 20;
 
     public GptTwoConfig {
         require(layers > 0 && layers <= 1000, "layers", "1 to 1000", layers);
-        require(width > 0 && width <= LARGEST, "width", "1 to 2^24", width);
+        require(width > 0 && width <= WIDEST, "width", "1 to 2^20", width);
         require(heads > 0 && width % heads == 0, "heads", "a divisor of the width " + width, heads);
         require(positions > 0 && positions <= LARGEST, "positions", "1 to 2^24", positions);
         require(vocabulary > 0 && vocabulary <= LARGEST, "vocabulary", "1 to 2^24", vocabulary);

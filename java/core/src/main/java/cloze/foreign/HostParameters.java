@@ -4,7 +4,10 @@ import cloze.backend.Backend;
 import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.Safetensors;
 import cloze.checkpoint.SafetensorsWriter;
+import cloze.nn.ParameterSource;
 import cloze.nn.Parameters;
+import cloze.tensor.Scope;
+import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -13,6 +16,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /** Every parameter of a model in host memory, on the way from a file to a device or back. */
 public final class HostParameters implements AutoCloseable {
@@ -36,6 +40,26 @@ public final class HostParameters implements AutoCloseable {
     /** The parameters of a model under their own names and in their own shapes. */
     public static Layout own(Parameters parameters) {
         return Layout.own(parameters.tensors().stream().map(Tensor::name).toList(), List.of());
+    }
+
+    /**
+     * Makes a model from a file that has every one of its parameters, once names and shapes are known to agree.
+     *
+     * @param scope owns the parameters
+     * @throws CheckpointException naming every tensor that is missing, unexpected or of another shape
+     */
+    public static <M> Parameters.Built<M> load(
+            Safetensors file, Layout layout, Backend backend, Scope scope, Function<ParameterSource, M> model)
+            throws CheckpointException {
+        layout.check(file, Parameters.shapes(model));
+        Parameters.Built<M> built = Parameters.build(backend, scope, 0, model);
+        read(file, layout, built.parameters(), backend);
+        return built;
+    }
+
+    /** Parameters under their own names and in their own shapes. */
+    public static Layout own(Map<String, Shape> shapes) {
+        return Layout.own(shapes.keySet(), List.of());
     }
 
     /** Fills a model from a file that has every one of its parameters. */

@@ -11,6 +11,7 @@ import cloze.nn.Parameters;
 import cloze.nn.SinCosPositions;
 import cloze.nn.Stack;
 import cloze.tensor.Scope;
+import cloze.tensor.Shape;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -100,10 +101,9 @@ public final class VitFolder {
         }
 
         Parameters.Built<Vit> load(Backend backend, Scope scope) throws IOException {
-            Parameters.Built<Vit> built = Parameters.build(backend, scope, 0, p -> new Vit(config, p));
             Map<String, float[]> tables = Map.of(Vit.POSITIONS, positions.grid());
-            VitWeights.read(file, layout, built.parameters(), backend, tables, positions.classToken());
-            return built;
+            return VitWeights.load(
+                    file, layout, tables, positions.classToken(), backend, scope, p -> new Vit(config, p));
         }
     }
 
@@ -118,7 +118,8 @@ public final class VitFolder {
                 file,
                 layout.layout().prefix(),
                 layout.positions(),
-                stored.stack().width());
+                stored.stack().width(),
+                stored.grid());
         return Opened.of(file, layout.layout(), stored, found, side);
     }
 
@@ -143,8 +144,9 @@ public final class VitFolder {
 
     private static Opened own(Safetensors file, VitConfig stored, Collection<String> all, int side)
             throws CheckpointException {
-        Set<String> names =
-                new LinkedHashSet<>(Parameters.shapes(p -> new Vit(stored, p)).keySet());
+        Map<String, Shape> shapes = Parameters.shapes(p -> new Vit(stored, p));
+        Layout.own(shapes.keySet(), all).check(file, shapes);
+        Set<String> names = new LinkedHashSet<>(shapes.keySet());
         names.remove(Vit.POSITIONS);
         Set<String> others = new LinkedHashSet<>(all);
         others.removeAll(names);
