@@ -1,6 +1,7 @@
 package cloze.checkpoint;
 
 import cloze.io.DurableFiles;
+import cloze.io.FileKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,21 +47,19 @@ public final class ConfigJson {
     public static ConfigJson read(Path path) throws IOException {
         Path file = Files.isDirectory(path) ? path.resolve(NAME) : path;
         if (!Files.isRegularFile(file) || Files.size(file) > LONGEST) {
-            String actual = Files.exists(file) ? "something else" : "missing";
+            String actual = FileKind.of(file).orElse("a longer one");
             throw new CheckpointException(file, "configuration", "a file of at most 1 MiB", actual);
         }
         try {
             JsonNode root = JSON.readTree(Files.readAllBytes(file));
             if (!root.isObject()) {
-                throw new CheckpointException(
-                        file,
-                        "configuration",
-                        "a JSON object",
-                        root.getNodeType().name());
+                String kind = root.isMissingNode() ? "an empty file" : root.getNodeType().name();
+                throw new CheckpointException(file, "configuration", "a JSON object", kind);
             }
             return new ConfigJson(file, "", root);
         } catch (JacksonException e) {
-            throw new CheckpointException(file, "configuration", "JSON", e.getOriginalMessage());
+            String actual = FileKind.of(file).filter(kind -> !kind.contains("JSON")).orElse(e.getOriginalMessage());
+            throw new CheckpointException(file, "configuration", "JSON", actual);
         }
     }
 

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 
 /**
  * Masked autoencoders in foreign layouts. Positions are read as fixed if they are the sines and cosines of the paper,
@@ -57,7 +58,17 @@ public enum ForeignMae implements Foreign<Mae> {
     @Override
     public Parameters.Built<Mae> load(Path folder, Backend backend, Scope scope) throws IOException {
         MaeConfig config = config(folder);
-        return load(folder, HUGGING_FACE.layout(config), config, backend, scope);
+        try (var file = Safetensors.open(folder)) {
+            int layers = config.encoder().layers();
+            int decoderLayers = config.decoder().layers();
+            Set<String> names = file.tensors().keySet();
+            return load(
+                    file,
+                    VitLayout.huggingFace(layers, decoderLayers, config.channels(), names),
+                    config,
+                    backend,
+                    scope);
+        }
     }
 
     /**
@@ -68,12 +79,13 @@ public enum ForeignMae implements Foreign<Mae> {
      */
     public static Parameters.Built<Mae> loadPaper(Path file, MaeConfig config, Backend backend, Scope scope)
             throws IOException {
-        return load(file, PAPER.layout(config), config, backend, scope);
+        try (var opened = Safetensors.open(file)) {
+            return load(opened, PAPER.layout(config), config, backend, scope);
+        }
     }
 
     private static Parameters.Built<Mae> load(
-            Path path, VitLayout layout, MaeConfig sizes, Backend backend, Scope scope) throws IOException {
-        try (var file = Safetensors.open(path)) {
+            Safetensors file, VitLayout layout, MaeConfig sizes, Backend backend, Scope scope) throws IOException {
             StoredPositions encoder = positions(file, layout.positions(), sizes.encoder(), sizes.grid());
             StoredPositions decoder =
                     positions(file, Objects.requireNonNull(layout.decoderPositions()), sizes.decoder(), sizes.grid());
@@ -87,7 +99,6 @@ public enum ForeignMae implements Foreign<Mae> {
                     backend,
                     scope,
                     p -> new Mae(config, p));
-        }
     }
 
     private static StoredPositions positions(Safetensors file, String name, Stack stack, int grid)

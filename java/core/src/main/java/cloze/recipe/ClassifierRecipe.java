@@ -136,8 +136,9 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
     }
 
     @Override
-    public Companions companions(Preset<VitClassifierConfig> preset, Path folder) {
-        return ImageRecipe.companions(((LabelledImageSettings) preset.data()).images());
+    public Companions companions(Preset<VitClassifierConfig> preset, Path folder) throws IOException {
+        ImageSettings images = ((LabelledImageSettings) preset.data()).images();
+        return ImageRecipe.companions(images, preset.model().encoder(), folder);
     }
 
     @Override

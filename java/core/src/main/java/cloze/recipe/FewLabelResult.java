@@ -1,5 +1,7 @@
 package cloze.recipe;
 
+import java.util.Objects;
+
 /**
  * The accuracy of one classifier trained on few labels.
  *
@@ -8,6 +10,10 @@ package cloze.recipe;
  * @param seconds of training and evaluation
  */
 public record FewLabelResult(Cell cell, double accuracy, double loss, long steps, double seconds) {
+    public FewLabelResult {
+        Objects.requireNonNull(cell, "cell");
+    }
+
     /**
      * One run.
      *

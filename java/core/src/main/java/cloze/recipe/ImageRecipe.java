@@ -1,14 +1,17 @@
 package cloze.recipe;
 
+import cloze.checkpoint.CheckpointException;
 import cloze.foreign.Companions;
 import cloze.image.ImageBatch;
 import cloze.image.ImageSettings;
+import cloze.image.Normalization;
 import cloze.io.BatchSource;
 import cloze.model.VitConfig;
 import cloze.nn.Stack;
 import cloze.op.Attention;
 import cloze.op.AttentionMask;
 import cloze.op.Heads;
+import java.nio.file.Path;
 import java.util.SplittableRandom;
 
 /** A recipe for models of images whose encoder is a vision transformer. */
@@ -21,9 +24,21 @@ interface ImageRecipe<C extends Record, M> extends Recipe<C, M> {
         return true;
     }
 
-    /** The normalisation and the classes of the images. */
-    static Companions companions(ImageSettings images) {
-        return new Companions(null, images.normalization(), images.classes());
+    /**
+     * The normalisation and the classes of a run's images.
+     *
+     * @throws CheckpointException if there is no normalisation, or one for other channels
+     */
+    static Companions companions(ImageSettings images, VitConfig encoder, Path folder) throws CheckpointException {
+        Normalization normalization = images.normalization();
+        if (normalization == null || normalization.channels() != encoder.channels()) {
+            throw new CheckpointException(
+                    folder.resolve("config.json"),
+                    "normalization of the images",
+                    "given for %d channels".formatted(encoder.channels()),
+                    normalization == null ? "missing" : "" + normalization.mean());
+        }
+        return new Companions(null, normalization, images.classes());
     }
 
     /** The same batch of random images again and again, of class 0. */
