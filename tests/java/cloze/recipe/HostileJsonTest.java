@@ -7,10 +7,13 @@ import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
 import cloze.checkpoint.JsonFaults;
 import cloze.checkpoint.Safetensors;
+import cloze.foreign.GptTwo;
 import cloze.image.ImageSettings;
 import cloze.image.LabelledImageSettings;
 import cloze.image.Normalization;
+import cloze.model.GptConfig;
 import cloze.nn.Parameters;
+import cloze.op.Heads;
 import cloze.tensor.Scope;
 import cloze.train.log.MetricsLog;
 import com.sun.management.ThreadMXBean;
@@ -157,8 +160,21 @@ class HostileJsonTest {
     @Test
     void a_gpt2_of_others() throws IOException {
         copy(Path.of(TestRuns.golden("gpt2-tiny")));
-        attack(folder.resolve("config.json"), (backend, scope) -> new cloze.foreign.GptTwo()
-                .load(folder, backend, scope));
+        attack(folder.resolve("config.json"), (backend, scope) -> new GptTwo().load(folder, backend, scope));
+    }
+
+    @Test
+    void a_llama_of_others() throws IOException {
+        GptConfig config = new GptConfig(11, 16, 2, 24, new Heads(4, 2, 6), GptConfig.Style.MODERN, 0);
+        try (Backend backend = backend();
+                Scope scope = backend.memory().scope("model")) {
+            Parameters parameters = Parameters.build(backend, scope, 1, p -> Recipes.GPT.build(config, p))
+                    .parameters();
+            SavedModels.save(folder, Recipes.GPT, Recipes.GPT.preset().withModel(config), parameters, backend);
+            Models.export(folder, folder.resolve("exported"), "", backend);
+        }
+        Path exported = folder.resolve("exported");
+        attack(exported.resolve("config.json"), (backend, scope) -> Models.language(exported, backend, scope));
     }
 
     @Test

@@ -98,6 +98,10 @@ public final class ConfigJson {
         return !missing(root.path(key));
     }
 
+    public boolean isList(String key) {
+        return root.path(key).isArray();
+    }
+
     private void require(String key) throws CheckpointException {
         if (!has(key)) {
             throw new CheckpointException(file, place(key), "given", "missing");

@@ -1,8 +1,12 @@
 package cloze.foreign;
 
+import cloze.checkpoint.CheckpointException;
+import cloze.checkpoint.ConfigJson;
 import cloze.image.Normalization;
 import cloze.text.token.Tokenizer;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,18 +15,41 @@ import org.jspecify.annotations.Nullable;
  * @param tokenizer of a language model
  * @param normalization of images
  * @param classes names of classes, empty if there are none
+ * @param ends {@code bos_token_id} and {@code eos_token_id}, for a {@code config.json}; empty of images
  */
 public record Companions(
-        @Nullable Tokenizer tokenizer, @Nullable Normalization normalization, List<String> classes) {
+        @Nullable Tokenizer tokenizer, @Nullable Normalization normalization, List<String> classes, Map<String, Object> ends) {
+    private static final String START = "bos_token_id";
+    private static final String END = "eos_token_id";
+
     public Companions {
         classes = List.copyOf(classes);
+        ends = Map.copyOf(ends);
     }
 
     public static Companions of(Tokenizer tokenizer) {
-        return new Companions(tokenizer, null, List.of());
+        // absent, they would mean ids of the released model
+        Object end = tokenizer.endOfText().isPresent() ? tokenizer.endOfText().getAsInt() : ConfigJson.NONE;
+        return new Companions(tokenizer, null, List.of(), Map.of(START, end, END, end));
     }
 
-    public static Companions of(Normalization normalization, List<String> classes) {
-        return new Companions(null, normalization, classes);
+    /** Those of a folder whose {@code config.json} may name the ends of texts by id. */
+    public static Companions of(Tokenizer tokenizer, ConfigJson json) throws CheckpointException {
+        var ends = new LinkedHashMap<>(of(tokenizer).ends());
+        for (String key : List.of(START, END)) {
+            if (json.has(key)) {
+                ends.put(key, id(json, key));
+            }
+        }
+        return new Companions(tokenizer, null, List.of(), ends);
+    }
+
+    /** An id, or several of which each ends a text. */
+    private static Object id(ConfigJson json, String key) throws CheckpointException {
+        return json.isList(key) ? json.numbers(key).stream().map(Double::intValue).toList() : json.whole(key);
+    }
+
+    public static Companions of(@Nullable Normalization normalization, List<String> classes) {
+        return new Companions(null, normalization, classes, Map.of());
     }
 }

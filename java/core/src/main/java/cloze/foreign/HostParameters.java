@@ -73,8 +73,25 @@ public final class HostParameters implements AutoCloseable {
 
     /** Writes {@code model.safetensors}, or shards of it, into a folder. */
     public static void write(Path folder, Layout layout, Parameters parameters, Backend backend) throws IOException {
+        write(folder, layout, parameters, Map.of(), backend);
+    }
+
+    /**
+     * As {@link #write(Path, Layout, Parameters, Backend)}, with parameters that the model lacks as zeros.
+     *
+     * @param all shapes of parameters, those of the model or more
+     */
+    static void write(
+            Path folder, Layout layout, Parameters parameters, Map<String, Shape> all, Backend backend)
+            throws IOException {
         try (var host = new HostParameters(parameters, backend)) {
             host.download();
+            for (var wanted : all.entrySet()) {
+                Shape shape = wanted.getValue();
+                host.values.computeIfAbsent(
+                        wanted.getKey(),
+                        _ -> new Layout.Values(shape, host.arena.allocate(shape.size() * Float.BYTES, ALIGNMENT)));
+            }
             var writer = new SafetensorsWriter();
             layout.write(host.values(), writer);
             writer.metadata("format", "pt").writeFolder(folder, SHARD);

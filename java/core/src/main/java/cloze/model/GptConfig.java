@@ -105,6 +105,10 @@ public record GptConfig(
         return new GptConfig(vocabulary, tokens, layers, width, heads, style, dropout);
     }
 
+    public GptConfig withStyle(Style other) {
+        return new GptConfig(vocabulary, context, layers, width, heads, other, dropout);
+    }
+
     public GptConfig withDropout(float rate) {
         return new GptConfig(vocabulary, context, layers, width, heads, style, rate);
     }

@@ -38,7 +38,7 @@ interface ImageRecipe<C extends Record, M> extends Recipe<C, M> {
                     "given for %d channels".formatted(encoder.channels()),
                     normalization == null ? "missing" : "" + normalization.mean());
         }
-        return new Companions(null, normalization, images.classes());
+        return Companions.of(normalization, images.classes());
     }
 
     /** The same batch of random images again and again, of class 0. */
