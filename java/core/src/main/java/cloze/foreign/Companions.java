@@ -4,6 +4,7 @@ import cloze.checkpoint.CheckpointException;
 import cloze.checkpoint.ConfigJson;
 import cloze.image.Normalization;
 import cloze.text.token.Tokenizer;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +48,20 @@ public record Companions(
     /** An id, or several of which each ends a text. */
     private static Object id(ConfigJson json, String key) throws CheckpointException {
         return json.isList(key) ? json.numbers(key).stream().map(Double::intValue).toList() : json.whole(key);
+    }
+
+    /**
+     * The normalisation, which must be there.
+     *
+     * @param folder of the model
+     * @throws CheckpointException if there is none
+     */
+    public Normalization normalization(Path folder) throws CheckpointException {
+        if (normalization == null) {
+            throw new CheckpointException(
+                    folder.resolve("config.json"), "normalization of the images", "given", "missing");
+        }
+        return normalization;
     }
 
     public static Companions of(@Nullable Normalization normalization, List<String> classes) {

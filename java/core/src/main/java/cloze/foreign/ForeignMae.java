@@ -116,7 +116,10 @@ public enum ForeignMae implements Foreign<Mae> {
             throws IOException {
         MaeConfig c = model.model().config();
         requireEpsilon(c);
-        Normalization normalization = Objects.requireNonNull(companions.normalization(), "images have a normalization");
+        Normalization normalization = companions.normalization();
+        if (normalization == null) {
+            throw new IllegalArgumentException("its images have no normalization");
+        }
         List<String> files = switch (this) {
             case HUGGING_FACE -> {
                 ConfigJson.write(folder, ForeignVit.json(c));

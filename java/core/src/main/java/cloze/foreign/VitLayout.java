@@ -40,7 +40,7 @@ public record VitLayout(
      * @param channels C
      */
     public static VitLayout paper(int layers, int decoderLayers, int channels) {
-        List<Mapping> mappings = paperEncoder(layers, channels);
+        List<Mapping> mappings = paperEncoder(layers, channels, "norm");
         linear(mappings, "decoder_embed", "decoder_embed");
         mappings.add(new Mapping("mask_token", "mask_token", new TensorForm.Leading(2)));
         for (int i = 0; i < decoderLayers; i++) {
@@ -54,20 +54,25 @@ public record VitLayout(
 
     /** The encoder as the paper's code and timm name it; other tensors of the file are ignored. */
     public static VitLayout timm(int layers, int channels) {
+        return timm(layers, channels, "norm");
+    }
+
+    /** @param norm name of the last norm, which may come behind the pooling */
+    static VitLayout timm(int layers, int channels, String norm) {
         return new VitLayout(
-                new Layout(paperEncoder(layers, channels), "", Map.of(), VitLayout::isBesideEncoder),
+                new Layout(paperEncoder(layers, channels, norm), "", Map.of(), VitLayout::isBesideEncoder),
                 Vit.POSITIONS,
                 null);
     }
 
-    private static List<Mapping> paperEncoder(int layers, int channels) {
+    private static List<Mapping> paperEncoder(int layers, int channels, String norm) {
         List<Mapping> mappings = new ArrayList<>();
         mappings.add(new Mapping("cls_token", "cls_token", new TensorForm.Leading(2)));
         patches(mappings, "patch_embed.proj", channels);
         for (int i = 0; i < layers; i++) {
             paperBlock(mappings, "blocks." + i);
         }
-        linear(mappings, "norm", "norm");
+        linear(mappings, norm, norm);
         return mappings;
     }
 

@@ -31,7 +31,7 @@ public final class FileKind {
             new Magic(0, "\u0080\u0004\u0095", "a Python pickle"),
             new Magic(0, "\u0080\u0005\u0095", "a Python pickle"),
             new Magic(0, "\u001f\u008b", "compressed by gzip: unpack it first"),
-            new Magic(0, "\u0028\u00b5\u002f\u00fd", "compressed by zstd: unpack it first"),
+            new Magic(0, "(\u00b5/\u00fd", "compressed by zstd: unpack it first"),
             new Magic(0, "\u00fd7zXZ", "compressed by xz: unpack it first"),
             new Magic(0, "BZh", "compressed by bzip2: unpack it first"),
             new Magic(0, "\u0089PNG\r\n", "a PNG image"),

@@ -151,12 +151,6 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
         return config.encoder();
     }
 
-    /** Under mean pooling the encoder's last norm is gone. */
-    @Override
-    public boolean wholeEncoder(VitClassifierConfig config) {
-        return config.pool() == Pooling.CLASS_TOKEN;
-    }
-
     @Override
     public TrainingConfig training(Preset<VitClassifierConfig> preset) {
         VitClassifierConfig config = preset.model();

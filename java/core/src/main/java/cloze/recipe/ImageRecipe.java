@@ -19,24 +19,19 @@ interface ImageRecipe<C extends Record, M> extends Recipe<C, M> {
     /** Sizes of the encoder, under whose names the model holds its parameters. */
     VitConfig vit(C config);
 
-    /** False if a part of the encoder is missing in the model, so that it can not be used alone. */
-    default boolean wholeEncoder(C config) {
-        return true;
-    }
-
     /**
      * The normalisation and the classes of a run's images.
      *
-     * @throws CheckpointException if there is no normalisation, or one for other channels
+     * @throws CheckpointException if the normalisation is one for other channels
      */
     static Companions companions(ImageSettings images, VitConfig encoder, Path folder) throws CheckpointException {
         Normalization normalization = images.normalization();
-        if (normalization == null || normalization.channels() != encoder.channels()) {
+        if (normalization != null && normalization.channels() != encoder.channels()) {
             throw new CheckpointException(
                     folder.resolve("config.json"),
                     "normalization of the images",
                     "given for %d channels".formatted(encoder.channels()),
-                    normalization == null ? "missing" : "" + normalization.mean());
+                    "" + normalization.mean());
         }
         return Companions.of(normalization, images.classes());
     }

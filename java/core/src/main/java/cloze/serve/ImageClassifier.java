@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.IntStream;
 
 /**
@@ -52,8 +51,7 @@ public final class ImageClassifier implements AutoCloseable {
             Models.Loaded<VitClassifier> loaded = Models.classifier(folder, backend, scope);
             model = loaded.model();
             classes = loaded.companions().classes();
-            Normalization normalization =
-                    Objects.requireNonNull(loaded.companions().normalization());
+            Normalization normalization = loaded.companions().normalization(folder);
             view = Augmentation.none(model.config().encoder().image(), normalization);
             if (classes.size() != model.config().classes()) {
                 throw new CheckpointException(

@@ -18,7 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -66,7 +65,7 @@ public final class Reconstruct extends Subcommand {
             Models.Loaded<MaskedImageModel> loaded = Models.maskedImages(checkpoint, backend, scope);
             MaskedImageModel model = loaded.model();
             Normalization normalization =
-                    Objects.requireNonNull(loaded.companions().normalization());
+                    loaded.companions().normalization(checkpoint);
             float[] pixels = pixels(codec, model.encoder().config(), normalization);
             Reconstruction made = Reconstruction.of(backend, model, normalization, pixels, seed, 0);
             List<List<Picture>> rows = new ArrayList<>();
