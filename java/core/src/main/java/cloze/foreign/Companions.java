@@ -5,9 +5,11 @@ import cloze.checkpoint.ConfigJson;
 import cloze.image.Normalization;
 import cloze.text.token.Tokenizer;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +27,8 @@ public record Companions(
 
     public Companions {
         classes = List.copyOf(classes);
-        ends = Map.copyOf(ends);
+        // in an order, so that an export has the same bytes each time
+        ends = Collections.unmodifiableMap(new TreeMap<>(ends));
     }
 
     public static Companions of(Tokenizer tokenizer) {
