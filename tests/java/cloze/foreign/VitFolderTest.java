@@ -31,6 +31,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -197,7 +198,8 @@ class VitFolderTest {
                         config + ": architecture must be like vit_base_patch16_224, tiny to huge, but is 'resnet50'");
         Files.writeString(config, "{\"model_type\": \"swin\"}");
         assertThatThrownBy(() -> Encoders.config(folder))
-                .hasMessage(folder + " is a model of kind swin, but an image encoder is needed (a run of mae or simmim or classifier,"
+                .hasMessage(folder
+                        + " is a model of kind swin, but an image encoder is needed (a run of mae or simmim or classifier,"
                         + " or a vision transformer of Hugging Face or timm)");
     }
 
@@ -216,7 +218,8 @@ class VitFolderTest {
                 "'\"qkv_bias\": true'; ''; 0.456"
             })
     void finds_what_images_are_normalised_by(String said, String preprocessor, double second) throws IOException {
-        Files.writeString(folder.resolve("config.json"), "{\"model_type\": \"vit\", %s}".formatted(said));
+        Files.writeString(
+                folder.resolve("config.json"), String.format(Locale.ROOT, "{\"model_type\": \"vit\", %s}", said));
         if (!preprocessor.isEmpty()) {
             Files.writeString(folder.resolve("preprocessor_config.json"), preprocessor);
         }

@@ -77,8 +77,7 @@ class EncodersOfOthersTest {
             Path to = folder.resolve("exported");
             Models.export(folder.resolve("run"), to, "huggingface", backend);
             rename(to, name -> name.replace("decoder.decoder_layers.", "decoder.decoder_encoder.layer."));
-            Parameters back =
-                    Models.maskedImages(to, backend, scope).built().parameters();
+            Parameters back = Models.maskedImages(to, backend, scope).built().parameters();
             for (Tensor parameter : ours.tensors()) {
                 assertThat(backend.floats(back.named(parameter.name())))
                         .as(parameter.name())
@@ -126,8 +125,8 @@ class EncodersOfOthersTest {
             SavedModels.save(folder, Recipes.CLASSIFIER, preset, built.parameters(), backend);
             float[] image = random(16 * 16 * 3);
             Tape tape = Tape.inference(backend, scope);
-            float[] logits = backend.floats(
-                    built.model().logits(tape, built.model().patches(tape, image)));
+            float[] logits =
+                    backend.floats(built.model().logits(tape, built.model().patches(tape, image)));
             Parameters.Built<Vit> encoder = Encoders.load(folder, 16, backend, scope);
             float[] vector = backend.floats(encoder.model().features(tape, image, pool));
             float[] head = backend.floats(built.parameters().named("head.weight"));

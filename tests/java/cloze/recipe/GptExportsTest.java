@@ -112,7 +112,9 @@ class GptExportsTest {
         exported(small("baby", 4), to);
         assertThat(ConfigJson.read(to).text("activation_function", "")).isEqualTo("gelu");
         try (Safetensors file = Safetensors.open(to)) {
-            assertThat(floats(file, "transformer.h.1.mlp.c_fc.bias")).containsOnly(0).hasSize(96);
+            assertThat(floats(file, "transformer.h.1.mlp.c_fc.bias"))
+                    .containsOnly(0)
+                    .hasSize(96);
             assertThat(floats(file, "transformer.ln_f.bias")).containsOnly(0).hasSize(24);
         }
     }

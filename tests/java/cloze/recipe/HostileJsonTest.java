@@ -23,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -124,15 +125,12 @@ class HostileJsonTest {
 
     private <C extends Record, M> void save(Recipe<C, M> recipe) throws IOException {
         Preset<C> tiny = recipe.tiny();
-        Preset<C> preset =
-                switch (tiny.data()) {
-                    case ImageSettings images ->
-                        tiny.withData(images.withFound(Normalization.IMAGENET, List.of("a", "b")));
-                    case LabelledImageSettings images ->
-                        tiny.withData(
-                                images.withImages(images.images().withFound(Normalization.IMAGENET, List.of("a", "b"))));
-                    default -> tiny;
-                };
+        Preset<C> preset = switch (tiny.data()) {
+            case ImageSettings images -> tiny.withData(images.withFound(Normalization.IMAGENET, List.of("a", "b")));
+            case LabelledImageSettings images ->
+                tiny.withData(images.withImages(images.images().withFound(Normalization.IMAGENET, List.of("a", "b"))));
+            default -> tiny;
+        };
         try (Backend backend = backend();
                 Scope scope = backend.memory().scope("model")) {
             Parameters.Built<M> built = recipe.build(preset, backend, scope);
@@ -218,12 +216,17 @@ class HostileJsonTest {
                     .collect(Collectors.joining(", "));
         }
         Path index = folder.resolve("model.safetensors.index.json");
-        Files.writeString(index, "{\"metadata\": {\"total_size\": 7}, \"weight_map\": {%s}}".formatted(map));
+        Files.writeString(
+                index, String.format(Locale.ROOT, "{\"metadata\": {\"total_size\": 7}, \"weight_map\": {%s}}", map));
         List<JsonFaults.Fault> faults = JsonFaults.of(Files.readString(index));
         try (Backend backend = backend()) {
             for (JsonFaults.Fault fault : faults) {
                 Files.writeString(index, fault.json());
-                refused(backend, index, fault, (_, _) -> Safetensors.open(folder).close());
+                refused(
+                        backend,
+                        index,
+                        fault,
+                        (_, _) -> Safetensors.open(folder).close());
             }
         }
     }
@@ -234,13 +237,18 @@ class HostileJsonTest {
         String step = "{\"step\":1,\"loss\":2.5,\"learning_rate\":0.1,\"seconds\":1,\"skipped\":true}";
         String evaluation = "{\"step\":1,\"evaluation\":{\"val_loss\":2.5},\"best\":true}";
         Path results = folder.resolve("results.jsonl");
-        String result = "{\"cell\":{\"scratch\":true,\"perClass\":1,\"seed\":3},\"accuracy\":0.5,\"loss\":1,\"steps\":4,"
-                + "\"seconds\":1}";
+        String result =
+                "{\"cell\":{\"scratch\":true,\"perClass\":1,\"seed\":3},\"accuracy\":0.5,\"loss\":1,\"steps\":4,"
+                        + "\"seconds\":1}";
         try (Backend backend = backend()) {
             for (String line : List.of(step, evaluation)) {
                 for (JsonFaults.Fault fault : JsonFaults.of(line)) {
                     Files.writeString(metrics, line + "\n" + fault.json() + "\n");
-                    refused(backend, metrics, fault, (_, _) -> assertThat(MetricsLog.read(metrics)).isNotEmpty());
+                    refused(
+                            backend,
+                            metrics,
+                            fault,
+                            (_, _) -> assertThat(MetricsLog.read(metrics)).isNotEmpty());
                 }
             }
             for (JsonFaults.Fault fault : JsonFaults.of(result)) {
@@ -249,7 +257,8 @@ class HostileJsonTest {
                         backend,
                         results,
                         fault,
-                        (_, _) -> assertThat(FewLabelResults.read(folder).rows()).isNotEmpty());
+                        (_, _) ->
+                                assertThat(FewLabelResults.read(folder).rows()).isNotEmpty());
             }
         }
     }

@@ -53,12 +53,15 @@ public final class ConfigJson {
         try {
             JsonNode root = JSON.readTree(Files.readAllBytes(file));
             if (!root.isObject()) {
-                String kind = root.isMissingNode() ? "an empty file" : root.getNodeType().name();
+                String kind = root.isMissingNode()
+                        ? "an empty file"
+                        : root.getNodeType().name();
                 throw new CheckpointException(file, "configuration", "a JSON object", kind);
             }
             return new ConfigJson(file, "", root);
         } catch (JacksonException e) {
-            String actual = FileKind.of(file).filter(kind -> !kind.contains("JSON")).orElse(e.getOriginalMessage());
+            String actual =
+                    FileKind.of(file).filter(kind -> !kind.contains("JSON")).orElse(e.getOriginalMessage());
             throw new CheckpointException(file, "configuration", "JSON", actual);
         }
     }

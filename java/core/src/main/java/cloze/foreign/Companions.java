@@ -21,7 +21,10 @@ import org.jspecify.annotations.Nullable;
  * @param ends {@code bos_token_id} and {@code eos_token_id}, for a {@code config.json}; empty of images
  */
 public record Companions(
-        @Nullable Tokenizer tokenizer, @Nullable Normalization normalization, List<String> classes, Map<String, Object> ends) {
+        @Nullable Tokenizer tokenizer,
+        @Nullable Normalization normalization,
+        List<String> classes,
+        Map<String, Object> ends) {
     private static final String START = "bos_token_id";
     private static final String END = "eos_token_id";
 
@@ -50,7 +53,9 @@ public record Companions(
 
     /** An id, or several of which each ends a text. */
     private static Object id(ConfigJson json, String key) throws CheckpointException {
-        return json.isList(key) ? json.numbers(key).stream().map(Double::intValue).toList() : json.whole(key);
+        return json.isList(key)
+                ? json.numbers(key).stream().map(Double::intValue).toList()
+                : json.whole(key);
     }
 
     /**

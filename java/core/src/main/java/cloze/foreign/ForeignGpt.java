@@ -45,8 +45,6 @@ public final class ForeignGpt implements Foreign<Gpt> {
     public List<String> save(Path folder, Parameters.Built<Gpt> model, Companions companions, Backend backend)
             throws IOException {
         boolean rotary = model.model().config().style().positions() == GptConfig.Positions.ROTARY;
-        return rotary
-                ? LLAMA.save(folder, model, companions, backend)
-                : GPT2.save(folder, model, companions, backend);
+        return rotary ? LLAMA.save(folder, model, companions, backend) : GPT2.save(folder, model, companions, backend);
     }
 }

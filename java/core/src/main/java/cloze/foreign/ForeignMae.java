@@ -14,6 +14,7 @@ import cloze.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -86,19 +87,19 @@ public enum ForeignMae implements Foreign<Mae> {
 
     private static Parameters.Built<Mae> load(
             Safetensors file, VitLayout layout, MaeConfig sizes, Backend backend, Scope scope) throws IOException {
-            StoredPositions encoder = positions(file, layout.positions(), sizes.encoder(), sizes.grid());
-            StoredPositions decoder =
-                    positions(file, Objects.requireNonNull(layout.decoderPositions()), sizes.decoder(), sizes.grid());
-            MaeConfig config = sizes.withEncoder(sizes.encoder().withPositions(encoder.kind()))
-                    .withDecoder(sizes.decoder().withPositions(decoder.kind()));
-            return VitWeights.load(
-                    file,
-                    layout.layout(),
-                    Map.of(Vit.POSITIONS, encoder.grid(), Mae.DECODER_POSITIONS, decoder.all()),
-                    encoder.classToken(),
-                    backend,
-                    scope,
-                    p -> new Mae(config, p));
+        StoredPositions encoder = positions(file, layout.positions(), sizes.encoder(), sizes.grid());
+        StoredPositions decoder =
+                positions(file, Objects.requireNonNull(layout.decoderPositions()), sizes.decoder(), sizes.grid());
+        MaeConfig config = sizes.withEncoder(sizes.encoder().withPositions(encoder.kind()))
+                .withDecoder(sizes.decoder().withPositions(decoder.kind()));
+        return VitWeights.load(
+                file,
+                layout.layout(),
+                Map.of(Vit.POSITIONS, encoder.grid(), Mae.DECODER_POSITIONS, decoder.all()),
+                encoder.classToken(),
+                backend,
+                scope,
+                p -> new Mae(config, p));
     }
 
     private static StoredPositions positions(Safetensors file, String name, Stack stack, int grid)
@@ -155,8 +156,8 @@ public enum ForeignMae implements Foreign<Mae> {
             case TIMM -> encoder == Stack.EPSILON;
         };
         if (!fits) {
-            throw new IllegalArgumentException(
-                    "%s has no place for norms with epsilons of %s and %s".formatted(word, encoder, decoder));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "%s has no place for norms with epsilons of %s and %s", word, encoder, decoder));
         }
     }
 }

@@ -16,6 +16,7 @@ import cloze.text.token.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
@@ -46,22 +47,20 @@ public final class GptTwo implements Foreign<Gpt> {
         Heads heads = Heads.of(c.heads(), c.width() / c.heads());
         Mlp.Kind mlp = c.exactGelu() ? Mlp.Kind.GELU_ERF : Mlp.Kind.GELU_TANH;
         var style = new GptConfig.Style(GptConfig.Positions.LEARNED, Norm.Kind.LAYER, mlp, true);
-        return new GptConfig(
-                c.vocabulary(), c.positions(), c.layers(), c.width(), heads, style, (float) c.dropout());
+        return new GptConfig(c.vocabulary(), c.positions(), c.layers(), c.width(), heads, style, (float) c.dropout());
     }
 
     /** The file has a place for every bias; those that a model lacks are zeros there. */
     private static GptConfig withBiases(GptConfig c) {
-        return c.withStyle(
-                new GptConfig.Style(c.style().positions(), Norm.Kind.LAYER, c.style().mlp(), true));
+        return c.withStyle(new GptConfig.Style(
+                c.style().positions(), Norm.Kind.LAYER, c.style().mlp(), true));
     }
 
     @Override
     public Parameters.Built<Gpt> load(Path folder, Backend backend, Scope scope) throws IOException {
         GptConfig config = config(folder);
         try (var file = Safetensors.open(folder)) {
-            return HostParameters.load(
-                    file, GptTwoLayout.of(config.layers()), backend, scope, p -> new Gpt(config, p));
+            return HostParameters.load(file, GptTwoLayout.of(config.layers()), backend, scope, p -> new Gpt(config, p));
         }
     }
 
@@ -81,8 +80,11 @@ public final class GptTwo implements Foreign<Gpt> {
                 || c.style().norm() == Norm.Kind.RMS
                 || c.style().mlp() == Mlp.Kind.SWIGLU
                 || !square) {
-            throw new IllegalArgumentException(
-                    "only a model of GPT-2's make has its layout: %s of %s is not one".formatted(c.style(), c.heads()));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "only a model of GPT-2's make has its layout: %s of %s is not one",
+                    c.style(),
+                    c.heads()));
         }
         Tokenizer tokenizer = Objects.requireNonNull(companions.tokenizer(), "a language model has a tokenizer");
         new GptTwoConfig(

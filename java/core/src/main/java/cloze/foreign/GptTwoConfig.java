@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -21,7 +22,14 @@ import java.util.Map;
  * @param exactGelu true for GELU by erf, as in nanoGPT; false for that by tanh
  */
 public record GptTwoConfig(
-        int layers, int heads, int width, int positions, int vocabulary, double epsilon, double dropout, boolean exactGelu) {
+        int layers,
+        int heads,
+        int width,
+        int positions,
+        int vocabulary,
+        double epsilon,
+        double dropout,
+        boolean exactGelu) {
     private static final String EXACT = "gelu";
     private static final int LARGEST = 1 << 24;
     private static final int WIDEST = 1 << 20;
@@ -45,7 +53,7 @@ public record GptTwoConfig(
     private static void require(boolean ok, String name, String expected, Number actual) {
         if (!ok) {
             throw new IllegalArgumentException(
-                    "GptTwoConfig: %s must be %s, but is %s".formatted(name, expected, actual));
+                    String.format(Locale.ROOT, "GptTwoConfig: %s must be %s, but is %s", name, expected, actual));
         }
     }
 

@@ -81,8 +81,7 @@ public final class HostParameters implements AutoCloseable {
      *
      * @param all shapes of parameters, those of the model or more
      */
-    static void write(
-            Path folder, Layout layout, Parameters parameters, Map<String, Shape> all, Backend backend)
+    static void write(Path folder, Layout layout, Parameters parameters, Map<String, Shape> all, Backend backend)
             throws IOException {
         try (var host = new HostParameters(parameters, backend)) {
             host.download();

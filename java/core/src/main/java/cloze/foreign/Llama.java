@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
@@ -141,8 +142,8 @@ public final class Llama implements Foreign<Gpt> {
             throws IOException {
         GptConfig c = model.model().config();
         if (!c.style().equals(GptConfig.Style.MODERN)) {
-            throw new IllegalArgumentException("only a model of Llama's make has its layout: %s is not one"
-                    .formatted(c.style()));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "only a model of Llama's make has its layout: %s is not one", c.style()));
         }
         Tokenizer tokenizer = Objects.requireNonNull(companions.tokenizer(), "a language model has a tokenizer");
         ConfigJson.write(folder, json(c, companions));

@@ -9,6 +9,7 @@ import cloze.nn.SinCosPositions;
 import cloze.nn.Stack;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Locale;
 
 /** Positions as foreign files hold them: a row for the class token, then a square grid of patches. */
 final class StoredPositions {
@@ -40,12 +41,11 @@ final class StoredPositions {
         }
         int[] shape = stored.shape().extents();
         if (shape.length != 3 || shape[0] != 1 || shape[1] != 1 + side * side || shape[2] != width) {
-            String expected = "[1, 1 + %1$d * %1$d, %2$d] by the config".formatted(side, width);
+            String expected = String.format(Locale.ROOT, "[1, 1 + %1$d * %1$d, %2$d] by the config", side, width);
             throw new CheckpointException(file.path(), "shape of " + name, expected, "" + stored.shape());
         }
         if (!stored.type().convertsToFloat()) {
-            throw new CheckpointException(
-                    file.path(), "dtype of " + name, "F32, F16, BF16 or F64", "" + stored.type());
+            throw new CheckpointException(file.path(), "dtype of " + name, "F32, F16, BF16 or F64", "" + stored.type());
         }
         var rows = new float[Math.toIntExact(stored.shape().size())];
         file.copyTo(name, MemorySegment.ofArray(rows));

@@ -23,7 +23,8 @@ public final class FileKind {
 
     /** Bytes as ISO-8859-1, the longest of a common beginning first. */
     private static final List<Magic> KNOWN = List.of(
-            new Magic(0, "version https://git-lfs", "a Git LFS pointer, not the file itself: fetch it with git lfs pull"),
+            new Magic(
+                    0, "version https://git-lfs", "a Git LFS pointer, not the file itself: fetch it with git lfs pull"),
             new Magic(0, "PK\u0003\u0004", "a ZIP archive, as PyTorch's .pt, .pth and .bin are"),
             new Magic(0, "PK\u0005\u0006", "an empty ZIP archive"),
             new Magic(0, "\u0080\u0002", "a Python pickle, as old .pt, .pth and .bin of PyTorch are"),
@@ -54,8 +55,10 @@ public final class FileKind {
             return Optional.of("an empty file");
         }
         String start = new String(first, 0, Math.min(first.length, FIRST), StandardCharsets.ISO_8859_1);
-        Optional<String> known =
-                KNOWN.stream().filter(magic -> magic.matches(start)).map(Magic::name).findFirst();
+        Optional<String> known = KNOWN.stream()
+                .filter(magic -> magic.matches(start))
+                .map(Magic::name)
+                .findFirst();
         if (known.isPresent()) {
             return known;
         }

@@ -2,6 +2,7 @@ package cloze.model;
 
 import cloze.nn.Stack;
 import cloze.setting.Setting;
+import java.util.Locale;
 
 /**
  * Sizes of a vision transformer.
@@ -29,9 +30,11 @@ public record VitConfig(
 
     public VitConfig {
         if (image <= 0 || patch <= 0 || image % patch != 0) {
-            throw new IllegalArgumentException(
-                    "VitConfig: images of %1$d x %1$d pixels can not be cut into patches of %2$d x %2$d"
-                            .formatted(image, patch));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "VitConfig: images of %1$d x %1$d pixels can not be cut into patches of %2$d x %2$d",
+                    image,
+                    patch));
         }
         if (channels <= 0) {
             throw new IllegalArgumentException("VitConfig: channels must be 1 or more, but it is " + channels);
@@ -50,7 +53,7 @@ public record VitConfig(
     private static void requireAtMost(int most, String what, long actual) {
         if (actual > most) {
             throw new IllegalArgumentException(
-                    "VitConfig: %s must be %d or less, but are %d".formatted(what, most, actual));
+                    String.format(Locale.ROOT, "VitConfig: %s must be %d or less, but are %d", what, most, actual));
         }
     }
 

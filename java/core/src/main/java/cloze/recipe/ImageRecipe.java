@@ -12,6 +12,7 @@ import cloze.op.Attention;
 import cloze.op.AttentionMask;
 import cloze.op.Heads;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.SplittableRandom;
 
 /** A recipe for models of images whose encoder is a vision transformer. */
@@ -30,7 +31,7 @@ interface ImageRecipe<C extends Record, M> extends Recipe<C, M> {
             throw new CheckpointException(
                     folder.resolve("config.json"),
                     "normalization of the images",
-                    "given for %d channels".formatted(encoder.channels()),
+                    String.format(Locale.ROOT, "given for %d channels", encoder.channels()),
                     "" + normalization.mean());
         }
         return Companions.of(normalization, images.classes());

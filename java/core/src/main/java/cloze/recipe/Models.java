@@ -12,6 +12,7 @@ import cloze.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 
 /** Reads the model of any folder: a run, or a foreign layout of one of the recipes. */
@@ -81,7 +82,7 @@ public final class Models {
      */
     public static String export(Path run, Path to, String layout, Backend backend) throws IOException {
         if (Files.exists(to) && Files.isSameFile(run, to)) {
-            throw new IOException("%s can not be exported into itself".formatted(run));
+            throw new IOException(String.format(Locale.ROOT, "%s can not be exported into itself", run));
         }
         Optional<StoredRun<?, ?>> stored = StoredRun.find(run);
         if (stored.isPresent()) {
@@ -103,8 +104,7 @@ public final class Models {
             throws IOException {
         for (Foreign<M> each : recipe.layouts()) {
             if (each.recognises(json)) {
-                Source<M> source =
-                        scope -> new Exported<>(each.load(from, backend, scope), each.companions(from));
+                Source<M> source = scope -> new Exported<>(each.load(from, backend, scope), each.companions(from));
                 return Optional.of(export(recipe, source, from, to, layout, backend));
             }
         }
@@ -133,17 +133,19 @@ public final class Models {
                     Files.createDirectories(to);
                     return String.join(", ", each.save(to, read.built(), read.companions(), backend));
                 } catch (IllegalArgumentException e) {
-                    throw new IOException("%s can not be exported: %s".formatted(folder, e.getMessage()), e);
+                    throw new IOException(
+                            String.format(Locale.ROOT, "%s can not be exported: %s", folder, e.getMessage()), e);
                 }
             }
         }
         var words = recipe.layouts().stream().map(Foreign::word).toList();
-        throw new IOException("%s is a run of %s, which has %s"
-                .formatted(
-                        folder,
-                        recipe.name(),
-                        words.isEmpty()
-                                ? "no layout of others to export it in"
-                                : "the formats %s, not '%s'".formatted(String.join(", ", words), layout)));
+        throw new IOException(String.format(
+                Locale.ROOT,
+                "%s is a run of %s, which has %s",
+                folder,
+                recipe.name(),
+                words.isEmpty()
+                        ? "no layout of others to export it in"
+                        : String.format(Locale.ROOT, "the formats %s, not '%s'", String.join(", ", words), layout)));
     }
 }

@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -64,8 +65,7 @@ public final class Reconstruct extends Subcommand {
                 Scope scope = backend.memory().scope("model")) {
             Models.Loaded<MaskedImageModel> loaded = Models.maskedImages(checkpoint, backend, scope);
             MaskedImageModel model = loaded.model();
-            Normalization normalization =
-                    loaded.companions().normalization(checkpoint);
+            Normalization normalization = loaded.companions().normalization(checkpoint);
             float[] pixels = pixels(codec, model.encoder().config(), normalization);
             Reconstruction made = Reconstruction.of(backend, model, normalization, pixels, seed, 0);
             List<List<Picture>> rows = new ArrayList<>();
@@ -74,7 +74,7 @@ public final class Reconstruct extends Subcommand {
             }
             Files.write(out, codec.png(PictureGrid.draw(rows, LEAST_SIDE)));
         }
-        out().printf("%s: each image, with hidden patches, as predicted, and filled in%n", out);
+        out().printf(Locale.ROOT, "%s: each image, with hidden patches, as predicted, and filled in%n", out);
         out().flush();
         return 0;
     }
