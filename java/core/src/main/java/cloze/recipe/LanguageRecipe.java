@@ -6,6 +6,7 @@ import cloze.eval.NgramBaseline;
 import cloze.foreign.Companions;
 import cloze.generate.Generation;
 import cloze.generate.Sampling;
+import cloze.generate.TextBounds;
 import cloze.model.CausalModel;
 import cloze.nn.Parameters;
 import cloze.task.NextToken;
@@ -129,8 +130,17 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
             return step -> {
                 var text = new StringBuilder();
                 Sampling sampling = Sampling.DEFAULT.withTokens(SAMPLED).withSeed(step);
-                List<int[]> prompts = List.of(new int[] {data.tokenizer().beforeText()});
-                new Generation(backend, model.model(), data.tokenizer(), sampling, prompts, (_, t) -> text.append(t))
+                Tokenizer tokenizer = data.tokenizer();
+                TextBounds bounds = TextBounds.of(tokenizer);
+                List<int[]> prompts = List.of(new int[] {bounds.start()});
+                new Generation(
+                                backend,
+                                model.model(),
+                                tokenizer,
+                                bounds,
+                                sampling,
+                                prompts,
+                                (_, t) -> text.append(t))
                         .run();
                 return text.toString();
             };

@@ -6,6 +6,7 @@ import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
 import cloze.generate.Generation;
 import cloze.generate.Sampling;
+import cloze.generate.TextBounds;
 import cloze.model.CausalModel;
 import cloze.nn.Parameters;
 import cloze.recipe.Models;
@@ -20,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 
 /**
@@ -33,19 +35,22 @@ public final class LanguageModel implements AutoCloseable {
     private final CausalModel model;
     private final Parameters parameters;
     private final Tokenizer tokenizer;
+    private final TextBounds bounds;
 
     private LanguageModel(
             Backend backend,
             boolean ownsBackend,
             Scope scope,
             Parameters.Built<? extends CausalModel> built,
-            Tokenizer tokenizer) {
+            Tokenizer tokenizer,
+            TextBounds bounds) {
         this.backend = backend;
         this.ownsBackend = ownsBackend;
         this.scope = scope;
         this.model = built.model();
         this.parameters = built.parameters();
         this.tokenizer = tokenizer;
+        this.bounds = bounds;
     }
 
     /**
@@ -78,7 +83,8 @@ public final class LanguageModel implements AutoCloseable {
                 throw new IOException("%s: the tokenizer has %d tokens, but the model only %d"
                         .formatted(folder, tokenizer.vocabularySize(), v));
             }
-            return new LanguageModel(backend, ownsBackend, scope, loaded.built(), tokenizer);
+            TextBounds bounds = TextBounds.read(folder, tokenizer);
+            return new LanguageModel(backend, ownsBackend, scope, loaded.built(), tokenizer, bounds);
         } catch (IOException | RuntimeException e) {
             scope.close();
             throw e;
@@ -88,7 +94,8 @@ public final class LanguageModel implements AutoCloseable {
     /** A model in memory, which the caller closes. */
     public static LanguageModel of(
             Backend backend, Parameters.Built<? extends CausalModel> built, Tokenizer tokenizer) {
-        return new LanguageModel(backend, false, backend.memory().scope("language model"), built, tokenizer);
+        Scope scope = backend.memory().scope("language model");
+        return new LanguageModel(backend, false, scope, built, tokenizer, TextBounds.of(tokenizer));
     }
 
     public CausalModel model() {
@@ -107,7 +114,7 @@ public final class LanguageModel implements AutoCloseable {
         return backend;
     }
 
-    /** The text that follows the prompt. */
+    /** The text that follows the prompt. An interrupted thread ends it early and stays interrupted. */
     public String generate(String prompt, Sampling sampling) {
         return generate(List.of(prompt), sampling).getFirst();
     }
@@ -129,15 +136,19 @@ public final class LanguageModel implements AutoCloseable {
 
     private void run(List<String> prompts, Sampling sampling, Generation.Sink sink) {
         List<int[]> ids = prompts.stream().map(this::promptIds).toList();
-        new Generation(backend, model, tokenizer, sampling, ids, sink).run();
+        new Generation(backend, model, tokenizer, bounds, sampling, ids, sink).run();
     }
 
     private int[] promptIds(String prompt) {
         int[] ids = tokenizer.encode(prompt);
-        return ids.length > 0 ? ids : new int[] {tokenizer.beforeText()};
+        return ids.length > 0 ? ids : new int[] {bounds.start()};
     }
 
-    /** Scores a text as it begins after the end of another one, or after a new line where texts have no end. */
+    /**
+     * Scores a text as it begins after the end of another one, or after a new line where texts have no end.
+     *
+     * @throws CancellationException if the thread is interrupted before the end
+     */
     public Score score(String text) {
         int[] ids = tokenizer.encode(text);
         if (ids.length == 0) {
@@ -157,11 +168,15 @@ public final class LanguageModel implements AutoCloseable {
     private float[] losses(int[] ids) {
         int context = model.context();
         int[] sequence = new int[ids.length + 1];
-        sequence[0] = tokenizer.beforeText();
+        sequence[0] = bounds.start();
         System.arraycopy(ids, 0, sequence, 1, ids.length);
         float[] losses = new float[ids.length];
         int scored = 0;
         while (scored < ids.length) {
+            if (Thread.currentThread().isInterrupted()) {
+                throw new CancellationException(
+                        "interrupted after %,d of %,d tokens were scored".formatted(scored, ids.length));
+            }
             int from = scored == 0 ? 0 : Math.max(0, scored - context / 2);
             int count = Math.min(context, ids.length - from);
             float[] window = window(sequence, from, count);

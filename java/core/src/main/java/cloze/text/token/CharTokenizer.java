@@ -76,7 +76,7 @@ public final class CharTokenizer implements Tokenizer {
         int i = from;
         while (i < to) {
             int c = Utf8.codePoint(utf8, i);
-            int id = c < low.length ? low[c] : others.getOrDefault(c, -1);
+            int id = id(c);
             id = id < 0 ? unknown : id;
             if (id < 0) {
                 throw new UnknownCharacterException(c, i - textStart, codePoints.length);
@@ -106,6 +106,17 @@ public final class CharTokenizer implements Tokenizer {
     public OptionalInt special(String token) {
         int index = specials.indexOf(token);
         return index < 0 ? OptionalInt.empty() : OptionalInt.of(codePoints.length + index);
+    }
+
+    @Override
+    public OptionalInt single(String character) {
+        int id = id(character.codePointAt(0));
+        return id < 0 ? OptionalInt.empty() : OptionalInt.of(id);
+    }
+
+    /** The id of a code point, or -1. */
+    private int id(int codePoint) {
+        return codePoint < low.length ? low[codePoint] : others.getOrDefault(codePoint, -1);
     }
 
     @Override
