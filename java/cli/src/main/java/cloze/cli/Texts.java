@@ -1,8 +1,16 @@
 package cloze.cli;
 
-/** Text for a terminal. */
+import cloze.text.TextSource;
+import java.io.IOException;
+
+/** Text for a terminal, and from one. */
 public final class Texts {
     private Texts() {}
+
+    /** The whole standard input, decoded by its byte-order mark or else as UTF-8. */
+    public static String standardInput() throws IOException {
+        return TextSource.of("standard input", System.in).readAll();
+    }
 
     /** Writes a text on one line, with invisible characters escaped. */
     public static String visible(String text) {

@@ -135,13 +135,30 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     private void run(List<String> prompts, Sampling sampling, Generation.Sink sink) {
-        List<int[]> ids = prompts.stream().map(this::promptIds).toList();
+        generate(prompts.stream().map(tokenizer::encode).toList(), sampling, sink);
+    }
+
+    /**
+     * Continues prompts of tokens, such as those of {@code tokenizer().ordinary()}, for which special tokens in a text are
+     * ordinary characters. A prompt without tokens begins a text.
+     *
+     * @param prompts ids of the tokenizer
+     */
+    public void generate(List<int[]> prompts, Sampling sampling, Generation.Sink sink) {
+        List<int[]> ids = prompts.stream()
+                .map(prompt -> prompt.length > 0 ? known(prompt) : new int[] {bounds.start()})
+                .toList();
         new Generation(backend, model, tokenizer, bounds, sampling, ids, sink).run();
     }
 
-    private int[] promptIds(String prompt) {
-        int[] ids = tokenizer.encode(prompt);
-        return ids.length > 0 ? ids : new int[] {bounds.start()};
+    private int[] known(int[] ids) {
+        for (int id : ids) {
+            if (id < 0 || id >= tokenizer.vocabularySize()) {
+                throw new IllegalArgumentException("LanguageModel: ids must be in [0, %d), but one is %d"
+                        .formatted(tokenizer.vocabularySize(), id));
+            }
+        }
+        return ids;
     }
 
     /**
@@ -150,11 +167,20 @@ public final class LanguageModel implements AutoCloseable {
      * @throws CancellationException if the thread is interrupted before the end
      */
     public Score score(String text) {
-        int[] ids = tokenizer.encode(text);
+        return score(tokenizer.encode(text));
+    }
+
+    /**
+     * Scores a text of tokens, such as those of {@code tokenizer().ordinary()}.
+     *
+     * @param ids of the tokenizer
+     * @throws CancellationException if the thread is interrupted before the end
+     */
+    public Score score(int... ids) {
         if (ids.length == 0) {
             throw new IllegalArgumentException("an empty text has no score");
         }
-        float[] losses = losses(ids);
+        float[] losses = losses(known(ids));
         var tokens = new ArrayList<Score.Token>(ids.length);
         long bytes = 0;
         for (int i = 0; i < ids.length; i++) {

@@ -2,6 +2,7 @@ package cloze.text.token;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +41,11 @@ public final class CharTokenizer implements Tokenizer {
     /** Builds the vocabulary: the code points of the text in ascending order, then the special tokens. */
     public static CharTokenizer of(String text, String... specials) {
         return of(text.codePoints().distinct().sorted().toArray(), List.of(specials));
+    }
+
+    /** Builds the vocabulary of a set of code points, in ascending order. */
+    public static CharTokenizer of(BitSet codePoints) {
+        return of(codePoints.stream().toArray(), List.of());
     }
 
     /**

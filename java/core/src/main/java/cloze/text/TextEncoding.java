@@ -1,0 +1,110 @@
+package cloze.text;
+
+import cloze.text.token.Utf8;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** What the first bytes of a file say of its text: the encoding by its byte-order mark, or why it holds no text. */
+final class TextEncoding {
+    /** Bytes that are looked at. */
+    static final int HEAD = 1 << 16;
+
+    private static final int FEW = 32; // broken parts of UTF-8 that are no sign of another encoding
+    private static final double MOST = 0.3; // share of broken parts
+
+    /** Longer marks first: UTF-32's begins with that of UTF-16. */
+    private enum Mark {
+        UTF_32LE(StandardCharsets.UTF_32LE, 0xFF, 0xFE, 0, 0),
+        UTF_32BE(StandardCharsets.UTF_32BE, 0, 0, 0xFE, 0xFF),
+        UTF_8(StandardCharsets.UTF_8, 0xEF, 0xBB, 0xBF),
+        UTF_16LE(StandardCharsets.UTF_16LE, 0xFF, 0xFE),
+        UTF_16BE(StandardCharsets.UTF_16BE, 0xFE, 0xFF);
+
+        private final Charset charset;
+        private final int[] bytes;
+
+        Mark(Charset charset, int... bytes) {
+            this.charset = charset;
+            this.bytes = bytes;
+        }
+    }
+
+    private static final Map<String, String> SIGNATURES = Map.ofEntries(
+            Map.entry("\u0089PNG\r\n", "a PNG picture"),
+            Map.entry("\u00FF\u00D8\u00FF", "a JPEG picture"),
+            Map.entry("GIF87a", "a GIF picture"),
+            Map.entry("GIF89a", "a GIF picture"),
+            Map.entry("%PDF-", "a PDF document"),
+            Map.entry("PK\u0003\u0004", "a zip archive or an office document"),
+            Map.entry("\u007FELF", "a program"),
+            Map.entry("\u001F\u008B", "a gzip inside a gzip"),
+            Map.entry("BZh91AY&SY", "a bzip2 archive"),
+            Map.entry("\u00FD7zXZ", "an xz archive"),
+            Map.entry("\u0028\u00B5\u002F\u00FD", "a zstd archive"),
+            Map.entry("7z\u00BC\u00AF", "a 7z archive"),
+            Map.entry("PAR1", "a Parquet table whose name does not end in .parquet"),
+            Map.entry("SQLite format 3", "a database"),
+            Map.entry("CLOZETOK", "a file of tokens"),
+            Map.entry("version https://git-lfs.github.com/spec/", "a Git LFS pointer in place of the file"));
+
+    /** The encoding, and the length of its mark. */
+    final Charset charset;
+
+    final int mark;
+
+    /** Why this is no text; null if it is. */
+    final @Nullable String refusal;
+
+    private TextEncoding(Charset charset, int mark, @Nullable String refusal) {
+        this.charset = charset;
+        this.mark = mark;
+        this.refusal = refusal;
+    }
+
+    static boolean isGzip(byte[] head) {
+        return head.length >= 2 && (head[0] & 0xFF) == 0x1F && (head[1] & 0xFF) == 0x8B;
+    }
+
+    /** @param head the first {@link #HEAD} bytes of a text, or all of a shorter one */
+    static TextEncoding of(byte[] head) {
+        for (Mark mark : Mark.values()) {
+            if (starts(head, mark.bytes)) {
+                return new TextEncoding(mark.charset, mark.bytes.length, null);
+            }
+        }
+        return new TextEncoding(StandardCharsets.UTF_8, 0, refusal(head));
+    }
+
+    private static boolean starts(byte[] head, int[] with) {
+        boolean same = head.length >= with.length;
+        for (int i = 0; same && i < with.length; i++) {
+            same = (head[i] & 0xFF) == with[i];
+        }
+        return same;
+    }
+
+    private static @Nullable String refusal(byte[] head) {
+        for (Map.Entry<String, String> signature : SIGNATURES.entrySet()) {
+            if (starts(head, signature.getKey().chars().toArray())) {
+                return signature.getValue();
+            }
+        }
+        for (int i = 0; i < head.length; i++) {
+            if (head[i] == 0) {
+                return "a NUL at byte %d: UTF-16 without a byte-order mark, or no text".formatted(i);
+            }
+        }
+        int parts = 0;
+        int broken = 0;
+        for (int i = 0; i < head.length - 3; parts++) { // the last sequence may be cut
+            int length = Utf8.sequence(head, i, head.length);
+            broken += length < 0 ? 1 : 0;
+            i += Math.abs(length);
+        }
+        return broken >= FEW && broken > MOST * parts
+                ? "%,d broken parts in the first %,d characters: another encoding, or no text".formatted(broken, parts)
+                : null;
+    }
+}
