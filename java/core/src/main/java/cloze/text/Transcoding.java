@@ -19,6 +19,7 @@ final class Transcoding extends InputStream {
 
     private final InputStream from;
     private final CharsetDecoder decoder;
+    private final int unit;
     private final ByteBuffer in = ByteBuffer.allocate(1 << 16).flip();
     private final CharBuffer chars = CharBuffer.allocate(1 << 15);
     private ByteBuffer out = ByteBuffer.allocate(0);
@@ -27,6 +28,7 @@ final class Transcoding extends InputStream {
 
     Transcoding(InputStream from, Charset charset) {
         this.from = from;
+        unit = charset.name().startsWith("UTF-16") ? Short.BYTES : Integer.BYTES;
         decoder = charset.newDecoder()
                 .onMalformedInput(CodingErrorAction.REPORT)
                 .onUnmappableCharacter(CodingErrorAction.REPORT);
@@ -66,7 +68,7 @@ final class Transcoding extends InputStream {
         ByteBuffer utf8 = StandardCharsets.UTF_8.encode(chars.flip());
         chars.clear();
         if (result.isError()) {
-            in.position(in.position() + result.length());
+            in.position(in.position() + Math.min(result.length(), unit)); // what follows half a pair may be whole
             utf8 = ByteBuffer.allocate(utf8.remaining() + 1).put(utf8).put(BROKEN).flip();
         }
         out = utf8;
