@@ -75,7 +75,8 @@ class TextSourceTest {
         for (int length : new int[] {0, 1, 2, 700, 150_000}) {
             String text = mixed(length);
             byte[] bytes = joined(java.util.HexFormat.of().parseHex(mark), text.getBytes(Charset.forName(name)));
-            assertThat(TextSource.of("stream", new ByteArrayInputStream(bytes)).readAll()).isEqualTo(text);
+            assertThat(TextSource.of("stream", new ByteArrayInputStream(bytes)).readAll())
+                    .isEqualTo(text);
             assertThat(TextSource.of(file("a.txt", bytes)).readAll()).isEqualTo(text);
             assertThat(TextSource.of(file("b.gz", gzip(bytes))).readAll()).isEqualTo(text);
             assertThat(TextSource.of(file("c", gzip(bytes))).readAll()).isEqualTo(text);
@@ -143,7 +144,8 @@ class TextSourceTest {
                 .isInstanceOf(DataException.class)
                 .hasMessageContainingAll("bomb.gz", "at most 200 times");
         String text = EmbeddedText.mobyDick().repeat(14); // beyond the free part
-        assertThat(TextSource.of(file("book.gz", gzip(text.getBytes(StandardCharsets.UTF_8)))).readAll())
+        assertThat(TextSource.of(file("book.gz", gzip(text.getBytes(StandardCharsets.UTF_8))))
+                        .readAll())
                 .hasSameSizeAs(text);
     }
 
@@ -220,10 +222,12 @@ class TextSourceTest {
             int length = random.nextInt(400, 4000);
             int longest = 1 << random.nextInt(1, 13);
             while (text.length() < length) {
-                text.append("words ".repeat(1 + random.nextInt(longest) / 6)).append(random.nextInt(5) == 0 ? "" : "\n");
+                text.append("words ".repeat(1 + random.nextInt(longest) / 6))
+                        .append(random.nextInt(5) == 0 ? "" : "\n");
             }
             double share = random.nextDouble(0.05, 0.6);
-            TextData data = prepared(file("t" + round, Utf8.bytes(text.toString())).toString(), "byte", share);
+            TextData data =
+                    prepared(file("t" + round, Utf8.bytes(text.toString())).toString(), "byte", share);
             double all = data.train().count() + data.heldOut().count();
             double smaller = Math.min(share, 1 - share);
             assertThat(data.heldOut().count() / all).isBetween(share - smaller / 3.9, share + smaller / 3.9);

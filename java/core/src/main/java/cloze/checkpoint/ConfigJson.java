@@ -161,8 +161,7 @@ public final class ConfigJson {
         var numbers = new ArrayList<Long>();
         for (JsonNode each : value.isArray() ? value : List.of(value)) {
             if (!each.isIntegralNumber() || !each.canConvertToLong()) {
-                throw new CheckpointException(
-                        file, place(key), "a whole number or a list of them", value.toString());
+                throw new CheckpointException(file, place(key), "a whole number or a list of them", value.toString());
             }
             numbers.add(each.longValue());
         }

@@ -105,7 +105,8 @@ public final class Generation {
             float[] logits = fill(scope, state, context);
             for (int made = 0; ; made++) {
                 draw(logits);
-                if (made + 1 == sampling.tokens() || rows.stream().allMatch(row -> row.done)
+                if (made + 1 == sampling.tokens()
+                        || rows.stream().allMatch(row -> row.done)
                         || Thread.currentThread().isInterrupted()) {
                     break;
                 }

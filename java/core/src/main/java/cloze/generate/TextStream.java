@@ -49,11 +49,7 @@ final class TextStream {
 
     /** Where the first whole stop string begins in the held text, -1 if there is none. */
     private int firstMatch() {
-        return stop.stream()
-                .mapToInt(held::indexOf)
-                .filter(at -> at >= 0)
-                .min()
-                .orElse(-1);
+        return stop.stream().mapToInt(held::indexOf).filter(at -> at >= 0).min().orElse(-1);
     }
 
     /** Where the held text may still become a stop string, its length if nowhere. */

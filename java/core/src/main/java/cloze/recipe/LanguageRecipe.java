@@ -134,14 +134,7 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
                 Tokenizer tokenizer = data.tokenizer();
                 TextBounds bounds = TextBounds.of(tokenizer);
                 List<int[]> prompts = List.of(new int[] {bounds.start()});
-                new Generation(
-                                backend,
-                                model.model(),
-                                tokenizer,
-                                bounds,
-                                sampling,
-                                prompts,
-                                (_, t) -> text.append(t))
+                new Generation(backend, model.model(), tokenizer, bounds, sampling, prompts, (_, t) -> text.append(t))
                         .run();
                 return text.toString();
             };

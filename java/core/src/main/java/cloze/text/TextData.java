@@ -64,8 +64,8 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
 
     private static Tokens encoded(TextSource source, Tokenizer tokenizer, Path cache, Progress progress)
             throws IOException {
-        TokenFile tokens = new TokenCache(cache.resolve("tokens"))
-                .get(source, tokenizer, EncodeOptions.standard(), progress);
+        TokenFile tokens =
+                new TokenCache(cache.resolve("tokens")).get(source, tokenizer, EncodeOptions.standard(), progress);
         if (tokens.textBytes() == 0) {
             tokens.close();
             throw TokenizerTraining.none(source.name());

@@ -3,6 +3,7 @@ package cloze.text;
 import cloze.text.token.Utf8;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -14,22 +15,16 @@ final class TextEncoding {
     private static final int FEW = 32; // broken parts of UTF-8 that are no sign of another encoding
     private static final double MOST = 0.3; // share of broken parts
 
+    /** @param bytes as the characters U+0000 to U+00FF */
+    private record Mark(Charset charset, String bytes) {}
+
     /** Longer marks first: UTF-32's begins with that of UTF-16. */
-    private enum Mark {
-        UTF_32LE(StandardCharsets.UTF_32LE, 0xFF, 0xFE, 0, 0),
-        UTF_32BE(StandardCharsets.UTF_32BE, 0, 0, 0xFE, 0xFF),
-        UTF_8(StandardCharsets.UTF_8, 0xEF, 0xBB, 0xBF),
-        UTF_16LE(StandardCharsets.UTF_16LE, 0xFF, 0xFE),
-        UTF_16BE(StandardCharsets.UTF_16BE, 0xFE, 0xFF);
-
-        private final Charset charset;
-        private final int[] bytes;
-
-        Mark(Charset charset, int... bytes) {
-            this.charset = charset;
-            this.bytes = bytes;
-        }
-    }
+    private static final List<Mark> MARKS = List.of(
+            new Mark(StandardCharsets.UTF_32LE, "\u00FF\u00FE\0\0"),
+            new Mark(StandardCharsets.UTF_32BE, "\0\0\u00FE\u00FF"),
+            new Mark(StandardCharsets.UTF_8, "\u00EF\u00BB\u00BF"),
+            new Mark(StandardCharsets.UTF_16LE, "\u00FF\u00FE"),
+            new Mark(StandardCharsets.UTF_16BE, "\u00FE\u00FF"));
 
     private static final Map<String, String> SIGNATURES = Map.ofEntries(
             Map.entry("\u0089PNG\r\n", "a PNG picture"),
@@ -42,7 +37,7 @@ final class TextEncoding {
             Map.entry("\u001F\u008B", "a gzip inside a gzip"),
             Map.entry("BZh91AY&SY", "a bzip2 archive"),
             Map.entry("\u00FD7zXZ", "an xz archive"),
-            Map.entry("\u0028\u00B5\u002F\u00FD", "a zstd archive"),
+            Map.entry("(\u00B5/\u00FD", "a zstd archive"),
             Map.entry("7z\u00BC\u00AF", "a 7z archive"),
             Map.entry("PAR1", "a Parquet table whose name does not end in .parquet"),
             Map.entry("SQLite format 3", "a database"),
@@ -69,25 +64,25 @@ final class TextEncoding {
 
     /** @param head the first {@link #HEAD} bytes of a text, or all of a shorter one */
     static TextEncoding of(byte[] head) {
-        for (Mark mark : Mark.values()) {
+        for (Mark mark : MARKS) {
             if (starts(head, mark.bytes)) {
-                return new TextEncoding(mark.charset, mark.bytes.length, null);
+                return new TextEncoding(mark.charset, mark.bytes.length(), null);
             }
         }
         return new TextEncoding(StandardCharsets.UTF_8, 0, refusal(head));
     }
 
-    private static boolean starts(byte[] head, int[] with) {
-        boolean same = head.length >= with.length;
-        for (int i = 0; same && i < with.length; i++) {
-            same = (head[i] & 0xFF) == with[i];
+    private static boolean starts(byte[] head, String with) {
+        boolean same = head.length >= with.length();
+        for (int i = 0; same && i < with.length(); i++) {
+            same = (head[i] & 0xFF) == with.charAt(i);
         }
         return same;
     }
 
     private static @Nullable String refusal(byte[] head) {
         for (Map.Entry<String, String> signature : SIGNATURES.entrySet()) {
-            if (starts(head, signature.getKey().chars().toArray())) {
+            if (starts(head, signature.getKey())) {
                 return signature.getValue();
             }
         }

@@ -16,8 +16,7 @@ final class TextPieces implements AutoCloseable {
     private static final int PIECE = 1 << 20;
 
     /** Bytes of a document without a place to cut: at most a sixteenth of the heap, since they are encoded at once. */
-    private static final int LONGEST =
-            (int) Math.clamp(Runtime.getRuntime().maxMemory() / 16, 2 * PIECE, 1 << 30);
+    private static final int LONGEST = Math.clamp(Runtime.getRuntime().maxMemory() / 16, 2 * PIECE, 1 << 30);
 
     /** Bytes [from, to) of a piece, which start at {@code offset} of a file. */
     record Part(String file, long offset, int from, int to, boolean endsDocument) {}

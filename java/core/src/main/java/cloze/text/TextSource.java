@@ -119,7 +119,8 @@ public final class TextSource {
             throw new DataException(folder, "folder", "files of text", "none: " + named);
         }
         if (!others.isEmpty()) {
-            LOG.warn("{}: {} of {} files hold no text and are left out: {}", folder, others.size(), files.size(), named);
+            LOG.warn(
+                    "{}: {} of {} files hold no text and are left out: {}", folder, others.size(), files.size(), named);
         }
         return texts;
     }

@@ -18,7 +18,9 @@ public record TextSplit(String train, String validation) {
         int wanted = (int) Math.round(text.length() * (1 - fraction));
         int line = wanted == 0 ? -1 : text.indexOf('\n', wanted - 1);
         int near = Math.min(wanted, text.length() - wanted) / 4;
-        int cut = line < 0 || line + 1 > wanted + near ? text.offsetByCodePoints(0, text.codePointCount(0, wanted)) : line + 1;
+        int cut = line < 0 || line + 1 > wanted + near
+                ? text.offsetByCodePoints(0, text.codePointCount(0, wanted))
+                : line + 1;
         return new TextSplit(text.substring(0, cut), text.substring(cut));
     }
 }

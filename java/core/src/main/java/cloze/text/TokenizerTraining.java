@@ -48,7 +48,8 @@ public final class TokenizerTraining {
      */
     public static BpeTokenizer merges(int vocabulary, List<TextSource> sources, long most) throws IOException {
         var trainer = new BpeTrainer(BpeTrainer.Config.gpt2(vocabulary));
-        Tokenizer words = new BpeTrainer(BpeTrainer.Config.gpt2(257)).train(Progress.NONE).ordinary();
+        Tokenizer words =
+                new BpeTrainer(BpeTrainer.Config.gpt2(257)).train(Progress.NONE).ordinary();
         read(sources, words, most, trainer::add);
         return trainer.train(Progress.NONE);
     }

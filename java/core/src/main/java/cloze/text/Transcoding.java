@@ -69,7 +69,10 @@ final class Transcoding extends InputStream {
         chars.clear();
         if (result.isError()) {
             in.position(in.position() + Math.min(result.length(), unit)); // what follows half a pair may be whole
-            utf8 = ByteBuffer.allocate(utf8.remaining() + 1).put(utf8).put(BROKEN).flip();
+            utf8 = ByteBuffer.allocate(utf8.remaining() + 1)
+                    .put(utf8)
+                    .put(BROKEN)
+                    .flip();
         }
         out = utf8;
     }

@@ -109,8 +109,10 @@ public final class Generate extends Subcommand {
             } else {
                 List<StringBuilder> texts =
                         Stream.generate(StringBuilder::new).limit(batch).toList();
-                model.generate(Collections.nCopies(batch, ids), sampling, (row, text) -> texts.get(row)
-                        .append(text));
+                model.generate(
+                        Collections.nCopies(batch, ids),
+                        sampling,
+                        (row, text) -> texts.get(row).append(text));
                 out.println(texts.stream().map(text -> beginning + text).collect(Collectors.joining("\n---\n")));
             }
             out.flush();

@@ -39,7 +39,10 @@ public final class ScoreText extends Subcommand {
     @Option(names = "--prompt", paramLabel = "TEXT", description = "The text (default: standard input).")
     private @Nullable String prompt;
 
-    @Option(names = "--data", paramLabel = "PATH", description = "A text file or a folder of them, in place of --prompt.")
+    @Option(
+            names = "--data",
+            paramLabel = "PATH",
+            description = "A text file or a folder of them, in place of --prompt.")
     private @Nullable Path data;
 
     @Option(names = "--each", description = "Print each token and its log-probability too.")
