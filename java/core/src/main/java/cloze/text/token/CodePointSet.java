@@ -12,7 +12,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A set of code points; those of Unicode's properties have the names and the meaning of Oniguruma. */
 final class CodePointSet {
-    private static final int LAST = Character.MAX_CODE_POINT;
     private static final Map<String, IntPredicate> PROPERTIES = properties();
 
     static final CodePointSet WORD = property("word");
