@@ -66,8 +66,15 @@ class TextCommandsTest {
         Path other = Files.writeString(folder.resolve("other.txt"), "xyz");
         Path out = folder.resolve("chars.json");
         Ran ran = CommandLines.run(
-                "tokenize", "train", "--kind", "char", "--data", folder.resolve("texts").toString(), other.toString(),
-                "--out", out.toString());
+                "tokenize",
+                "train",
+                "--kind",
+                "char",
+                "--data",
+                folder.resolve("texts").toString(),
+                other.toString(),
+                "--out",
+                out.toString());
         assertThat(ran.err()).isEmpty();
         assertThat(ran.out()).isEqualTo(out + ": 8 tokens\n");
         assertThat(encode(out, "abcdéxyz").exitCode()).isZero();

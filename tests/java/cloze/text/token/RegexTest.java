@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -302,7 +303,7 @@ class RegexTest {
                     whole.codePoints()
                             .filter(c -> !java.util.Arrays.equals(
                                     ours.encode(Character.toString(c)), oracle.encode(Character.toString(c))))
-                            .forEach(c -> wrong.add("%x".formatted(c)));
+                            .forEach(c -> wrong.add(String.format(Locale.ROOT, "%x", c)));
                 }
             }
         }

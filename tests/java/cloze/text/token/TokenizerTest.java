@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -147,7 +148,7 @@ class TokenizerTest {
                 {"added_tokens":[%s],"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
                  "decoder":{"type":"ByteLevel"},"model":{"type":"BPE",%s"vocab":{"a":0,"b":1,"c":2},"merges":[]}}
                 """;
-        return Files.writeString(folder.resolve("tokenizer.json"), json.formatted(added, model));
+        return Files.writeString(folder.resolve("tokenizer.json"), String.format(Locale.ROOT, json, added, model));
     }
 
     @ParameterizedTest
@@ -162,7 +163,7 @@ class TokenizerTest {
         "1,          /model/vocab"
     })
     void ids_of_added_tokens_are_checked(String id, String place) throws IOException {
-        Path file = bytePairs("", "{\"id\":%s,\"content\":\"<x>\"}".formatted(id));
+        Path file = bytePairs("", String.format(Locale.ROOT, "{\"id\":%s,\"content\":\"<x>\"}", id));
         assertThatThrownBy(() -> Tokenizer.load(file))
                 .isInstanceOf(DataException.class)
                 .hasMessageContainingAll(file.toString(), place);

@@ -2,6 +2,7 @@ package cloze.cli;
 
 import cloze.text.TextSource;
 import java.io.IOException;
+import java.util.Locale;
 
 /** Text for a terminal, and from one. */
 public final class Texts {
@@ -23,7 +24,7 @@ public final class Texts {
                 case '\\' -> out.append("\\\\");
                 default -> {
                     if (Character.isISOControl(c)) {
-                        out.append("\\x%02x".formatted(c));
+                        out.append(String.format(Locale.ROOT, "\\x%02x", c));
                     } else {
                         out.appendCodePoint(c);
                     }

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -65,9 +66,10 @@ public final class Generation {
         without.set(known, vocabulary);
         bounds.ends().forEach(without::clear);
         if (without.cardinality() == vocabulary) {
-            throw new IllegalArgumentException(
-                    "Generation: tokenizer must have a token among the model's %d ids, but has none"
-                            .formatted(vocabulary));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "Generation: tokenizer must have a token among the model's %d ids, but has none",
+                    vocabulary));
         }
         return without;
     }

@@ -161,7 +161,7 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
                             FEWEST_PREDICTIONS)
                     : beaten == 0
                             ? "no n-gram model is beaten"
-                            : "n-gram models up to order %d are beaten".formatted(beaten);
+                            : String.format(Locale.ROOT, "n-gram models up to order %d are beaten", beaten);
             List<String> lines = List.of(
                     String.format(
                             Locale.ROOT,

@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
@@ -80,8 +81,12 @@ public final class LanguageModel implements AutoCloseable {
             Tokenizer tokenizer = Objects.requireNonNull(loaded.companions().tokenizer());
             int v = loaded.model().vocabulary();
             if (tokenizer.vocabularySize() > v) {
-                throw new IOException("%s: the tokenizer has %d tokens, but the model only %d"
-                        .formatted(folder, tokenizer.vocabularySize(), v));
+                throw new IOException(String.format(
+                        Locale.ROOT,
+                        "%s: the tokenizer has %d tokens, but the model only %d",
+                        folder,
+                        tokenizer.vocabularySize(),
+                        v));
             }
             TextBounds bounds = TextBounds.read(folder, tokenizer);
             return new LanguageModel(backend, ownsBackend, scope, loaded.built(), tokenizer, bounds);
@@ -154,8 +159,11 @@ public final class LanguageModel implements AutoCloseable {
     private int[] known(int[] ids) {
         for (int id : ids) {
             if (id < 0 || id >= tokenizer.vocabularySize()) {
-                throw new IllegalArgumentException("LanguageModel: ids must be in [0, %d), but one is %d"
-                        .formatted(tokenizer.vocabularySize(), id));
+                throw new IllegalArgumentException(String.format(
+                        Locale.ROOT,
+                        "LanguageModel: ids must be in [0, %d), but one is %d",
+                        tokenizer.vocabularySize(),
+                        id));
             }
         }
         return ids;
@@ -200,8 +208,8 @@ public final class LanguageModel implements AutoCloseable {
         int scored = 0;
         while (scored < ids.length) {
             if (Thread.currentThread().isInterrupted()) {
-                throw new CancellationException(
-                        "interrupted after %,d of %,d tokens were scored".formatted(scored, ids.length));
+                throw new CancellationException(String.format(
+                        Locale.ROOT, "interrupted after %,d of %,d tokens were scored", scored, ids.length));
             }
             int from = scored == 0 ? 0 : Math.max(0, scored - context / 2);
             int count = Math.min(context, ids.length - from);

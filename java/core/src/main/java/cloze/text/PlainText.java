@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 import org.jspecify.annotations.Nullable;
@@ -73,7 +74,7 @@ final class PlainText implements TextReader {
         PushbackInputStream stream = new PushbackInputStream(bytes, TextEncoding.HEAD);
         TextEncoding encoding = TextEncoding.of(peek(stream, TextEncoding.HEAD));
         if (encoding.refusal != null) {
-            throw new DataException("%s: expected text, found %s".formatted(name, encoding.refusal));
+            throw new DataException(String.format(Locale.ROOT, "%s: expected text, found %s", name, encoding.refusal));
         }
         stream.skipNBytes(encoding.mark);
         return encoding.charset.equals(StandardCharsets.UTF_8) ? stream : new Transcoding(stream, encoding.charset);
@@ -141,9 +142,14 @@ final class PlainText implements TextReader {
         long start = offset;
         offset += bytes.length;
         if (gzip && offset - FREE > MOST_RATIO * raw.count) {
-            throw new DataException(
-                    "%s: expected a gzip of text, at most %d times as long after the first %d MiB, found %,d bytes of text in %,d of gzip"
-                            .formatted(name, MOST_RATIO, FREE >> 20, offset, raw.count));
+            throw new DataException(String.format(
+                    Locale.ROOT,
+                    "%s: expected a gzip of text, at most %d times as long after the first %d MiB, found %,d bytes of text in %,d of gzip",
+                    name,
+                    MOST_RATIO,
+                    FREE >> 20,
+                    offset,
+                    raw.count));
         }
         return new TextChunk(bytes, start, ended ? TextChunk.END_OF_FILE : offset, ended);
     }

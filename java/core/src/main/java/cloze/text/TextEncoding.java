@@ -4,6 +4,7 @@ import cloze.text.token.Utf8;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -88,7 +89,7 @@ final class TextEncoding {
         }
         for (int i = 0; i < head.length; i++) {
             if (head[i] == 0) {
-                return "a NUL at byte %d: UTF-16 without a byte-order mark, or no text".formatted(i);
+                return String.format(Locale.ROOT, "a NUL at byte %d: UTF-16 without a byte-order mark, or no text", i);
             }
         }
         int parts = 0;
@@ -99,7 +100,11 @@ final class TextEncoding {
             i += Math.abs(length);
         }
         return broken >= FEW && broken > MOST * parts
-                ? "%,d broken parts in the first %,d characters: another encoding, or no text".formatted(broken, parts)
+                ? String.format(
+                        Locale.ROOT,
+                        "%,d broken parts in the first %,d characters: another encoding, or no text",
+                        broken,
+                        parts)
                 : null;
     }
 }

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -110,7 +111,10 @@ final class TextPieces implements AutoCloseable {
             throw new DataException(
                     source.file(next.file()),
                     "byte " + partOffset,
-                    "a document of less than %d MiB, or one that can be cut after a word".formatted(LONGEST >> 20),
+                    String.format(
+                            Locale.ROOT,
+                            "a document of less than %d MiB, or one that can be cut after a word",
+                            LONGEST >> 20),
                     (length - partStart) + " bytes without a place to cut");
         }
     }

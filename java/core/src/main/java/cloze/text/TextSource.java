@@ -15,6 +15,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.Stream;
@@ -110,7 +111,7 @@ public final class TextSource {
             if (refusal == null) {
                 texts.add(file);
             } else {
-                others.add("%s (%s)".formatted(folder.relativize(file), refusal));
+                others.add(String.format(Locale.ROOT, "%s (%s)", folder.relativize(file), refusal));
             }
         }
         String named = String.join(", ", others.subList(0, Math.min(NAMED, others.size())))

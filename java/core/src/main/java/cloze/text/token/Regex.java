@@ -5,6 +5,7 @@ import cloze.text.token.RegexNode.Greed;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -141,7 +142,8 @@ final class Regex {
 
         int emit(Op op, int a, int b, int c, int d) throws RegexParser.Refusal {
             if (steps.size() >= LARGEST) {
-                throw new RegexParser.Refusal("repetitions that take more than %,d steps".formatted(LARGEST));
+                throw new RegexParser.Refusal(
+                        String.format(Locale.ROOT, "repetitions that take more than %,d steps", LARGEST));
             }
             steps.add(new Step(op, a, b, c, d));
             return steps.size() - 1;
@@ -404,8 +406,12 @@ final class Regex {
                 return -1;
             }
             if (++back > MOST_BACK) {
-                throw new LimitException("the pattern %s takes more than %,d steps back at byte %d of a text"
-                        .formatted(source, MOST_BACK, searchFrom - from));
+                throw new LimitException(String.format(
+                        Locale.ROOT,
+                        "the pattern %s takes more than %,d steps back at byte %d of a text",
+                        source,
+                        MOST_BACK,
+                        searchFrom - from));
             }
             resumed = b;
             if (stack[top] == SHORTEN) {
@@ -421,8 +427,12 @@ final class Regex {
         private void push(int kind, int a, int b, int c) {
             if (top + FRAME > stack.length) {
                 if (stack.length >= DEEPEST) {
-                    throw new LimitException("the pattern %s keeps more than %,d ways open at byte %d of a text"
-                            .formatted(source, DEEPEST / FRAME, b - from));
+                    throw new LimitException(String.format(
+                            Locale.ROOT,
+                            "the pattern %s keeps more than %,d ways open at byte %d of a text",
+                            source,
+                            DEEPEST / FRAME,
+                            b - from));
                 }
                 stack = Arrays.copyOf(stack, 2 * stack.length);
             }

@@ -4,6 +4,7 @@ import cloze.text.token.RegexNode.Anchor;
 import cloze.text.token.RegexNode.Greed;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalInt;
 
 /**
@@ -51,7 +52,7 @@ final class RegexParser {
     }
 
     private Refusal refuse(String construct) {
-        return new Refusal("%s at character %d".formatted(construct, at));
+        return new Refusal(String.format(Locale.ROOT, "%s at character %d", construct, at));
     }
 
     private static RegexNode character(int c) {
@@ -78,7 +79,7 @@ final class RegexParser {
 
     private RegexNode choice(Options options) throws Refusal {
         if (++depth > DEEPEST) {
-            throw refuse("more than %d groups in each other".formatted(DEEPEST));
+            throw refuse(String.format(Locale.ROOT, "more than %d groups in each other", DEEPEST));
         }
         List<RegexNode> ways = new ArrayList<>();
         do {
@@ -208,10 +209,10 @@ final class RegexParser {
             return new int[0];
         }
         if (Math.max(least, most) > MOST_TIMES) {
-            throw refuse("a repetition of more than %,d times".formatted(MOST_TIMES));
+            throw refuse(String.format(Locale.ROOT, "a repetition of more than %,d times", MOST_TIMES));
         }
         if (most >= 0 && most < least) {
-            throw refuse("an interval {%d,%d} whose limits are exchanged".formatted(least, most));
+            throw refuse(String.format(Locale.ROOT, "an interval {%d,%d} whose limits are exchanged", least, most));
         }
         return new int[] {least, most};
     }
@@ -281,7 +282,7 @@ final class RegexParser {
         literal.appendCodePoint(CodePointSet.folded(c));
         String several = CodePointSet.longFoldingIn(literal.toString());
         if (several != null) {
-            throw refuse("'%s' without case, which is also one character".formatted(several));
+            throw refuse(String.format(Locale.ROOT, "'%s' without case, which is also one character", several));
         }
         return set(one, options, false);
     }
@@ -292,8 +293,10 @@ final class RegexParser {
         }
         OptionalInt folding = set.longFolding();
         if (folding.isPresent() && !property && !set.has(0x10FFFF)) {
-            throw refuse("'%s' without case, which is also several characters"
-                    .formatted(Character.toString(folding.getAsInt())));
+            throw refuse(String.format(
+                    Locale.ROOT,
+                    "'%s' without case, which is also several characters",
+                    Character.toString(folding.getAsInt())));
         }
         return new RegexNode.One(property ? set : set.anyCase());
     }
@@ -359,7 +362,9 @@ final class RegexParser {
                 case '(' -> throw refuse("a condition (?(...)...)");
                 case '~' -> throw refuse("an absent group (?~...)");
                 case '{' -> throw refuse("a callout (?{...})");
-                default -> throw refuse("the option '%s' of a group".formatted(Character.toString(regex[at])));
+                default ->
+                    throw refuse(
+                            String.format(Locale.ROOT, "the option '%s' of a group", Character.toString(regex[at])));
             }
         }
         if (takes(":")) {
@@ -439,7 +444,7 @@ final class RegexParser {
         String name = upTo("}");
         CodePointSet set = CodePointSet.named(name);
         if (set == null) {
-            throw refuse("the property {%s}".formatted(name));
+            throw refuse(String.format(Locale.ROOT, "the property {%s}", name));
         }
         return set;
     }
@@ -450,7 +455,7 @@ final class RegexParser {
             text.appendCodePoint(regex[at++]);
         }
         if (!takes(end)) {
-            throw refuse("a '%s' that is missing".formatted(end));
+            throw refuse(String.format(Locale.ROOT, "a '%s' that is missing", end));
         }
         return text.toString();
     }
@@ -484,7 +489,7 @@ final class RegexParser {
             default -> {
                 if (c < 128 && Character.isLetterOrDigit(c)) {
                     at--;
-                    throw refuse("the escape \\%c".formatted(c));
+                    throw refuse(String.format(Locale.ROOT, "the escape \\%c", c));
                 }
                 yield c;
             }
@@ -513,15 +518,15 @@ final class RegexParser {
                 return c;
             }
         } catch (NumberFormatException e) {
-            throw refuse("the number '%s' of a character".formatted(digits));
+            throw refuse(String.format(Locale.ROOT, "the number '%s' of a character", digits));
         }
-        throw refuse("the character %s".formatted(digits));
+        throw refuse(String.format(Locale.ROOT, "the character %s", digits));
     }
 
     /** A bracket after its opening: items, ranges, nested brackets, intersections. */
     private CodePointSet bracket(Options options) throws Refusal {
         if (++depth > DEEPEST) {
-            throw refuse("more than %d brackets in each other".formatted(DEEPEST));
+            throw refuse(String.format(Locale.ROOT, "more than %d brackets in each other", DEEPEST));
         }
         boolean not = takes("^");
         CodePointSet whole = CodePointSet.ALL;
@@ -627,7 +632,7 @@ final class RegexParser {
         String name = upTo(":]");
         CodePointSet set = CodePointSet.bracketed(name);
         if (set == null) {
-            throw refuse("the POSIX class [:%s:]".formatted(name));
+            throw refuse(String.format(Locale.ROOT, "the POSIX class [:%s:]", name));
         }
         return not ? set.not() : set;
     }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -68,12 +69,16 @@ final class TokenizerFiles {
     private static String text(Path file) throws IOException {
         if (Files.size(file) > LARGEST) {
             throw new DataException(
-                    file, "size", "at most %,d bytes".formatted(LARGEST), "%,d bytes".formatted(Files.size(file)));
+                    file,
+                    "size",
+                    String.format(Locale.ROOT, "at most %,d bytes", LARGEST),
+                    String.format(Locale.ROOT, "%,d bytes", Files.size(file)));
         }
         byte[] utf8 = Files.readAllBytes(file);
         int broken = Utf8.firstBroken(utf8, 0, utf8.length);
         if (broken >= 0) {
-            throw new DataException(file, "byte " + broken, "UTF-8", "0x%02x".formatted(utf8[broken] & 0xFF));
+            throw new DataException(
+                    file, "byte " + broken, "UTF-8", String.format(Locale.ROOT, "0x%02x", utf8[broken] & 0xFF));
         }
         String text = new String(utf8, StandardCharsets.UTF_8);
         return text.startsWith("\uFEFF") ? text.substring(1) : text;

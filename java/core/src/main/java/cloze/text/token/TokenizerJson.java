@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
@@ -57,7 +58,8 @@ public final class TokenizerJson {
                 throw new DataException(file, place, "an id and a content", TokenizerFiles.kind(token));
             }
             if (id.intValue() < 0 || id.intValue() >= limit) {
-                throw new DataException(file, place + "/id", "an id in [0, %d)".formatted(limit), id.toString());
+                throw new DataException(
+                        file, place + "/id", String.format(Locale.ROOT, "an id in [0, %d)", limit), id.toString());
             }
             String other = byId.putIfAbsent(id.intValue(), content.stringValue());
             if (other != null) {
