@@ -1,5 +1,6 @@
 package cloze.media;
 
+import cloze.image.ClassLabels;
 import cloze.io.DataException;
 import cloze.media.parquet.ColumnValues;
 import cloze.media.parquet.ParquetColumn;
@@ -10,7 +11,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -105,14 +105,8 @@ final class ParquetLabels {
             String name = values.isNull() ? "" : new String(values.bytes(), StandardCharsets.UTF_8);
             found.add(name.isEmpty() ? null : same.computeIfAbsent(name, word -> word));
         }
-        List<String> classes = List.copyOf(new TreeSet<>(same.keySet()));
-        Map<String, Integer> index = new HashMap<>();
-        classes.forEach(name -> index.put(name, index.size()));
-        return new ParquetLabels(
-                found.stream()
-                        .mapToInt(name -> name == null ? -1 : index.getOrDefault(name, -1))
-                        .toArray(),
-                classes);
+        ClassLabels labels = ClassLabels.of(found, false);
+        return new ParquetLabels(IntStream.range(0, found.size()).map(labels::label).toArray(), labels.classes());
     }
 
     /** The names of a column of class {@code ClassLabel}; none if the file does not have them. */

@@ -72,6 +72,9 @@ final class PageCodec {
     private static byte[] zstd(Cursor in, int size) throws IOException {
         int count = in.remaining();
         int from = in.take(count);
+        if (count == 0) {
+            throw sizes(size, "no frame of zstd");
+        }
         // A frame of Parquet says its size: a page that says another is found before memory is taken.
         long says = Zstd.getFrameContentSize(in.bytes(), from, count);
         if (says > 0 && says != size || says < -1) {
