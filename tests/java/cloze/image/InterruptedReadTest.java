@@ -62,8 +62,9 @@ class InterruptedReadTest {
             }
             case "parquet" -> {
                 try {
-                    return ImageData.set(Path.of(
-                                    getClass().getResource("/golden/images.parquet").toURI()))
+                    return ImageData.set(Path.of(getClass()
+                                    .getResource("/golden/images.parquet")
+                                    .toURI()))
                             .subset(List.of(0, 1, 0, 1, 0, 1, 0, 1));
                 } catch (java.net.URISyntaxException e) {
                     throw new AssertionError(e);

@@ -63,7 +63,9 @@ final class JoinedImages implements ImageSet {
 
     @Override
     public int label(int i) {
-        return labels.isEmpty() ? sets.get(set(i)).label(inSet(i)) : labels.getFirst().label(i);
+        return labels.isEmpty()
+                ? sets.get(set(i)).label(inSet(i))
+                : labels.getFirst().label(i);
     }
 
     @Override

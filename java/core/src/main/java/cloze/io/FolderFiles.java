@@ -58,7 +58,8 @@ public final class FolderFiles extends SimpleFileVisitor<Path> {
             return FileVisitResult.SKIP_SUBTREE;
         }
         if (++folders > MOST_FOLDERS) {
-            throw new DataException(top, "folder", MOST_FOLDERS + " folders at most", "more, perhaps by symbolic links");
+            throw new DataException(
+                    top, "folder", MOST_FOLDERS + " folders at most", "more, perhaps by symbolic links");
         }
         return FileVisitResult.CONTINUE;
     }

@@ -19,6 +19,9 @@ public final class LeftOut {
 
     private final Map<String, Integer> counts = new TreeMap<>();
 
+    /** Counts nothing yet. */
+    public LeftOut() {}
+
     /** Counts a file, unless its ending says that it describes others. */
     public void add(String name) {
         String file = name.substring(name.lastIndexOf('/') + 1).toLowerCase(Locale.ROOT);

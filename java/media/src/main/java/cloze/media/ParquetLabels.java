@@ -94,7 +94,9 @@ final class ParquetLabels {
         int count = IntStream.of(labels).max().orElse(-1) + 1;
         return new ParquetLabels(
                 labels,
-                names.isEmpty() ? IntStream.range(0, count).mapToObj(Integer::toString).toList() : names);
+                names.isEmpty()
+                        ? IntStream.range(0, count).mapToObj(Integer::toString).toList()
+                        : names);
     }
 
     private static ParquetLabels words(ParquetFile parquet, ParquetColumn column) throws IOException {
@@ -106,7 +108,8 @@ final class ParquetLabels {
             found.add(name.isEmpty() ? null : same.computeIfAbsent(name, word -> word));
         }
         ClassLabels labels = ClassLabels.of(found, false);
-        return new ParquetLabels(IntStream.range(0, found.size()).map(labels::label).toArray(), labels.classes());
+        return new ParquetLabels(
+                IntStream.range(0, found.size()).map(labels::label).toArray(), labels.classes());
     }
 
     /** The names of a column of class {@code ClassLabel}; none if the file does not have them. */

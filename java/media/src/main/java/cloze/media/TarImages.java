@@ -121,8 +121,8 @@ public final class TarImages implements ImageArchive {
         String folder = ClassLabels.folder(images.getFirst().name());
         boolean around = folder != null
                 && images.stream()
-                        .allMatch(e -> e.name().startsWith(folder + "/")
-                                && e.name().indexOf('/', folder.length() + 1) > 0);
+                        .allMatch(e ->
+                                e.name().startsWith(folder + "/") && e.name().indexOf('/', folder.length() + 1) > 0);
         return around ? folder + "/" : "";
     }
 

@@ -34,8 +34,13 @@ final class TarTree {
     private static final class Node {
         final @Nullable Node parent;
         final TreeMap<String, Node> children = new TreeMap<>();
-        @Nullable Entry file;
-        @Nullable String link;
+
+        @Nullable
+        Entry file;
+
+        @Nullable
+        String link;
+
         boolean isHardLink;
 
         Node(@Nullable Node parent) {

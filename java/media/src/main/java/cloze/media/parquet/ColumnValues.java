@@ -46,7 +46,11 @@ public final class ColumnValues {
                 pages = leftInGroup == 0
                         ? null
                         : new ColumnPages(
-                                file, column, limit, file.groups().get(group).chunks().get(column.index()), levelWidth);
+                                file,
+                                column,
+                                limit,
+                                file.groups().get(group).chunks().get(column.index()),
+                                levelWidth);
             }
             while (leftInPage == 0) {
                 page = java.util.Objects.requireNonNull(pages).next(leftInGroup);

@@ -21,8 +21,8 @@ final class Dictionary {
     static Dictionary read(Cursor in, ParquetColumn column, int count) throws IOException {
         int least = column.type() == ParquetColumn.Type.INT64 ? Long.BYTES : Integer.BYTES;
         if ((long) least * count > in.remaining()) {
-            throw new DataException("expected a dictionary of %d values at most, found %d"
-                    .formatted(in.remaining() / least, count));
+            throw new DataException(
+                    "expected a dictionary of %d values at most, found %d".formatted(in.remaining() / least, count));
         }
         if (column.type() != ParquetColumn.Type.BYTES) {
             long[] numbers = new long[count];
