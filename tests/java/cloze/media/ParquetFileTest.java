@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,7 +56,7 @@ class ParquetFileTest {
     }
 
     private static String text(int i) {
-        return i % 7 == 3 ? "null" : "Row %d: %s".formatted(i, "Зима 😀 ".repeat(i % 5));
+        return i % 7 == 3 ? "null" : String.format(Locale.ROOT, "Row %d: %s", i, "Зима 😀 ".repeat(i % 5));
     }
 
     private static String blob(int i) {

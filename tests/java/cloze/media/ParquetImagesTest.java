@@ -25,9 +25,8 @@ class ParquetImagesTest {
 
     private static Path golden(String name) {
         try {
-            return Path.of(
-                    Objects.requireNonNull(ParquetImagesTest.class.getResource("/golden/parquet/" + name), name)
-                            .toURI());
+            return Path.of(Objects.requireNonNull(ParquetImagesTest.class.getResource("/golden/parquet/" + name), name)
+                    .toURI());
         } catch (URISyntaxException e) {
             throw new AssertionError(e);
         }
@@ -35,9 +34,7 @@ class ParquetImagesTest {
 
     private static List<String> labels(ImageSet images) {
         return IntStream.range(0, images.count())
-                .mapToObj(i -> images.label(i) < 0
-                        ? "-"
-                        : images.classes().get(images.label(i)))
+                .mapToObj(i -> images.label(i) < 0 ? "-" : images.classes().get(images.label(i)))
                 .toList();
     }
 

@@ -5,6 +5,7 @@ import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -81,7 +82,8 @@ public interface Backend extends AutoCloseable {
      */
     default void repeat(Map<String, String> choices) {
         if (!choices.isEmpty()) {
-            throw new BackendException("%s can not repeat the choices %s".formatted(name(), choices.keySet()));
+            throw new BackendException(
+                    String.format(Locale.ROOT, "%s can not repeat the choices %s", name(), choices.keySet()));
         }
     }
 
@@ -130,10 +132,10 @@ public interface Backend extends AutoCloseable {
 
     private static void requireSize(Tensor tensor, int length) {
         if (tensor.shape().size() != length) {
-            throw new IllegalArgumentException("%d values for %s".formatted(length, tensor));
+            throw new IllegalArgumentException(String.format(Locale.ROOT, "%d values for %s", length, tensor));
         }
         if (tensor.dtype().bytes() != ValueLayout.JAVA_FLOAT.byteSize()) {
-            throw new IllegalArgumentException("4-byte values for %s".formatted(tensor));
+            throw new IllegalArgumentException(String.format(Locale.ROOT, "4-byte values for %s", tensor));
         }
     }
 

@@ -4,6 +4,7 @@ import cloze.io.BatchSource;
 import cloze.io.DataException;
 import cloze.stat.Permutation;
 import java.io.IOException;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
@@ -40,9 +41,12 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
     public ImageBatches(
             ImageSet images, Augmentation augmentation, int batch, long seed, int threads, Unreadable unreadable) {
         if (batch < 1 || threads < 1 || images.count() < 1) {
-            throw new IllegalArgumentException(
-                    "ImageBatches: batch, threads and images must be 1 or more, but are %d, %d and %d"
-                            .formatted(batch, threads, images.count()));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "ImageBatches: batch, threads and images must be 1 or more, but are %d, %d and %d",
+                    batch,
+                    threads,
+                    images.count()));
         }
         this.images = images;
         this.augmentation = augmentation;
@@ -84,7 +88,8 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
     @Override
     public ImageBatch at(long index) throws IOException {
         if (closed) {
-            throw new IllegalStateException("ImageBatches: batch %d is asked for after close()".formatted(index));
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "ImageBatches: batch %d is asked for after close()", index));
         }
         forget(index);
         Future<ImageBatch> first = pending.remove(index);
@@ -100,7 +105,8 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
             if (e.getCause() instanceof IOException because) {
                 throw because;
             }
-            throw new IllegalStateException("batch %d can not be read".formatted(index), e.getCause());
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "batch %d can not be read", index), e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while waiting for batch " + index, e);
@@ -127,7 +133,8 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
             labels[b] = images.label(image);
         }
         if (closed) {
-            throw new IllegalStateException("ImageBatches: closed while batch %d was read".formatted(index));
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "ImageBatches: closed while batch %d was read", index));
         }
         return new ImageBatch(pixels, labels);
     }
@@ -147,8 +154,9 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
                 unreadable.add(image, images.name(image), e);
             }
         }
-        throw new DataException("%d images in a row can not be read, the last %s"
-                .formatted(Math.min(n, HOPELESS), images.name((int) order.at(sample % n))));
+        throw new DataException(String.format(
+                Locale.ROOT, "%d images in a row can not be read, the last %s", Math.min(n, HOPELESS), images.name((int)
+                        order.at(sample % n))));
     }
 
     /** Drops what was to be read ahead, and waits for images that are being read. */

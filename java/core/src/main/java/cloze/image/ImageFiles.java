@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** Image files of a folder, whose sub-folders are classes, or of a list. A file is read on demand. */
@@ -66,7 +67,8 @@ public final class ImageFiles implements ImageSet {
             Path file = Path.of(parts[0]);
             file = from == null ? file : from.resolve(file);
             if (!Files.isRegularFile(file)) {
-                throw new DataException(list, "line " + (i + 1), "the name of a file", "'%s'".formatted(parts[0]));
+                throw new DataException(
+                        list, "line " + (i + 1), "the name of a file", String.format(Locale.ROOT, "'%s'", parts[0]));
             }
             found.add(file);
             names.add(parts.length > 1 ? parts[1].strip() : null);

@@ -2,6 +2,7 @@ package cloze.image;
 
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -82,7 +83,8 @@ public final class ImagePass implements AutoCloseable {
             }
         }
         if (closed) {
-            throw new IllegalStateException("ImagePass: closed while images %d to %d were read".formatted(from, to));
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "ImagePass: closed while images %d to %d were read", from, to));
         }
         return new ImageBatch(Arrays.copyOf(pixels, count * augmentation.size()), Arrays.copyOf(labels, count));
     }

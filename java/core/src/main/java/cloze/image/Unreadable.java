@@ -4,6 +4,7 @@ import cloze.io.DataException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.channels.ClosedByInterruptException;
+import java.util.Locale;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,7 +33,7 @@ public final class Unreadable {
             throw new InterruptedIOException("interrupted while reading " + name);
         }
         if (strict) {
-            throw new DataException("%s can not be read: %s".formatted(name, why.getMessage()), why);
+            throw new DataException(String.format(Locale.ROOT, "%s can not be read: %s", name, why.getMessage()), why);
         }
         boolean first;
         int count;

@@ -37,8 +37,12 @@ public final class LeftOut {
         return counts.isEmpty()
                 ? ""
                 : counts.entrySet().stream()
-                        .map(each -> "%d %s of .%s"
-                                .formatted(each.getValue(), each.getValue() == 1 ? "file" : "files", each.getKey()))
+                        .map(each -> String.format(
+                                Locale.ROOT,
+                                "%d %s of .%s",
+                                each.getValue(),
+                                each.getValue() == 1 ? "file" : "files",
+                                each.getKey()))
                         .collect(Collectors.joining(", ", "", " can not be read"));
     }
 
@@ -52,6 +56,6 @@ public final class LeftOut {
     /** An error that says where no images are, and what is there instead. */
     public DataException nothing(Object source, String place) {
         String instead = counts.isEmpty() ? "" : "; " + message();
-        return new DataException("%s: no images are in this %s%s".formatted(source, place, instead));
+        return new DataException(String.format(Locale.ROOT, "%s: no images are in this %s%s", source, place, instead));
     }
 }

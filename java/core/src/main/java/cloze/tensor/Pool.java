@@ -2,6 +2,7 @@ package cloze.tensor;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Comparator;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -75,7 +76,7 @@ public final class Pool implements AutoCloseable {
         return open.stream()
                 .sorted(Comparator.comparingLong(Scope::bytes).reversed())
                 .limit(8)
-                .map(scope -> "'%s' %s".formatted(scope.name(), mebibytes(scope.bytes())))
+                .map(scope -> String.format(Locale.ROOT, "'%s' %s", scope.name(), mebibytes(scope.bytes())))
                 .collect(Collectors.joining(", "));
     }
 
@@ -165,15 +166,15 @@ public final class Pool implements AutoCloseable {
     }
 
     private OutOfMemoryException outOfMemory(String tensor, long bytes, String why) {
-        return new OutOfMemoryException(
-                "%s needs %s more, but %s are mapped and %s; in use: %s; kept for reuse: %s; a smaller batch takes less"
-                        .formatted(
-                                tensor,
-                                mebibytes(bytes),
-                                mebibytes(bytesMapped.get()),
-                                why,
-                                report(),
-                                mebibytes(bytesMapped.get() - bytesUsed.get())));
+        return new OutOfMemoryException(String.format(
+                Locale.ROOT,
+                "%s needs %s more, but %s are mapped and %s; in use: %s; kept for reuse: %s; a smaller batch takes less",
+                tensor,
+                mebibytes(bytes),
+                mebibytes(bytesMapped.get()),
+                why,
+                report(),
+                mebibytes(bytesMapped.get() - bytesUsed.get())));
     }
 
     /** Rounds up to one of eight sizes per power of two, so at most 12.5 % of a block is unused. */
@@ -184,7 +185,7 @@ public final class Pool implements AutoCloseable {
     }
 
     private static String mebibytes(long bytes) {
-        return "%.1f MiB".formatted(bytes / 1048576.0);
+        return String.format(Locale.ROOT, "%.1f MiB", bytes / 1048576.0);
     }
 
     /**

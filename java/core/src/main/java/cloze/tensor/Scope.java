@@ -2,6 +2,7 @@ package cloze.tensor;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -42,7 +43,8 @@ public final class Scope implements AutoCloseable {
     /** @param trainable true if gradients flow into the tensor */
     public Tensor tensor(String tensorName, Shape shape, DType dtype, boolean trainable) {
         if (!open) {
-            throw new IllegalStateException("scope '%s' is closed, so it can not own '%s'".formatted(name, tensorName));
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "scope '%s' is closed, so it can not own '%s'", name, tensorName));
         }
         Pool.Block block = pool.take(tensorName, shape.size() * dtype.bytes());
         bytes.addAndGet(block.bytes());
@@ -59,8 +61,8 @@ public final class Scope implements AutoCloseable {
      */
     public Tensor slice(Tensor parent, long from, String sliceName, Shape shape, boolean trainable) {
         if (from < 0 || from + shape.size() > parent.shape().size()) {
-            throw new IllegalArgumentException(
-                    "slice %s %s at element %d does not fit %s".formatted(sliceName, shape, from, parent));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "slice %s %s at element %d does not fit %s", sliceName, shape, from, parent));
         }
         long address = parent.memory().address() + from * parent.dtype().bytes();
         var memory = pool.view(address, shape.size() * parent.dtype().bytes());
@@ -71,7 +73,8 @@ public final class Scope implements AutoCloseable {
     public Tensor adopt(Tensor tensor) {
         Pool.Block block = tensor.block();
         if (block == null || tensor.released() || !tensor.owner().open) {
-            throw new IllegalStateException("%s is a slice or freed, so '%s' can not adopt it".formatted(tensor, name));
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "%s is a slice or freed, so '%s' can not adopt it", tensor, name));
         }
         tensor.owner().forget(tensor);
         bytes.addAndGet(block.bytes());

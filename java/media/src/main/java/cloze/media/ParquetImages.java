@@ -15,6 +15,7 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Reads encoded images of a Parquet file, as in data sets of Hugging Face: a column of bytes ({@code image.bytes},
@@ -38,7 +39,10 @@ public final class ParquetImages implements ImageArchive {
             }
             if (parquet.rows() > Math.min(ROWS_A_BYTE * parquet.size(), Integer.MAX_VALUE - 8)) {
                 throw new DataException(
-                        file, "footer", "images in %d bytes".formatted(parquet.size()), parquet.rows() + " of them");
+                        file,
+                        "footer",
+                        String.format(Locale.ROOT, "images in %d bytes", parquet.size()),
+                        parquet.rows() + " of them");
             }
             ParquetColumn images = images(parquet);
             ParquetLabels labels = ParquetLabels.read(parquet);

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -87,7 +88,10 @@ final class ParquetLabels {
             }
             if (value > most) {
                 throw new DataException(
-                        parquet.path(), "%s of row %d".formatted(column.path(), row), "0 to " + most, "" + value);
+                        parquet.path(),
+                        String.format(Locale.ROOT, "%s of row %d", column.path(), row),
+                        "0 to " + most,
+                        "" + value);
             }
             labels[row] = (int) Math.max(-1, value);
         }
@@ -132,7 +136,12 @@ final class ParquetLabels {
             return found;
         } catch (JacksonException e) {
             throw new DataException(
-                    "%s, metadata huggingface: expected JSON: %s".formatted(parquet.path(), e.getOriginalMessage()), e);
+                    String.format(
+                            Locale.ROOT,
+                            "%s, metadata huggingface: expected JSON: %s",
+                            parquet.path(),
+                            e.getOriginalMessage()),
+                    e);
         }
     }
 }

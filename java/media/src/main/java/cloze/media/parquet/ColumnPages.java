@@ -2,6 +2,7 @@ package cloze.media.parquet;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.util.Locale;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +25,8 @@ final class ColumnPages {
             }
             int level = levels.next();
             if (level < 0 || level > optional) {
-                throw new DataException("expected a level from 0 to %d, found %d".formatted(optional, level));
+                throw new DataException(
+                        String.format(Locale.ROOT, "expected a level from 0 to %d, found %d", optional, level));
             }
             return level < optional;
         }
@@ -58,8 +60,12 @@ final class ColumnPages {
         at = first > 0 && first < data ? first : data;
         long size = description.number(7);
         if (at < 0 || size < 0 || at > file.dataEnd() || size > file.dataEnd() - at) {
-            throw new DataException("expected data in the %d bytes before the footer, found %d bytes at %d"
-                    .formatted(file.dataEnd(), size, at));
+            throw new DataException(String.format(
+                    Locale.ROOT,
+                    "expected data in the %d bytes before the footer, found %d bytes at %d",
+                    file.dataEnd(),
+                    size,
+                    at));
         }
         end = at + size;
     }
@@ -72,17 +78,22 @@ final class ColumnPages {
     Page next(long most) throws IOException {
         while (true) {
             if (at >= end) {
-                throw new Cursor.EndException("a page for %d more rows".formatted(most), "the end of the column");
+                throw new Cursor.EndException(
+                        String.format(Locale.ROOT, "a page for %d more rows", most), "the end of the column");
             }
             ThriftStruct head = head();
             int size = head.size(2);
             int stored = head.size(3);
             if (stored > end - at) {
-                throw new DataException("expected a page in the %d bytes that are left of the column, found one in %d"
-                        .formatted(end - at, stored));
+                throw new DataException(String.format(
+                        Locale.ROOT,
+                        "expected a page in the %d bytes that are left of the column, found one in %d",
+                        end - at,
+                        stored));
             }
             if (size > LARGEST_PAGE) {
-                throw new DataException("expected a page of %d bytes at most, found %d".formatted(LARGEST_PAGE, size));
+                throw new DataException(String.format(
+                        Locale.ROOT, "expected a page of %d bytes at most, found %d", LARGEST_PAGE, size));
             }
             limit.spend(size);
             byte[] bytes = file.read(at, stored);
@@ -126,8 +137,11 @@ final class ColumnPages {
             crc.update(bytes);
             int says = (int) head.number(4);
             if (says != (int) crc.getValue()) {
-                throw new DataException("expected a page of checksum %08x, found %08x: the file is damaged"
-                        .formatted(says, crc.getValue()));
+                throw new DataException(String.format(
+                        Locale.ROOT,
+                        "expected a page of checksum %08x, found %08x: the file is damaged",
+                        says,
+                        crc.getValue()));
             }
         }
     }
@@ -135,7 +149,8 @@ final class ColumnPages {
     private static int count(ThriftStruct head, long most) throws IOException {
         int count = head.size(1);
         if (count > most) {
-            throw new DataException("expected a page of %d rows at most, found %d".formatted(most, count));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected a page of %d rows at most, found %d", most, count));
         }
         return count;
     }
@@ -145,7 +160,8 @@ final class ColumnPages {
         HybridRuns levels = null;
         if (levelWidth > 0) {
             if (head.number(3) != RLE) {
-                throw new DataException("expected levels in runs, found encoding %d".formatted(head.number(3)));
+                throw new DataException(
+                        String.format(Locale.ROOT, "expected levels in runs, found encoding %d", head.number(3)));
             }
             levels = new HybridRuns(in.part(Integer.toUnsignedLong(in.i32())), levelWidth);
         }
@@ -160,7 +176,8 @@ final class ColumnPages {
         Cursor level = in.part(head.number(5));
         long plain = size - repetition - level.remaining();
         if (plain < 0) {
-            throw new DataException("expected levels in a page of %d bytes, found %d more".formatted(size, -plain));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected levels in a page of %d bytes, found %d more", size, -plain));
         }
         boolean compressed = head.flag(7, true) && in.remaining() > 0;
         var values = compressed ? new Cursor(PageCodec.decode(codec, in, (int) plain)) : in;

@@ -2,6 +2,7 @@ package cloze.media.parquet;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** The values of a column, row by row. Not thread-safe. */
@@ -59,7 +60,7 @@ public final class ColumnValues {
             read(java.util.Objects.requireNonNull(page));
             return true;
         } catch (IOException e) {
-            String place = "%s, column %s, row %d: ".formatted(file.path(), column.path(), row);
+            String place = String.format(Locale.ROOT, "%s, column %s, row %d: ", file.path(), column.path(), row);
             throw new DataException(place + e.getMessage(), e);
         }
     }
@@ -77,7 +78,7 @@ public final class ColumnValues {
 
     private PageValues values() throws IOException {
         if (page == null || isNull) {
-            throw new IllegalStateException("row %d has no value".formatted(row - 1));
+            throw new IllegalStateException(String.format(Locale.ROOT, "row %d has no value", row - 1));
         }
         return page.values();
     }

@@ -2,6 +2,7 @@ package cloze.media.parquet;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.util.Locale;
 
 /** The two steps of which codecs of the family of LZ77 consist, with checks. */
 final class Copies {
@@ -19,7 +20,8 @@ final class Copies {
     static int copy(byte[] out, int at, int end, long distance, long count) throws IOException {
         fits(count, at, end);
         if (distance < 1 || distance > at) {
-            throw new DataException("expected a copy of up to %d bytes back, found %d".formatted(at, distance));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected a copy of up to %d bytes back, found %d", at, distance));
         }
         int from = at - (int) distance;
         if (distance >= count) {
@@ -34,7 +36,8 @@ final class Copies {
 
     private static void fits(long count, int at, int end) throws DataException {
         if (count > end - at) {
-            throw new DataException("expected %d more bytes at most, found %d".formatted(end - at, count));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected %d more bytes at most, found %d", end - at, count));
         }
     }
 }

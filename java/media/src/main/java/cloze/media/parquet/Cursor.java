@@ -2,6 +2,7 @@ package cloze.media.parquet;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.util.Locale;
 
 /** A position in bytes of a file. Every read is checked against the end. */
 final class Cursor {
@@ -36,7 +37,8 @@ final class Cursor {
     /** Moves over {@code count} bytes and returns the position of the first. */
     int take(long count) throws IOException {
         if (count < 0 || count > remaining()) {
-            throw new EndException("%d more bytes".formatted(count), "%d".formatted(remaining()));
+            throw new EndException(
+                    String.format(Locale.ROOT, "%d more bytes", count), String.format(Locale.ROOT, "%d", remaining()));
         }
         int from = at;
         at += (int) count;
@@ -106,7 +108,7 @@ final class Cursor {
         private static final long serialVersionUID = 1;
 
         EndException(String expected, String found) {
-            super("expected %s, found %s".formatted(expected, found));
+            super(String.format(Locale.ROOT, "expected %s, found %s", expected, found));
         }
     }
 }

@@ -2,6 +2,7 @@ package cloze.media.parquet;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.util.Locale;
 
 /**
  * Whole numbers by their differences, packed in blocks.
@@ -28,9 +29,12 @@ final class DeltaNumbers {
         long block = in.varint();
         long parts = in.varint();
         if (block < 1 || block > LARGEST_BLOCK || parts < 1 || parts > block || block % (8 * parts) != 0) {
-            throw new DataException(
-                    "expected blocks of 1 to %d numbers in parts of a multiple of 8, found %d in %d parts"
-                            .formatted(LARGEST_BLOCK, block, parts));
+            throw new DataException(String.format(
+                    Locale.ROOT,
+                    "expected blocks of 1 to %d numbers in parts of a multiple of 8, found %d in %d parts",
+                    LARGEST_BLOCK,
+                    block,
+                    parts));
         }
         minis = (int) parts;
         perMini = (int) (block / parts);
@@ -67,7 +71,8 @@ final class DeltaNumbers {
             for (int i = 0; i < minis; i++) {
                 widths[i] = in.u8();
                 if (widths[i] > Long.SIZE) {
-                    throw new DataException("expected differences of 64 bits at most, found %d".formatted(widths[i]));
+                    throw new DataException(
+                            String.format(Locale.ROOT, "expected differences of 64 bits at most, found %d", widths[i]));
                 }
             }
             mini = 0;

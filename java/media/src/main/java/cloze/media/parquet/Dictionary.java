@@ -3,6 +3,7 @@ package cloze.media.parquet;
 import cloze.io.DataException;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Locale;
 
 /** Values that a chunk of a column refers to by index. */
 final class Dictionary {
@@ -21,8 +22,11 @@ final class Dictionary {
     static Dictionary read(Cursor in, ParquetColumn column, int count) throws IOException {
         int least = column.type() == ParquetColumn.Type.INT64 ? Long.BYTES : Integer.BYTES;
         if ((long) least * count > in.remaining()) {
-            throw new DataException(
-                    "expected a dictionary of %d values at most, found %d".formatted(in.remaining() / least, count));
+            throw new DataException(String.format(
+                    Locale.ROOT,
+                    "expected a dictionary of %d values at most, found %d",
+                    in.remaining() / least,
+                    count));
         }
         if (column.type() != ParquetColumn.Type.BYTES) {
             long[] numbers = new long[count];

@@ -2,6 +2,7 @@ package cloze.media.parquet;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.util.Locale;
 
 /**
  * Small numbers in runs of one value and runs of packed bits, as levels and indices of dictionaries are stored.
@@ -21,7 +22,7 @@ final class HybridRuns {
     /** @param width bits of a number, from 0 to 32 */
     HybridRuns(Cursor in, int width) throws DataException {
         if (width > Integer.SIZE) {
-            throw new DataException("expected numbers of 32 bits at most, found %d".formatted(width));
+            throw new DataException(String.format(Locale.ROOT, "expected numbers of 32 bits at most, found %d", width));
         }
         this.in = in;
         this.width = width;
@@ -49,7 +50,7 @@ final class HybridRuns {
         long count = head >>> 1;
         packed = (head & 1) == 1;
         if (count > Integer.MAX_VALUE) {
-            throw new DataException("expected a run of 2^31 - 1 at most, found %d".formatted(count));
+            throw new DataException(String.format(Locale.ROOT, "expected a run of 2^31 - 1 at most, found %d", count));
         }
         if (packed) {
             left = 8 * count;

@@ -2,6 +2,7 @@ package cloze.media.parquet;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.util.Locale;
 
 /**
  * Decodes a block of LZ4.
@@ -28,14 +29,18 @@ final class Lz4Block {
             if (in.remaining() > 0) { // the last sequence has no match
                 long distance = in.little(2);
                 if (distance > at - from) {
-                    throw new DataException("expected LZ4 that refers back to its block, found %d bytes back at %d"
-                            .formatted(distance, at - from));
+                    throw new DataException(String.format(
+                            Locale.ROOT,
+                            "expected LZ4 that refers back to its block, found %d bytes back at %d",
+                            distance,
+                            at - from));
                 }
                 at = Copies.copy(out, at, end, distance, size(in, token & 0xF) + LEAST_MATCH);
             }
         }
         if (at != end) {
-            throw new DataException("expected LZ4 of %d bytes, found %d".formatted(end - from, at - from));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected LZ4 of %d bytes, found %d", end - from, at - from));
         }
     }
 

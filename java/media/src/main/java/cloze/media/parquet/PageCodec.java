@@ -6,6 +6,7 @@ import com.github.luben.zstd.ZstdException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.zip.GZIPInputStream;
 
 /**
@@ -39,14 +40,18 @@ final class PageCodec {
     /** A buffer for what is decoded, if a codec that makes {@code most} bytes of one could fill it. */
     private static byte[] sized(Cursor in, int size, int most) throws DataException {
         if (size > (long) most * in.remaining()) {
-            throw new DataException("expected a page of %d bytes at most for %d compressed ones, found %d"
-                    .formatted((long) most * in.remaining(), in.remaining(), size));
+            throw new DataException(String.format(
+                    Locale.ROOT,
+                    "expected a page of %d bytes at most for %d compressed ones, found %d",
+                    (long) most * in.remaining(),
+                    in.remaining(),
+                    size));
         }
         return new byte[size];
     }
 
     private static DataException sizes(int size, String found) {
-        return new DataException("expected a page of %d bytes, found %s".formatted(size, found));
+        return new DataException(String.format(Locale.ROOT, "expected a page of %d bytes, found %s", size, found));
     }
 
     private static byte[] bytes(Cursor in, int size) throws IOException {

@@ -3,6 +3,7 @@ package cloze.media.parquet;
 import cloze.io.DataException;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Locale;
 
 /** The values of a page that are not null, one after the other. */
 interface PageValues {
@@ -34,7 +35,8 @@ interface PageValues {
     }
 
     private static DataException kind(String expected) {
-        return new DataException("expected values of %s in this page, found others".formatted(expected));
+        return new DataException(
+                String.format(Locale.ROOT, "expected values of %s in this page, found others", expected));
     }
 
     /** Each value after its size. */
@@ -116,8 +118,11 @@ interface PageValues {
         public void next() throws IOException {
             index = indices.next();
             if (index < 0 || index >= dictionary.count()) {
-                throw new DataException("expected an index of a dictionary of %d values, found %d"
-                        .formatted(dictionary.count(), Integer.toUnsignedLong(index)));
+                throw new DataException(String.format(
+                        Locale.ROOT,
+                        "expected an index of a dictionary of %d values, found %d",
+                        dictionary.count(),
+                        Integer.toUnsignedLong(index)));
             }
         }
 
@@ -199,8 +204,8 @@ interface PageValues {
             long kept = shared == null ? 0 : shared.next();
             long own = sizes.next();
             if (kept < 0 || kept > value.length) {
-                throw new DataException(
-                        "expected 0 to %d bytes of the value before, found %d".formatted(value.length, kept));
+                throw new DataException(String.format(
+                        Locale.ROOT, "expected 0 to %d bytes of the value before, found %d", value.length, kept));
             }
             int from = in.take(own);
             limit.spend(kept + own);

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -45,7 +46,8 @@ public final class ParquetFile implements AutoCloseable {
         rows = groups.stream().mapToLong(Group::rows).sum();
         metadata = metadata(footer);
         if (rows != footer.number(3)) {
-            throw new DataException("expected the %d rows of all groups, found %d".formatted(rows, footer.number(3)));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected the %d rows of all groups, found %d", rows, footer.number(3)));
         }
     }
 
@@ -56,7 +58,7 @@ public final class ParquetFile implements AutoCloseable {
             return open(path, file);
         } catch (DataException e) {
             file.close();
-            throw new DataException("%s, footer of Parquet: %s".formatted(path, e.getMessage()), e);
+            throw new DataException(String.format(Locale.ROOT, "%s, footer of Parquet: %s", path, e.getMessage()), e);
         } catch (IOException e) {
             file.close();
             throw e;
@@ -66,7 +68,8 @@ public final class ParquetFile implements AutoCloseable {
     private static ParquetFile open(Path path, SharedFile file) throws IOException {
         long size = file.size();
         if (size < MAGIC + TAIL) {
-            throw new DataException("expected %d bytes or more, found %d".formatted(MAGIC + TAIL, size));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected %d bytes or more, found %d", MAGIC + TAIL, size));
         }
         var tail = new Cursor(file.read(size - TAIL, TAIL));
         long length = Integer.toUnsignedLong(tail.i32());
@@ -76,8 +79,8 @@ public final class ParquetFile implements AutoCloseable {
             throw new DataException("expected the mark PAR1 at the end, found " + found);
         }
         if (length > size - MAGIC - TAIL) {
-            throw new DataException(
-                    "expected a size of %d bytes at most, found %d".formatted(size - MAGIC - TAIL, length));
+            throw new DataException(String.format(
+                    Locale.ROOT, "expected a size of %d bytes at most, found %d", size - MAGIC - TAIL, length));
         }
         long from = size - TAIL - length;
         ThriftStruct footer = ThriftStruct.read(new Cursor(file.read(from, Math.toIntExact(length))));
@@ -90,13 +93,18 @@ public final class ParquetFile implements AutoCloseable {
         for (ThriftStruct group : footer.structs(4)) {
             List<ThriftStruct> chunks = group.structs(1);
             if (chunks.size() != columns) {
-                throw new DataException(
-                        "expected %d columns in group %d, found %d".formatted(columns, groups.size(), chunks.size()));
+                throw new DataException(String.format(
+                        Locale.ROOT,
+                        "expected %d columns in group %d, found %d",
+                        columns,
+                        groups.size(),
+                        chunks.size()));
             }
             long of = group.number(3);
             rows += of;
             if (of < 0 || rows < 0) {
-                throw new DataException("expected 0 or more rows in group %d, found %d".formatted(groups.size(), of));
+                throw new DataException(
+                        String.format(Locale.ROOT, "expected 0 or more rows in group %d, found %d", groups.size(), of));
             }
             groups.add(new Group(of, chunks));
         }

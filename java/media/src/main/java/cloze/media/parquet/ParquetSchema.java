@@ -3,6 +3,7 @@ package cloze.media.parquet;
 import cloze.io.DataException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** Turns the tree of names in a footer, which is written parents first, into columns. */
 final class ParquetSchema {
@@ -31,7 +32,8 @@ final class ParquetSchema {
 
     private ThriftStruct take() throws DataException {
         if (next >= elements.size()) {
-            throw new DataException("expected more than %d names in the schema, found no more".formatted(next));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected more than %d names in the schema, found no more", next));
         }
         return elements.get(next++);
     }
@@ -39,7 +41,8 @@ final class ParquetSchema {
     private void add(String parent, int optional, boolean isRepeated, int depth) throws DataException {
         ThriftStruct element = take();
         if (depth > DEEPEST) {
-            throw new DataException("expected a schema of %d levels at most, found more".formatted(DEEPEST));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected a schema of %d levels at most, found more", DEEPEST));
         }
         String path = parent + element.text(4);
         long repetition = element.number(3, 0);

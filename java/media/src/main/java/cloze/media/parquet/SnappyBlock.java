@@ -2,6 +2,7 @@ package cloze.media.parquet;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.util.Locale;
 
 /**
  * Decodes a block of Snappy.
@@ -15,7 +16,8 @@ final class SnappyBlock {
     static byte[] decode(Cursor in, byte[] out) throws IOException {
         long says = in.varint();
         if (says != out.length) {
-            throw new DataException("expected Snappy of %d bytes, found %d".formatted(out.length, says));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected Snappy of %d bytes, found %d", out.length, says));
         }
         int at = 0;
         while (in.remaining() > 0) {
@@ -28,7 +30,8 @@ final class SnappyBlock {
             };
         }
         if (at != out.length) {
-            throw new DataException("expected Snappy of %d bytes, found %d".formatted(out.length, at));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected Snappy of %d bytes, found %d", out.length, at));
         }
         return out;
     }

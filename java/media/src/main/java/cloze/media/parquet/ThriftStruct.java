@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -27,7 +28,8 @@ final class ThriftStruct {
 
     private static ThriftStruct read(Cursor in, int depth) throws IOException {
         if (depth > DEEPEST) {
-            throw new DataException("expected structs of %d levels at most, found more".formatted(DEEPEST));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected structs of %d levels at most, found more", DEEPEST));
         }
         var struct = new ThriftStruct();
         int id = 0;
@@ -48,7 +50,7 @@ final class ThriftStruct {
             case 8 -> bytes(in);
             case 9, 10 -> list(in, depth);
             case 12 -> read(in, depth + 1);
-            default -> throw new DataException("expected a type of Thrift, found %d".formatted(type));
+            default -> throw new DataException(String.format(Locale.ROOT, "expected a type of Thrift, found %d", type));
         };
     }
 
@@ -60,12 +62,14 @@ final class ThriftStruct {
 
     private static List<Object> list(Cursor in, int depth) throws IOException {
         if (depth > DEEPEST) {
-            throw new DataException("expected lists of %d levels at most, found more".formatted(DEEPEST));
+            throw new DataException(
+                    String.format(Locale.ROOT, "expected lists of %d levels at most, found more", DEEPEST));
         }
         int head = in.u8();
         long size = head >>> 4 == 15 ? in.varint() : head >>> 4;
         if (size < 0 || size > in.remaining()) {
-            throw new Cursor.EndException("a list of %d elements".formatted(size), in.remaining() + " bytes");
+            throw new Cursor.EndException(
+                    String.format(Locale.ROOT, "a list of %d elements", size), in.remaining() + " bytes");
         }
         List<Object> list = new ArrayList<>((int) size);
         for (long i = 0; i < size; i++) {
@@ -76,7 +80,7 @@ final class ThriftStruct {
 
     private static DataException wrong(int field, String expected, @Nullable Object found) {
         String is = found == null ? "none" : found.getClass().getSimpleName();
-        return new DataException("expected %s in field %d, found %s".formatted(expected, field, is));
+        return new DataException(String.format(Locale.ROOT, "expected %s in field %d, found %s", expected, field, is));
     }
 
     boolean has(int field) {
@@ -99,7 +103,8 @@ final class ThriftStruct {
     int size(int field) throws DataException {
         long value = number(field);
         if (value < 0 || value > Integer.MAX_VALUE) {
-            throw new DataException("expected a size from 0 to 2^31 - 1 in field %d, found %d".formatted(field, value));
+            throw new DataException(String.format(
+                    Locale.ROOT, "expected a size from 0 to 2^31 - 1 in field %d, found %d", field, value));
         }
         return (int) value;
     }
