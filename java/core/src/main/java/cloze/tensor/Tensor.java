@@ -11,9 +11,9 @@ public final class Tensor {
     private final boolean trainable;
     private final MemorySegment memory;
     private final Pool.@Nullable Block block;
+    private final @Nullable Tensor parent;
     private Scope owner;
     private boolean released;
-    int index;
 
     Tensor(
             String name,
@@ -29,7 +29,20 @@ public final class Tensor {
         this.trainable = trainable;
         this.memory = memory;
         this.block = block;
+        this.parent = null;
         this.owner = owner;
+    }
+
+    /** A view of part of {@code parent}. */
+    Tensor(String name, Shape shape, boolean trainable, MemorySegment memory, Tensor parent) {
+        this.name = name;
+        this.shape = shape;
+        this.dtype = parent.dtype;
+        this.trainable = trainable;
+        this.memory = memory;
+        this.block = null;
+        this.parent = parent;
+        this.owner = parent.owner();
     }
 
     public String name() {
@@ -61,14 +74,18 @@ public final class Tensor {
      * @throws IllegalStateException if the tensor has been freed
      */
     public MemorySegment memory() {
-        if (released || !owner.isOpen()) {
+        if (isFreed()) {
             throw freed();
         }
         return memory;
     }
 
+    private boolean isFreed() {
+        return parent == null ? released || !owner.isOpen() : parent.isFreed();
+    }
+
     Scope owner() {
-        return owner;
+        return parent == null ? owner : parent.owner();
     }
 
     Pool.@Nullable Block block() {
@@ -89,9 +106,9 @@ public final class Tensor {
 
     private IllegalStateException freed() {
         return new IllegalStateException(
-                released
-                        ? "%s was released in scope '%s'".formatted(this, owner.name())
-                        : "%s was freed when scope '%s' closed".formatted(this, owner.name()));
+                owner().isOpen()
+                        ? "%s was released in scope '%s'".formatted(this, owner().name())
+                        : "%s was freed when %s closed".formatted(this, owner().closed()));
     }
 
     @Override

@@ -2,6 +2,7 @@ package cloze.cuda.driver;
 
 import cloze.backend.BackendException;
 import cloze.tensor.DeviceMemory;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import jcuda.CudaException;
 import jcuda.driver.CUdeviceptr;
@@ -75,7 +76,7 @@ public final class CudaMemory implements DeviceMemory {
     }
 
     @Override
-    public MemorySegment view(long address, long bytes) {
+    public MemorySegment view(long address, long bytes, Arena lifetime) {
         return MemorySegment.ofAddress(address);
     }
 
