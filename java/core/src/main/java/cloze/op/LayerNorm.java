@@ -68,6 +68,9 @@ public record LayerNorm(
         if (bias != null && !bias.shape().equals(weight.shape())) {
             throw new ShapeException("LayerNorm", "bias", "[%d], the last axis of %s".formatted(d, x), bias);
         }
+        Check.dtype("LayerNorm", "weight", weight, DType.F32);
+        Check.dtype("LayerNorm", "bias", bias, DType.F32);
+        Check.same("LayerNorm", "residual", residual, x);
         Check.shape("LayerNorm", "residual", residual, x, x.shape().extents());
     }
 

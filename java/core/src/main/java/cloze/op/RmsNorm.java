@@ -53,6 +53,8 @@ public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor weight, float 
         if (weight.shape().rank() != 1 || weight.shape().extent(0) != d) {
             throw new ShapeException("RmsNorm", "weight", "[%d], the last axis of %s".formatted(d, x), weight);
         }
+        Check.dtype("RmsNorm", "weight", weight, DType.F32);
+        Check.same("RmsNorm", "residual", residual, x);
         Check.shape("RmsNorm", "residual", residual, x, x.shape().extents());
     }
 
