@@ -58,7 +58,7 @@ final class CudaBackend implements Backend {
         try {
             images = parts.add(KernelImages.open(driver), KernelImages::close);
             images.check();
-            memory = parts.add(new Pool(device, options.memory()), Pool::close);
+            memory = parts.add(new Pool("cuda", device, options.memory()), Pool::close);
             queue = parts.add(new CudaQueue(driver, device, graphs()), CudaQueue::close);
             transfers = parts.add(new Transfers(queue, device), Transfers::close);
             cublasLt = matMul.library() == null
@@ -127,6 +127,7 @@ final class CudaBackend implements Backend {
 
     @Override
     public Capacity capacity() {
+        queue.requireOpen();
         long[] bytes = driver.memory();
         long mapped = memory.bytesMapped();
         return new Capacity(
@@ -141,6 +142,7 @@ final class CudaBackend implements Backend {
 
     @Override
     public Repeated repeated(String what) {
+        queue.requireOpen();
         Repetition repetition = queue.begin(what);
         return repetition == null ? Backend.super.repeated(what) : repetition;
     }
@@ -150,6 +152,7 @@ final class CudaBackend implements Backend {
             return;
         }
         synchronized (queue) {
+            queue.requireOpen();
             driver.enter();
             try {
                 copy.run();
@@ -178,11 +181,13 @@ final class CudaBackend implements Backend {
         transfer("download", tensor, () -> {
             queue.meet("download", from, tensor.bytes());
             transfers.download(from, host, tensor.bytes());
+            queue.faults().check();
         });
     }
 
     @Override
     public void copy(Tensor from, Tensor to) {
+        Backend.requireAlike(from, to);
         long source = from.memory().address();
         long target = to.memory().address();
         transfer("copy", to, () -> queue.add(new Work.Copy(source, target, to.bytes())));
@@ -197,9 +202,11 @@ final class CudaBackend implements Backend {
     @Override
     public void synchronize() {
         synchronized (queue) {
+            queue.requireOpen();
             driver.enter();
             queue.meet("wait", 0, 0);
             queue.synchronize();
+            queue.faults().check();
         }
     }
 
@@ -212,6 +219,7 @@ final class CudaBackend implements Backend {
             closed = true;
             driver.enter();
             var teardown = new Teardown().free(queue::synchronize);
+            queue.refuse();
             parts.free(teardown);
             teardown.end();
         }
