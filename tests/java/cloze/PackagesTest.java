@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -80,7 +81,7 @@ class PackagesTest {
                 return i;
             }
         }
-        throw new AssertionError("the package cloze.%s has no place in the order".formatted(name));
+        throw new AssertionError(String.format(Locale.ROOT, "the package cloze.%s has no place in the order", name));
     }
 
     @Test
@@ -92,7 +93,8 @@ class PackagesTest {
                 Matcher imports = IMPORT.matcher(source.text);
                 while (imports.find()) {
                     if (level(imports.group(1)) < level(from)) {
-                        upwards.add("%s.%s sees cloze.%s".formatted(source.name, source.simple, imports.group(1)));
+                        upwards.add(String.format(
+                                Locale.ROOT, "%s.%s sees cloze.%s", source.name, source.simple, imports.group(1)));
                     }
                 }
             }

@@ -3,6 +3,7 @@ package cloze.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -33,8 +34,10 @@ final class SizesTest {
     @ValueSource(strings = {"8G1B", "", "GiB", "-3", "1e99", "0.3B", "8 potatoes", "NaN"})
     void what_is_no_number_of_bytes_is_refused(String text) {
         assertThatThrownBy(() -> new Sizes.Bytes().convert(text))
-                .hasMessage(
-                        "it must be a number of bytes such as 8GiB, 500MB or 1048576, but it is '%s'".formatted(text));
+                .hasMessage(String.format(
+                        Locale.ROOT,
+                        "it must be a number of bytes such as 8GiB, 500MB or 1048576, but it is '%s'",
+                        text));
     }
 
     @Test

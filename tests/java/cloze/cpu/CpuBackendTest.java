@@ -12,6 +12,7 @@ import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -31,7 +32,7 @@ class CpuBackendTest {
     void describes_what_was_chosen() {
         assertThat(backend.description())
                 .startsWith("cpu: ")
-                .contains(", %s kernels, 2 threads".formatted(CpuBackendProvider.level()));
+                .contains(String.format(Locale.ROOT, ", %s kernels, 2 threads", CpuBackendProvider.level()));
     }
 
     @Test
@@ -86,7 +87,8 @@ class CpuBackendTest {
             if (level.compareTo(CpuBackendProvider.level()) > 0) {
                 assertThatThrownBy(() -> CpuBackendProvider.open(level, BackendOptions.DEFAULT))
                         .isInstanceOf(BackendException.class)
-                        .hasMessage("this machine has no %s, only %s".formatted(level, CpuBackendProvider.level()));
+                        .hasMessage(String.format(
+                                Locale.ROOT, "this machine has no %s, only %s", level, CpuBackendProvider.level()));
             }
         }
     }

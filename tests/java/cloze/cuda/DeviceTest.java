@@ -21,6 +21,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import cloze.train.MemoryEstimate;
 import java.util.Arrays;
+import java.util.Locale;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -153,10 +154,15 @@ class DeviceTest {
             backend.kernel(Gradients.Add.class).call(x, y, 32);
             message = "CUDA_ERROR_LAUNCH_FAILED; 4 kernels and copies were launched since it last answered, {zero=1,"
                     + " copy=1,"
-                    + " mat_mul_forward by a library=1, gradients_add=1}; the last of them: zero of 256 bytes at 0x%x; copy"
-                            .formatted(weight.memory().address())
-                    + " of 128 bytes from 0x%x to 0x%x; mat_mul_forward [4, 8] x [8, 8] of f32 into f32, epilogue DEFAULT"
-                            .formatted(x.memory().address(), y.memory().address())
+                    + String.format(
+                            Locale.ROOT,
+                            " mat_mul_forward by a library=1, gradients_add=1}; the last of them: zero of 256 bytes at 0x%x; copy",
+                            weight.memory().address())
+                    + String.format(
+                            Locale.ROOT,
+                            " of 128 bytes from 0x%x to 0x%x; mat_mul_forward [4, 8] x [8, 8] of f32 into f32, epilogue DEFAULT",
+                            x.memory().address(),
+                            y.memory().address())
                     + "; gradients_add(x = x [4, 8] f32, y = y [4, 8] f32, n = 32)";
             assertThatThrownBy(backend::synchronize).hasMessageEndingWith(message);
         }

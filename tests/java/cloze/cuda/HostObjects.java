@@ -64,10 +64,10 @@ final class HostObjects {
     private static Set<String> sources(String op) {
         Set<String> sources = new TreeSet<>(ALWAYS);
         String any = op.replaceAll("_(hopper|mma)$", "");
-        sources.add("src/%s.cu".formatted(any));
+        sources.add(String.format(Locale.ROOT, "src/%s.cu", any));
         if (!any.equals(op)) { // for bf16 alone, and what does not fit goes to the other ones
             for (String narrow : List.of(any, op, op + "_backward", "attention_mma", "attention_mma_backward")) {
-                sources.add("src/%s.cu in bf16".formatted(narrow));
+                sources.add(String.format(Locale.ROOT, "src/%s.cu in bf16", narrow));
             }
         }
         return sources;

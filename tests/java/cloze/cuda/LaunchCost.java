@@ -11,6 +11,7 @@ import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
+import java.util.Locale;
 
 /** Prints what a call of a kernel costs the host, over a driver that takes launches and does nothing. */
 final class LaunchCost {
@@ -47,6 +48,6 @@ final class LaunchCost {
         for (int i = 0; i < CALLS; i++) {
             call.run();
         }
-        System.out.printf("%s: %d ns%n", what, (System.nanoTime() - begin) / CALLS);
+        System.out.printf(Locale.ROOT, "%s: %d ns%n", what, (System.nanoTime() - begin) / CALLS);
     }
 }

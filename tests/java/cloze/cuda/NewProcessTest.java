@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -57,7 +58,7 @@ class NewProcessTest {
         var command = new ArrayList<>(
                 List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
         for (String property : List.of("cloze.cuda.driver", "cloze.cuda.kernels")) {
-            command.add("-D%s=%s".formatted(property, System.getProperty(property)));
+            command.add(String.format(Locale.ROOT, "-D%s=%s", property, System.getProperty(property)));
         }
         command.addAll(List.of(
                 "-XX:TieredStopAtLevel=1",

@@ -31,6 +31,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -216,7 +217,8 @@ class VitFolderTest {
                 "'\"qkv_bias\": true'; ''; 0.456"
             })
     void finds_what_images_are_normalised_by(String said, String preprocessor, double second) throws IOException {
-        Files.writeString(folder.resolve("config.json"), "{\"model_type\": \"vit\", %s}".formatted(said));
+        Files.writeString(
+                folder.resolve("config.json"), String.format(Locale.ROOT, "{\"model_type\": \"vit\", %s}", said));
         if (!preprocessor.isEmpty()) {
             Files.writeString(folder.resolve("preprocessor_config.json"), preprocessor);
         }

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
@@ -82,7 +83,7 @@ class ImageDataTest {
     @Test
     void others_are_split_the_same_way_every_time() throws IOException {
         for (int i = 0; i < 40; i++) {
-            put("%02d.png".formatted(i));
+            put(String.format(Locale.ROOT, "%02d.png", i));
         }
         Set<String> all = new HashSet<>();
         List<String> first = null;

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -81,13 +82,14 @@ class GpuCheckRunTest {
 
     private void device(String description) throws IOException {
         Files.writeString(
-                bundle.resolve("java/bin/doctor"), "backends\n  cuda     cuda: a card, %s\n".formatted(description));
+                bundle.resolve("java/bin/doctor"),
+                String.format(Locale.ROOT, "backends\n  cuda     cuda: a card, %s\n", description));
     }
 
     /** @param arguments parts, then options */
     private Ran quick(String... arguments) throws IOException, InterruptedException {
-        var command = List.of("bash %s/gpu-check quick --tests %s --out %s/results --only"
-                .formatted(bundle, SOME, bundle)
+        var command = List.of(String.format(
+                        Locale.ROOT, "bash %s/gpu-check quick --tests %s --out %s/results --only", bundle, SOME, bundle)
                 .split(" ", -1));
         var builder = new ProcessBuilder(
                         Stream.concat(command.stream(), Stream.of(arguments)).toList())
@@ -141,16 +143,21 @@ class GpuCheckRunTest {
         Ran ran = quick("doctor", "--minutes", minutes);
         assertThat(ran.exitCode()).isEqualTo(2);
         assertThat(ran.output)
-                .startsWith("gpu-check: --minutes must be a whole number of minutes from 1 on, but it is '%s'"
-                        .formatted(minutes));
+                .startsWith(String.format(
+                        Locale.ROOT,
+                        "gpu-check: --minutes must be a whole number of minutes from 1 on, but it is '%s'",
+                        minutes));
     }
 
     @ParameterizedTest
     @CsvSource({"true,true", "true,false", "false,true", "false,false"})
     void contracts_run_on_the_gpu_and_on_the_libraries_that_are_there(boolean cublasLt, boolean cudnn)
             throws IOException, InterruptedException {
-        device("matrix multiplication by %s (a reason), convolutions by %s (a reason)"
-                .formatted(cublasLt ? "cuBLASLt 13.1.0" : "own kernels", cudnn ? "cuDNN 9.8.0" : "own kernels"));
+        device(String.format(
+                Locale.ROOT,
+                "matrix multiplication by %s (a reason), convolutions by %s (a reason)",
+                cublasLt ? "cuBLASLt 13.1.0" : "own kernels",
+                cudnn ? "cuDNN 9.8.0" : "own kernels"));
         Ran ran = quick("doctor,contracts");
         assertThat(ran.exitCode()).as(ran.log).isZero();
         List<Call> calls = calls();
@@ -194,7 +201,8 @@ class GpuCheckRunTest {
 
     private static void says(Ran ran, boolean absent, String type, String library) {
         assertThat(ran.output.contains(type)).as(ran.output).isEqualTo(absent);
-        for (String line : List.of("absent cloze.op." + type, "without %s cloze.op.Bf16Test".formatted(library))) {
+        for (String line : List.of(
+                "absent cloze.op." + type, String.format(Locale.ROOT, "without %s cloze.op.Bf16Test", library))) {
             assertThat(ran.log.contains(line)).as("%s in %s", line, ran.log).isEqualTo(absent);
         }
     }

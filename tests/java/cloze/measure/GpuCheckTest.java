@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -95,7 +96,7 @@ class GpuCheckTest {
                         || source.contains("Device.hopper()")
                         || source.contains("extends OpContract");
                 if (onDevices && type.endsWith("Test")) {
-                    wanted.add("cloze.%s.%s".formatted(name, type));
+                    wanted.add(String.format(Locale.ROOT, "cloze.%s.%s", name, type));
                 }
             }
         }
@@ -128,8 +129,8 @@ class GpuCheckTest {
 
     /** Parameters of a function that come behind so many. */
     private static int parameters(String python, String function, int before) {
-        var definition =
-                Pattern.compile("def %s\\(([^)]*)\\)".formatted(function)).matcher(python);
+        var definition = Pattern.compile(String.format(Locale.ROOT, "def %s\\(([^)]*)\\)", function))
+                .matcher(python);
         assertThat(definition.find()).as("def %s", function).isTrue();
         return definition.group(1).split(",", -1).length - before;
     }

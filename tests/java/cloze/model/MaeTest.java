@@ -14,6 +14,7 @@ import cloze.nn.Stack;
 import cloze.op.MaskedMse;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -58,8 +59,11 @@ class MaeTest {
                     mae.encode(tape, patches, mae.mask(tape, BATCH, 2, 3).idsKeep());
             assertThat(latent.shape().extents()).containsExactly(BATCH, 1 + SMALL.patches() / 4, 32);
             System.out.printf(
+                    Locale.ROOT,
                     "mae: the encoder takes %d of %d tokens, %.2f of the work%n",
-                    1 + SMALL.kept(), 1 + SMALL.patches(), (1.0 + SMALL.kept()) / (1 + SMALL.patches()));
+                    1 + SMALL.kept(),
+                    1 + SMALL.patches(),
+                    (1.0 + SMALL.kept()) / (1 + SMALL.patches()));
         });
     }
 

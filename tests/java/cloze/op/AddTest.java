@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -28,7 +29,7 @@ class AddTest extends OpContract {
 
     private static Case add(String label, Array64 x, Array64 y) {
         return new Case(
-                "%s %s + %s".formatted(label, x.shape(), y.shape()),
+                String.format(Locale.ROOT, "%s %s + %s", label, x.shape(), y.shape()),
                 y.size() == 0 ? 1 : x.size() / y.size(),
                 List.of(x, y),
                 in -> new Add(in.get(0), in.get(1)),

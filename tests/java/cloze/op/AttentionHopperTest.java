@@ -9,6 +9,7 @@ import cloze.tensor.DType;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
@@ -69,13 +70,14 @@ class AttentionHopperTest {
 
         @Override
         public String toString() {
-            return "%s b=%d t=%d %s rate %s"
-                    .formatted(
-                            problem.mask(),
-                            problem.b(),
-                            problem.t(),
-                            problem.heads(),
-                            problem.dropout().rate());
+            return String.format(
+                    Locale.ROOT,
+                    "%s b=%d t=%d %s rate %s",
+                    problem.mask(),
+                    problem.b(),
+                    problem.t(),
+                    problem.heads(),
+                    problem.dropout().rate());
         }
     }
 

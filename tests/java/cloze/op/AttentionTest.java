@@ -7,6 +7,7 @@ import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
@@ -49,7 +50,7 @@ class AttentionTest extends OpContract {
         // row 0 starts with padding, so that under a causal mask its first query sees no key; row 1 has none kept
         Array64 keep = Array64.ints(i -> i % e.t != 0 && i / e.t == 0 && random.nextInt(3) > 0 ? 1 : 0, e.b, e.t);
         return new Case(
-                        "%s %s x %.0f rate %s".formatted(mask, e, scale, dropout.rate()),
+                        String.format(Locale.ROOT, "%s %s x %.0f rate %s", mask, e, scale, dropout.rate()),
                         Math.max(e.t, e.heads.width()),
                         List.of(qkv, keep),
                         in -> new Attention(in.get(0), e.heads, mask(mask, in.get(1)), dropout),

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Stream;
@@ -84,7 +85,7 @@ class Bf16Test {
 
         @Override
         public String toString() {
-            return "%s: %s".formatted(contract.getClass().getSimpleName(), c);
+            return String.format(Locale.ROOT, "%s: %s", contract.getClass().getSimpleName(), c);
         }
     }
 

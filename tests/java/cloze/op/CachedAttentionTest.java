@@ -10,6 +10,7 @@ import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -38,7 +39,7 @@ class CachedAttentionTest extends OpContract {
     private static Case cached(Extents e, double scale, SplittableRandom random) {
         Array64 starts = Array64.ints(b -> b == 0 ? e.capacity - e.t : random.nextInt(e.capacity - e.t + 1), e.b);
         return new Case(
-                        "%s x %.0f".formatted(e, scale),
+                        String.format(Locale.ROOT, "%s x %.0f", e, scale),
                         Math.max(e.capacity, e.heads.width()),
                         List.of(
                                 Array64.normal(random, e.b, e.t, e.heads.fused())

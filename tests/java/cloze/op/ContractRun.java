@@ -48,7 +48,7 @@ public final class ContractRun {
         }
         run.stopInTime();
         classes.forEach(run::run);
-        System.out.printf("%d passed, %d failed, %d not run%n", run.passed, run.failed, run.missed);
+        System.out.printf(Locale.ROOT, "%d passed, %d failed, %d not run%n", run.passed, run.failed, run.missed);
         System.exit(run.failed > 0 ? 1 : run.missed > 0 ? 3 : 0);
     }
 
@@ -67,7 +67,7 @@ public final class ContractRun {
     private void run(Class<?> test) {
         if (System.nanoTime() >= end) {
             missed++;
-            System.out.printf("not run: %s%n", test.getName());
+            System.out.printf(Locale.ROOT, "not run: %s%n", test.getName());
             return;
         }
         long began = System.nanoTime();
@@ -107,7 +107,7 @@ public final class ContractRun {
                     if (isCutOff(result)) {
                         skipped++;
                     } else {
-                        failures.add("%s: %s".formatted(name(test), message(result)));
+                        failures.add(String.format(Locale.ROOT, "%s: %s", name(test), message(result)));
                     }
                 }
                 case ABORTED -> skipped++;

@@ -9,6 +9,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
@@ -108,7 +109,7 @@ class Conv2dTest extends OpContract {
             boolean bias = kernel.extent(0) != 4; // of either kind
             Array64 added = Array64.normal(random, kernel.extent(0));
             return new Case(
-                            "%s%s %s %s".formatted(label, x.shape(), weight.shape(), window),
+                            String.format(Locale.ROOT, "%s%s %s %s", label, x.shape(), weight.shape(), window),
                             Math.max(
                                     kernel.extent(0) * kernel.extent(1) * kernel.extent(2),
                                     Math.max(depth, image.extent(0) * image.extent(1) * image.extent(2))),

@@ -9,6 +9,7 @@ import cloze.cpu.CpuLevel;
 import cloze.cuda.CudaBackendProvider;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -37,7 +38,8 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
         List<BackendProvider> providers = Backends.all();
         for (String required : required()) {
             if (providers.stream().noneMatch(p -> p.name().equals(required))) {
-                throw new AssertionError("cloze.require=%s, but there is no such backend".formatted(required));
+                throw new AssertionError(
+                        String.format(Locale.ROOT, "cloze.require=%s, but there is no such backend", required));
             }
         }
         return providers.stream().flatMap(Device::of).filter(Device::wanted).toList();
@@ -62,7 +64,8 @@ public record Device(String name, Function<BackendOptions, Backend> opener) {
         String reason = provider.unavailable();
         if (reason != null) {
             if (required().contains(provider.name())) {
-                throw new AssertionError("cloze.require=%s, but %s".formatted(provider.name(), reason));
+                throw new AssertionError(
+                        String.format(Locale.ROOT, "cloze.require=%s, but %s", provider.name(), reason));
             }
             return Stream.empty();
         }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -27,7 +28,7 @@ class DropPathTest extends OpContract {
 
     private static Case drop(Array64 x, DropoutKey key) {
         return new Case(
-                "%s %s".formatted(x.shape(), key),
+                String.format(Locale.ROOT, "%s %s", x.shape(), key),
                 1,
                 List.of(x),
                 in -> new DropPath(in.getFirst(), key),

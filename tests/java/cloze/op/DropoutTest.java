@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -26,7 +27,7 @@ class DropoutTest extends OpContract {
 
     private static Case dropout(String label, Array64 x, DropoutKey key) {
         return new Case(
-                "%s %s %s".formatted(label, x.shape(), key),
+                String.format(Locale.ROOT, "%s %s %s", label, x.shape(), key),
                 1,
                 List.of(x),
                 in -> new Dropout(in.getFirst(), key),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
@@ -27,7 +28,7 @@ class GatherTokensTest extends OpContract {
 
     private static Case gather(String label, Array64 x, int m, IntUnaryOperator ids) {
         return new Case(
-                "%s, %d of %s".formatted(label, m, x.shape()),
+                String.format(Locale.ROOT, "%s, %d of %s", label, m, x.shape()),
                 m,
                 List.of(x, Array64.ints(ids, x.extent(0), m)),
                 in -> new GatherTokens(in.get(0), in.get(1)),

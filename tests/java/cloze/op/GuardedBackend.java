@@ -15,6 +15,7 @@ import java.lang.reflect.Proxy;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -111,11 +112,12 @@ public final class GuardedBackend implements Backend {
         for (int i = 0; i < band; i++) {
             int after = words.length - band + i;
             if (words[i] != GUARD || words[after] != GUARD) {
-                throw new AssertionError("%s writes %s %s"
-                        .formatted(
-                                kernel.getName(),
-                                words[i] == GUARD ? i + 1 + " past the end of" : band - i + " before the start of",
-                                tensor));
+                throw new AssertionError(String.format(
+                        Locale.ROOT,
+                        "%s writes %s %s",
+                        kernel.getName(),
+                        words[i] == GUARD ? i + 1 + " past the end of" : band - i + " before the start of",
+                        tensor));
             }
         }
         inner.upload(payload(words, tensor), tensor);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
@@ -32,7 +33,7 @@ class MaskedL1Test extends OpContract {
 
     private static Case l1(String hidden, Array64 x, Array64 target, IntUnaryOperator mask) {
         return new Case(
-                        "%s hidden of %s".formatted(hidden, x.shape()),
+                        String.format(Locale.ROOT, "%s hidden of %s", hidden, x.shape()),
                         x.extent(2),
                         List.of(x, target, Array64.ints(mask, x.extent(0), x.extent(1))),
                         in -> new MaskedL1(in.get(0), in.get(1), in.get(2)),

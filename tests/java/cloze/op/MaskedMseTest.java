@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
@@ -27,7 +28,8 @@ class MaskedMseTest extends OpContract {
 
     private static Case mse(String hidden, Array64 x, Array64 target, IntUnaryOperator mask, boolean normalize) {
         return new Case(
-                        "%s hidden of %s%s".formatted(hidden, x.shape(), normalize ? ", normalised" : ""),
+                        String.format(
+                                Locale.ROOT, "%s hidden of %s%s", hidden, x.shape(), normalize ? ", normalised" : ""),
                         x.extent(2),
                         List.of(x, target, Array64.ints(mask, x.extent(0), x.extent(1))),
                         in -> new MaskedMse(in.get(0), in.get(1), in.get(2), normalize),

@@ -6,6 +6,7 @@ import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
@@ -68,7 +69,7 @@ class MatMulTest extends OpContract {
         Array64 weight = Array64.normal(random, nkm[2], nkm[1]).times(1 / Math.sqrt(Math.max(1, nkm[1])));
         Array64 bias = Array64.normal(random, nkm[2]);
         return new Case(
-                        "%s%s %s".formatted(label, Shapes.label(nkm), form),
+                        String.format(Locale.ROOT, "%s%s %s", label, Shapes.label(nkm), form),
                         Math.max(nkm[0], Math.max(nkm[1], nkm[2])),
                         form.bias ? List.of(x, weight, bias) : List.of(x, weight),
                         in -> new MatMul(in.get(0), in.get(1), form.bias ? in.get(2) : null, form.activation),

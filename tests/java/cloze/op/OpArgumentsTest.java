@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -194,7 +195,7 @@ class OpArgumentsTest {
                     .as("%s of %s is %d", name, c, value)
                     .isInstanceOf(IndexOutOfBoundsException.class)
                     .hasMessageStartingWith(name.replace(".", ": ") + " must be in [0, ")
-                    .hasMessageEndingWith("but element %d is %d".formatted(at, value));
+                    .hasMessageEndingWith(String.format(Locale.ROOT, "but element %d is %d", at, value));
             backend.set(tensors.get(input), c.inputs().get(input).intValues());
             assertThat(run(backend, scope, op)).as("the next call of %s", name).isNotNull();
         }
@@ -212,8 +213,10 @@ class OpArgumentsTest {
             for (Op op : List.of(new MaskedMse(x, x, mask, false), new MaskedL1(x, x, mask))) {
                 assertThatThrownBy(() -> run(backend, scope, op))
                         .isInstanceOf(IllegalArgumentException.class)
-                        .hasMessage("%s: mask must hide a patch (1), but it hides none of 6"
-                                .formatted(op.getClass().getSimpleName()));
+                        .hasMessage(String.format(
+                                Locale.ROOT,
+                                "%s: mask must hide a patch (1), but it hides none of 6",
+                                op.getClass().getSimpleName()));
             }
         }
     }

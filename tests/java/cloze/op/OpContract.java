@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
@@ -171,8 +172,15 @@ public abstract class OpContract {
         for (Case.Slope slope : c.slopes(input)) {
             double actual = slope.of(gradient);
             if (!(Math.abs(actual - slope.value()) <= tolerance * slope.root())) {
-                throw new AssertionError("gradient of input %d, elements [%d, %d): %.9g, float64 says %.9g (%.2g)"
-                        .formatted(input, slope.from(), slope.to(), actual, slope.value(), tolerance * slope.root()));
+                throw new AssertionError(String.format(
+                        Locale.ROOT,
+                        "gradient of input %d, elements [%d, %d): %.9g, float64 says %.9g (%.2g)",
+                        input,
+                        slope.from(),
+                        slope.to(),
+                        actual,
+                        slope.value(),
+                        tolerance * slope.root()));
             }
         }
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -19,7 +20,7 @@ class PatchifyTest extends OpContract {
 
     private static Case patchify(Array64 x, int side) {
         return new Case(
-                "%s by %d".formatted(x.shape(), side),
+                String.format(Locale.ROOT, "%s by %d", x.shape(), side),
                 1,
                 List.of(x),
                 in -> new Patchify(in.getFirst(), side),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -25,7 +26,7 @@ class RestoreTokensTest extends OpContract {
         int m = x.extent(1);
         int stride = n % 3 == 0 ? 5 : 3;
         return new Case(
-                "%s%d of %d, [%d, %d]".formatted(label, m, n, x.extent(0), x.extent(2)),
+                String.format(Locale.ROOT, "%s%d of %d, [%d, %d]", label, m, n, x.extent(0), x.extent(2)),
                 x.extent(0) * n,
                 List.of(
                         x,

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -34,7 +35,8 @@ class RopeTest extends OpContract {
         Array64 first = Array64.ints(_ -> random.nextInt(900), b);
         return Stream.of(1.0, 1e4)
                 .map(scale -> new Case(
-                        "%s x %.0f %s%s".formatted(x.shape(), scale, heads, starts ? " with starts" : ""),
+                        String.format(
+                                Locale.ROOT, "%s x %.0f %s%s", x.shape(), scale, heads, starts ? " with starts" : ""),
                         2,
                         starts ? List.of(x.times(scale), first) : List.of(x.times(scale)),
                         in -> new Rope(in.getFirst(), heads, starts ? in.get(1) : null, THETA),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -55,7 +56,7 @@ class SoftTargetCrossEntropyTest extends OpContract {
 
     private static Case loss(String label, Array64 logits, Array64 targets) {
         return new Case(
-                        "%s %s".formatted(label, logits.shape()),
+                        String.format(Locale.ROOT, "%s %s", label, logits.shape()),
                         Math.max(logits.columns(), logits.rows()),
                         List.of(logits, targets),
                         in -> new SoftTargetCrossEntropy(in.get(0), in.get(1)),

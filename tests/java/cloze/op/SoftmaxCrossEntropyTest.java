@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
@@ -61,7 +62,7 @@ class SoftmaxCrossEntropyTest extends OpContract {
                                 }
                             }
                             return loss(
-                                    "%d of %d columns".formatted(extents[0], extents[1]),
+                                    String.format(Locale.ROOT, "%d of %d columns", extents[0], extents[1]),
                                     logits,
                                     extents[0],
                                     smoothing,
@@ -75,7 +76,7 @@ class SoftmaxCrossEntropyTest extends OpContract {
 
     private static Case loss(String label, Array64 logits, int classes, float smoothing, IntUnaryOperator targets) {
         return new Case(
-                        "%s smoothed by %s".formatted(label, smoothing),
+                        String.format(Locale.ROOT, "%s smoothed by %s", label, smoothing),
                         Math.max(logits.columns(), logits.rows()),
                         List.of(
                                 logits,

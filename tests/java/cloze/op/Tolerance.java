@@ -1,5 +1,7 @@
 package cloze.op;
 
+import java.util.Locale;
+
 /**
  * How far float32 may be from float64: the one place that says so. Each of the {@code reduction} terms of a sum is off by
  * some units in the last place of the largest value; errors of either sign add up with the square root of their number.
@@ -30,13 +32,20 @@ public record Tolerance(int reduction, double condition, double terms) {
     /** Fails at the first element that is too far off. */
     public void check(String what, double[] expected, float[] actual) {
         if (expected.length != actual.length) {
-            throw new AssertionError("%s: %d values, not %d".formatted(what, actual.length, expected.length));
+            throw new AssertionError(
+                    String.format(Locale.ROOT, "%s: %d values, not %d", what, actual.length, expected.length));
         }
         double tolerance = absolute(scale(expected));
         for (int i = 0; i < expected.length; i++) {
             if (!agree(expected[i], actual[i], tolerance)) {
-                throw new AssertionError("%s: element %d is %.9g, float64 says %.9g (tolerance %.2g)"
-                        .formatted(what, i, actual[i], expected[i], tolerance));
+                throw new AssertionError(String.format(
+                        Locale.ROOT,
+                        "%s: element %d is %.9g, float64 says %.9g (tolerance %.2g)",
+                        what,
+                        i,
+                        actual[i],
+                        expected[i],
+                        tolerance));
             }
         }
     }

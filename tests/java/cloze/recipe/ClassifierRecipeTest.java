@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -96,7 +97,8 @@ class ClassifierRecipeTest {
             boolean done = runs.run(backend, Opening.of(temporary), (cell, run) -> {
                 ran.add(cell.name());
                 run.trainer(TrainingHooks.NONE).run();
-                assertThat(run.describe()).startsWith("%d images to learn from".formatted(10 * cell.perClass()));
+                assertThat(run.describe())
+                        .startsWith(String.format(Locale.ROOT, "%d images to learn from", 10 * cell.perClass()));
                 return ran.size() < 3; // the third is interrupted at its very end
             });
             assertThat(done).isFalse();

@@ -28,6 +28,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
@@ -95,7 +96,7 @@ class CloseTest {
         assertThatThrownBy(backend::close).hasMessageContaining("closed with open scopes: 'kept'");
         backend.close();
         String closed = "backend " + backend.name() + " is closed";
-        String freed = "was freed when backend %s closed".formatted(backend.name());
+        String freed = String.format(Locale.ROOT, "was freed when backend %s closed", backend.name());
         for (Runnable use : List.<Runnable>of(
                 () -> backend.set(x, 1f, 2f, 3f),
                 () -> backend.floats(x),
@@ -107,7 +108,7 @@ class CloseTest {
             assertThatThrownBy(use::run)
                     .isInstanceOf(IllegalStateException.class)
                     .message()
-                    .matches("(?s).*(%s|%s).*".formatted(closed, freed));
+                    .matches(String.format(Locale.ROOT, "(?s).*(%s|%s).*", closed, freed));
         }
         for (Runnable use : List.<Runnable>of(x::memory, slice::memory)) {
             assertThatThrownBy(use::run)

@@ -25,6 +25,7 @@ import cloze.train.TrainingConfig;
 import cloze.train.TrainingHooks;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -92,8 +93,10 @@ class InductionTest {
             double accuracy = accuracy(backend, built.model());
             double chance = 1.0 / SYMBOLS;
             System.out.printf(
+                    Locale.ROOT,
                     "induction: %.2f %% of the second half right, order-5 n-grams %.2f %%%n",
-                    100 * accuracy, 100 * ngramAccuracy());
+                    100 * accuracy,
+                    100 * ngramAccuracy());
             assertThat(accuracy).isGreaterThanOrEqualTo(0.99);
             assertThat(ngramAccuracy()).isLessThan(3 * chance);
         }

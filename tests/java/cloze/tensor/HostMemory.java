@@ -2,6 +2,7 @@ package cloze.tensor;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -30,7 +31,8 @@ final class HostMemory implements DeviceMemory {
     public synchronized void unmap(long address, long bytes) {
         MemorySegment block = blocks.remove(address);
         if (block == null || block.byteSize() != bytes) {
-            throw new IllegalArgumentException("%d bytes at %d were never mapped".formatted(bytes, address));
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "%d bytes at %d were never mapped", bytes, address));
         }
         mapped -= bytes;
     }
@@ -43,7 +45,7 @@ final class HostMemory implements DeviceMemory {
                 return block.asSlice(offset, bytes);
             }
         }
-        throw new IllegalArgumentException("%d bytes at %d are not mapped".formatted(bytes, address));
+        throw new IllegalArgumentException(String.format(Locale.ROOT, "%d bytes at %d are not mapped", bytes, address));
     }
 
     synchronized long mapped() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,8 +21,11 @@ class RunFolderTest {
             Files.writeString(first.config(), "{}");
             assertThatThrownBy(() -> RunFolder.resume(path))
                     .isInstanceOf(RunException.class)
-                    .hasMessage("%s is in use: process %d trains in it"
-                            .formatted(path, ProcessHandle.current().pid()));
+                    .hasMessage(String.format(
+                            Locale.ROOT,
+                            "%s is in use: process %d trains in it",
+                            path,
+                            ProcessHandle.current().pid()));
         }
         RunFolder.resume(path).close();
     }
@@ -34,8 +38,10 @@ class RunFolderTest {
         }
         assertThatThrownBy(() -> RunFolder.create(path))
                 .isInstanceOf(RunException.class)
-                .hasMessage("%s already holds a run (metrics.jsonl): resume it with --resume, or choose another folder"
-                                .formatted(path)
+                .hasMessage(String.format(
+                                Locale.ROOT,
+                                "%s already holds a run (metrics.jsonl): resume it with --resume, or choose another folder",
+                                path)
                         + " with --run");
         assertThat(Files.readString(path.resolve("metrics.jsonl"))).isEqualTo("{\"step\":1}\n");
         RunFolder.resume(path).close();

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -117,8 +118,10 @@ class ConvolutionChoiceTest {
         Path other = Files.copy(HostCuda.cudnn(), root.resolve(NAME));
         System.setProperty(LIBRARY, other.toString());
         assertThat(description())
-                .contains("convolutions by own kernels (%s, cloze.cuda.cudnn is not taken: this process has loaded "
-                                .formatted(other)
+                .contains(String.format(
+                                Locale.ROOT,
+                                "convolutions by own kernels (%s, cloze.cuda.cudnn is not taken: this process has loaded ",
+                                other)
                         + HostCuda.cudnn().toRealPath() + ", and can load no other)");
     }
 

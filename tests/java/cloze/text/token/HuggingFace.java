@@ -6,6 +6,7 @@ import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 
 /** The tokenizers library of Hugging Face, as the oracle. */
@@ -38,7 +39,9 @@ public final class HuggingFace implements AutoCloseable {
 
     private static String escaped(String line) {
         StringBuilder shown = new StringBuilder();
-        line.chars().forEach(c -> shown.append(c >= ' ' && c < 127 ? "" + (char) c : "\\u%04x".formatted(c)));
+        line.chars()
+                .forEach(c ->
+                        shown.append(c >= ' ' && c < 127 ? "" + (char) c : String.format(Locale.ROOT, "\\u%04x", c)));
         return shown.toString();
     }
 

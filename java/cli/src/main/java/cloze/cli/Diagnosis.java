@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -83,7 +84,7 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
             }
             if (reason != null) {
                 devices.put(provider.name(), "unusable: " + reason);
-                missing.add("device %s: %s".formatted(provider.name(), reason));
+                missing.add(String.format(Locale.ROOT, "device %s: %s", provider.name(), reason));
             }
         }
         if (devices.isEmpty()) {
@@ -116,9 +117,10 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
         String oneDnn = System.getProperty(ONEDNN);
         kernels.put("onednn", oneDnn == null ? "not used" : oneDnn);
         if (oneDnn == null) {
-            missing.add(
-                    "oneDNN, faster matrix multiplication for some shapes: CLOZE_JAVA_OPTIONS=-D%s=PATH names a libdnnl.so.3"
-                            .formatted(ONEDNN));
+            missing.add(String.format(
+                    Locale.ROOT,
+                    "oneDNN, faster matrix multiplication for some shapes: CLOZE_JAVA_OPTIONS=-D%s=PATH names a libdnnl.so.3",
+                    ONEDNN));
         }
         return kernels;
     }
@@ -131,7 +133,8 @@ record Diagnosis(Map<String, Object> facts, boolean healthy) {
         }
         boolean writable = Files.isDirectory(existing) && Files.isWritable(existing);
         if (!writable) {
-            missing.add("%s can not be written: set CLOZE_CACHE to a folder that can".formatted(folder));
+            missing.add(
+                    String.format(Locale.ROOT, "%s can not be written: set CLOZE_CACHE to a folder that can", folder));
         }
         return Map.of("folder", folder.toString(), "writable", writable);
     }

@@ -2,6 +2,7 @@ package cloze.cli;
 
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -34,13 +35,13 @@ final class Doctor extends Subcommand {
             switch (value) {
                 case Map<?, ?> map -> {
                     out.println(name);
-                    map.forEach((key, inner) -> out.printf("  %-34s %s%n", label(key), text(key, inner)));
+                    map.forEach((key, inner) -> out.printf(Locale.ROOT, "  %-34s %s%n", label(key), text(key, inner)));
                 }
                 case List<?> list -> {
                     out.println(name);
                     list.forEach(line -> out.println("  " + line));
                 }
-                default -> out.printf("%-36s %s%n", name, value);
+                default -> out.printf(Locale.ROOT, "%-36s %s%n", name, value);
             }
         });
     }

@@ -27,8 +27,10 @@ final class Errors {
         CommandLine command = e.getCommandLine();
         command.getErr().println("cloze: " + usageMessage(e, command));
         command.getErr()
-                .println("'%s --help' shows what there is"
-                        .formatted(command.getCommandSpec().qualifiedName()));
+                .println(String.format(
+                        Locale.ROOT,
+                        "'%s --help' shows what there is",
+                        command.getCommandSpec().qualifiedName()));
         return command.getCommandSpec().exitCodeOnInvalidInput();
     }
 
@@ -50,17 +52,17 @@ final class Errors {
         CommandSpec spec = command.getCommandSpec();
         if (name.startsWith("-")) {
             Stream<String> options = spec.options().stream().flatMap(option -> Stream.of(option.names()));
-            return "there is no option %s%s".formatted(name, didYouMean(name, options.toList()));
+            return String.format(Locale.ROOT, "there is no option %s%s", name, didYouMean(name, options.toList()));
         }
         List<String> commands = List.copyOf(spec.subcommands().keySet());
         return commands.isEmpty()
-                ? "'%s' is one argument too many".formatted(argument)
-                : "there is no command '%s'%s".formatted(argument, didYouMean(argument, commands));
+                ? String.format(Locale.ROOT, "'%s' is one argument too many", argument)
+                : String.format(Locale.ROOT, "there is no command '%s'%s", argument, didYouMean(argument, commands));
     }
 
     private static String didYouMean(String name, List<String> known) {
         String nearest = Nearest.to(name, known);
-        return nearest == null ? "" : "; did you mean %s?".formatted(nearest);
+        return nearest == null ? "" : String.format(Locale.ROOT, "; did you mean %s?", nearest);
     }
 
     /** Exit code 1; prints the stack trace with {@code --stacktrace}. */
@@ -87,12 +89,19 @@ final class Errors {
     /** Messages of unexpected exceptions begin with the exception's name. */
     private static String unknown(Exception e, @Nullable String message) {
         if (message == null || message.isBlank()) {
-            return "%s (--stacktrace shows where)".formatted(e.getClass().getSimpleName());
+            return String.format(
+                    Locale.ROOT, "%s (--stacktrace shows where)", e.getClass().getSimpleName());
         }
         boolean bug = e instanceof NullPointerException
                 || e instanceof IndexOutOfBoundsException
                 || e instanceof ClassCastException;
         String line = message.lines().findFirst().orElse("");
-        return bug ? "%s: %s (--stacktrace shows where)".formatted(e.getClass().getSimpleName(), line) : line;
+        return bug
+                ? String.format(
+                        Locale.ROOT,
+                        "%s: %s (--stacktrace shows where)",
+                        e.getClass().getSimpleName(),
+                        line)
+                : line;
     }
 }

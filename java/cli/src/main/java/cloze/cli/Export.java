@@ -4,6 +4,7 @@ import cloze.backend.Backend;
 import cloze.recipe.Models;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -40,7 +41,7 @@ final class Export extends Subcommand {
     @Override
     public Integer call() throws IOException {
         try (Backend backend = device.open()) {
-            out().printf("%s: %s%n", to, Models.export(run.folder(), to, format, backend));
+            out().printf(Locale.ROOT, "%s: %s%n", to, Models.export(run.folder(), to, format, backend));
         }
         out().flush();
         return 0;

@@ -101,12 +101,11 @@ public final class Plan extends Subcommand {
             return Recipes.ALL;
         }
         return List.of(Recipes.named(system)
-                .orElseThrow(() -> wrongUsage("--system must be one of %s, but it is '%s'"
-                        .formatted(
-                                String.join(
-                                        ", ",
-                                        Recipes.ALL.stream().map(Recipe::name).toList()),
-                                system))));
+                .orElseThrow(() -> wrongUsage(String.format(
+                        Locale.ROOT,
+                        "--system must be one of %s, but it is '%s'",
+                        String.join(", ", Recipes.ALL.stream().map(Recipe::name).toList()),
+                        system))));
     }
 
     private <C extends Record, M> void add(Recipe<C, M> recipe, Map<String, Map<String, Object>> to) {
@@ -127,8 +126,8 @@ public final class Plan extends Subcommand {
                 .toList();
         String nearest = Nearest.to(name, known);
         return nearest == null
-                ? "PRESET must be one of %s, but it is '%s'".formatted(String.join(", ", known), name)
-                : "there is no preset '%s'; did you mean %s?".formatted(name, nearest);
+                ? String.format(Locale.ROOT, "PRESET must be one of %s, but it is '%s'", String.join(", ", known), name)
+                : String.format(Locale.ROOT, "there is no preset '%s'; did you mean %s?", name, nearest);
     }
 
     private <C extends Record, M> Map<String, Object> facts(Recipe<C, M> recipe, Preset<C> of) {
@@ -169,7 +168,8 @@ public final class Plan extends Subcommand {
         } else if (preset == null) {
             table(plans, out);
         } else {
-            plans.values().forEach(facts -> facts.forEach((k, v) -> out.printf("%-26s %s%n", k, text(k, v))));
+            plans.values()
+                    .forEach(facts -> facts.forEach((k, v) -> out.printf(Locale.ROOT, "%-26s %s%n", k, text(k, v))));
             out.println("memory is that of weights, gradients and moments, without activations");
         }
     }

@@ -71,7 +71,7 @@ public final class Sizes {
     }
 
     private static TypeConversionException wrong(String text, String expected) {
-        return new TypeConversionException("it must be %s, but it is '%s'".formatted(expected, text));
+        return new TypeConversionException(String.format(Locale.ROOT, "it must be %s, but it is '%s'", expected, text));
     }
 
     /** {@code 1.50 GiB}. */

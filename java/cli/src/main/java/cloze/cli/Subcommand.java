@@ -1,6 +1,7 @@
 package cloze.cli;
 
 import java.io.PrintWriter;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import picocli.CommandLine.Model.CommandSpec;
@@ -62,6 +63,7 @@ public abstract class Subcommand implements Callable<Integer> {
 
     /** An exception for a value that the library rejects. */
     public final ParameterException wrongUsage(String option, RuntimeException e) {
-        return new ParameterException(spec.commandLine(), "%s: %s".formatted(option, e.getMessage()), e);
+        return new ParameterException(
+                spec.commandLine(), String.format(Locale.ROOT, "%s: %s", option, e.getMessage()), e);
     }
 }

@@ -1,5 +1,7 @@
 package cloze.cli;
 
+import java.util.Locale;
+
 /** Text for a terminal. */
 public final class Texts {
     private Texts() {}
@@ -15,7 +17,7 @@ public final class Texts {
                 case '\\' -> out.append("\\\\");
                 default -> {
                     if (Character.isISOControl(c)) {
-                        out.append("\\x%02x".formatted(c));
+                        out.append(String.format(Locale.ROOT, "\\x%02x", c));
                     } else {
                         out.appendCodePoint(c);
                     }

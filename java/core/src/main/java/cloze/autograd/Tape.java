@@ -9,6 +9,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -174,8 +175,11 @@ public final class Tape {
      */
     public Gradients backward(Tensor value, Tensor valueGradient, Gradients gradients) {
         if (valueGradient.shape().size() != value.shape().size()) {
-            throw new IllegalArgumentException(
-                    "backward: the gradient of %s must have its shape, but it is %s".formatted(value, valueGradient));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "backward: the gradient of %s must have its shape, but it is %s",
+                    value,
+                    valueGradient));
         }
         requireRecorded(value);
         consumed = true;
@@ -186,23 +190,26 @@ public final class Tape {
 
     private void requireRecorded(Tensor value) {
         if (!recording) {
-            throw new IllegalStateException(
-                    "backward: the tape must be a recording one, but %s was computed by one for inference"
-                            .formatted(value));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT,
+                    "backward: the tape must be a recording one, but %s was computed by one for inference",
+                    value));
         }
         if (consumed) {
-            throw new IllegalStateException(
-                    "backward: the tape must be fresh, but an earlier backward has consumed it; %s needs a forward pass of its own"
-                            .formatted(value));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT,
+                    "backward: the tape must be fresh, but an earlier backward has consumed it; %s needs a forward pass of its own",
+                    value));
         }
         for (Node node : nodes.reversed()) {
             if (node.results().contains(value)) { // the last one, as a rule
                 return;
             }
         }
-        throw new IllegalStateException(
-                "backward: the value must be computed by this tape from a trainable tensor, but %s is not"
-                        .formatted(value));
+        throw new IllegalStateException(String.format(
+                Locale.ROOT,
+                "backward: the value must be computed by this tape from a trainable tensor, but %s is not",
+                value));
     }
 
     private void propagate(@Nullable Tensor value, Gradients gradients) {

@@ -4,6 +4,7 @@ import cloze.tensor.DType;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -80,7 +81,8 @@ public interface Backend extends AutoCloseable {
      */
     default void repeat(Map<String, String> choices) {
         if (!choices.isEmpty()) {
-            throw new BackendException("%s can not repeat the choices %s".formatted(name(), choices.keySet()));
+            throw new BackendException(
+                    String.format(Locale.ROOT, "%s can not repeat the choices %s", name(), choices.keySet()));
         }
     }
 
@@ -92,7 +94,8 @@ public interface Backend extends AutoCloseable {
     /** The elements of an f32 or bf16 tensor. */
     default float[] floats(Tensor tensor) {
         if (tensor.dtype() == DType.I32) {
-            throw new IllegalArgumentException("floats are read from f32 or bf16, not from %s".formatted(tensor));
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "floats are read from f32 or bf16, not from %s", tensor));
         }
         var values = new float[Math.toIntExact(tensor.shape().size())];
         if (tensor.dtype() == DType.BF16) {
@@ -140,20 +143,20 @@ public interface Backend extends AutoCloseable {
 
     private static void requireSize(Tensor tensor, int length) {
         if (tensor.shape().size() != length) {
-            throw new IllegalArgumentException("%d values for %s".formatted(length, tensor));
+            throw new IllegalArgumentException(String.format(Locale.ROOT, "%d values for %s", length, tensor));
         }
     }
 
     private static void requireType(Tensor tensor, DType type, String what) {
         if (tensor.dtype() != type) {
-            throw new IllegalArgumentException("%s %s, not %s".formatted(what, type, tensor));
+            throw new IllegalArgumentException(String.format(Locale.ROOT, "%s %s, not %s", what, type, tensor));
         }
     }
 
     /** Checks what {@link #copy} needs: the same type and number of elements. */
     static void requireAlike(Tensor from, Tensor to) {
         if (from.dtype() != to.dtype() || from.shape().size() != to.shape().size()) {
-            throw new IllegalArgumentException("%s can not be copied to %s".formatted(from, to));
+            throw new IllegalArgumentException(String.format(Locale.ROOT, "%s can not be copied to %s", from, to));
         }
     }
 

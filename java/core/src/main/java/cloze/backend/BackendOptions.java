@@ -1,5 +1,7 @@
 package cloze.backend;
 
+import java.util.Locale;
+
 /**
  * Options of a backend.
  *
@@ -16,8 +18,11 @@ public record BackendOptions(int threads, long memory, Precision precision, int 
 
     public BackendOptions {
         if (threads < 0 || threads > MOST_THREADS) {
-            throw new IllegalArgumentException("threads must be in [0, %d], where 0 is one per core, but it is %d"
-                    .formatted(MOST_THREADS, threads));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "threads must be in [0, %d], where 0 is one per core, but it is %d",
+                    MOST_THREADS,
+                    threads));
         }
         if (ordinal < 0) {
             throw new IllegalArgumentException("ordinal must be 0 or more, but it is " + ordinal);

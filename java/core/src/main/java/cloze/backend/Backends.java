@@ -1,6 +1,7 @@
 package cloze.backend;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 
@@ -26,19 +27,21 @@ public final class Backends {
         BackendProvider provider = all().stream()
                 .filter(p -> p.name().equals(name))
                 .findFirst()
-                .orElseThrow(() -> new BackendException("no device '%s'; there is: %s".formatted(device, names())));
+                .orElseThrow(() -> new BackendException(
+                        String.format(Locale.ROOT, "no device '%s'; there is: %s", device, names())));
         BackendOptions numbered =
                 colon < 0 ? options : options.withOrdinal(ordinal(device, device.substring(colon + 1)));
         String reason = provider.unavailable();
         if (reason != null) {
-            throw new BackendException("device '%s' can not be used: %s".formatted(device, reason));
+            throw new BackendException(String.format(Locale.ROOT, "device '%s' can not be used: %s", device, reason));
         }
         return provider.open(numbered);
     }
 
     private static int ordinal(String device, String number) {
         if (!number.matches("[0-9]{1,4}")) {
-            throw new BackendException("device '%s': after the colon must be a number, as in cuda:1".formatted(device));
+            throw new BackendException(
+                    String.format(Locale.ROOT, "device '%s': after the colon must be a number, as in cuda:1", device));
         }
         return Integer.parseInt(number);
     }

@@ -2,6 +2,7 @@ package cloze.checkpoint;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /** Weights and training state after one step, mapped into memory. */
 public final class Checkpoint implements AutoCloseable {
@@ -40,9 +41,12 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     private static void requireMoment(Safetensors file, long generation, long step) throws CheckpointException {
-        String expected = "generation %d, step %d".formatted(generation, step);
-        String actual = "generation %s, step %s"
-                .formatted(file.metadata().get(GENERATION), file.metadata().get(STEP));
+        String expected = String.format(Locale.ROOT, "generation %d, step %d", generation, step);
+        String actual = String.format(
+                Locale.ROOT,
+                "generation %s, step %s",
+                file.metadata().get(GENERATION),
+                file.metadata().get(STEP));
         if (!expected.equals(actual)) {
             throw new CheckpointException(file.path(), "moment", expected, actual);
         }

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -62,7 +63,7 @@ public final class CheckpointFolder {
         long number = older.isEmpty() ? 1 : older.getFirst().number() + 1;
         var checkpoint = new CheckpointWriter(number, step);
         contents.addTo(checkpoint);
-        Path finished = folder.resolve("checkpoint-%06d-step-%d".formatted(number, step));
+        Path finished = folder.resolve(String.format(Locale.ROOT, "checkpoint-%06d-step-%d", number, step));
         Path unfinished = unfinished(finished);
         try {
             Files.createDirectory(unfinished);

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
@@ -140,8 +141,9 @@ final class HeaderParser {
         }
         long bytes = saturatedProduct(shape.size(), type.bytes());
         if (bytes != offsets[1] - offsets[0]) {
-            String expected = "%s of %s %s".formatted(count(bytes), type, shape);
-            String actual = "[%d, %d], %d bytes".formatted(offsets[0], offsets[1], offsets[1] - offsets[0]);
+            String expected = String.format(Locale.ROOT, "%s of %s %s", count(bytes), type, shape);
+            String actual =
+                    String.format(Locale.ROOT, "[%d, %d], %d bytes", offsets[0], offsets[1], offsets[1] - offsets[0]);
             throw new CheckpointException(file, "data_offsets of " + name, expected, actual);
         }
         return new StoredTensor(name, type, shape, offsets[0], offsets[1]);

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
@@ -191,7 +192,7 @@ public final class Safetensors implements AutoCloseable {
     public void copyBytesTo(String name, StoredType type, MemorySegment elements) throws CheckpointException {
         StoredTensor tensor = tensor(name);
         if (tensor.type() != type || tensor.bytes() != elements.byteSize()) {
-            String expected = "%d elements of %s".formatted(elements.byteSize() / type.bytes(), type);
+            String expected = String.format(Locale.ROOT, "%d elements of %s", elements.byteSize() / type.bytes(), type);
             throw new CheckpointException(path, name, expected, "" + tensor);
         }
         elements.copyFrom(segment(name));

@@ -15,6 +15,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.TreeMap;
@@ -125,8 +126,14 @@ public final class SafetensorsWriter {
             try (Arena memory = Arena.ofConfined()) {
                 MemorySegment elements = entry.contents().load(memory);
                 if (elements.byteSize() != entry.bytes()) {
-                    throw new IllegalArgumentException("%s must be %d bytes, %s of %s, but is %d"
-                            .formatted(entry.name(), entry.bytes(), entry.shape(), entry.type(), elements.byteSize()));
+                    throw new IllegalArgumentException(String.format(
+                            Locale.ROOT,
+                            "%s must be %d bytes, %s of %s, but is %d",
+                            entry.name(),
+                            entry.bytes(),
+                            entry.shape(),
+                            entry.type(),
+                            elements.byteSize()));
                 }
                 write(elements, channel);
             }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import tools.jackson.databind.ObjectMapper;
@@ -28,7 +29,7 @@ final class ShardWriter {
         List<List<SafetensorsWriter.Entry>> shards = pack(tensors.entries(), shardBytes);
         SequencedMap<String, String> shardOf = new LinkedHashMap<>();
         for (int i = 0; i < shards.size(); i++) {
-            String name = "model-%05d-of-%05d.safetensors".formatted(i + 1, shards.size());
+            String name = String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
             List<SafetensorsWriter.Entry> shard = shards.get(i);
             Path file = folder.resolve(name);
             DurableFiles.replace(file, channel -> tensors.write(file, shard, channel));

@@ -1,6 +1,7 @@
 package cloze.checkpoint;
 
 import cloze.tensor.Shape;
+import java.util.Locale;
 
 /**
  * One tensor of a safetensors file.
@@ -21,6 +22,6 @@ public record StoredTensor(String name, StoredType type, Shape shape, long begin
 
     @Override
     public String toString() {
-        return "%s %s %s".formatted(CheckpointException.quote(name), shape, type);
+        return String.format(Locale.ROOT, "%s %s %s", CheckpointException.quote(name), shape, type);
     }
 }

@@ -10,6 +10,7 @@ import cloze.tensor.Scope;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * An image encoder on its device, without training. Thread-safe.
@@ -53,9 +54,13 @@ public record FrozenEncoder(Backend backend, VisionEncoder encoder, Normalizatio
     public int wholeImages(float[] images) {
         int pixels = encoder.pixels();
         if (images.length % pixels != 0) {
-            throw new IllegalArgumentException(
-                    "FrozenEncoder: images must be whole ones of [%d, %d, %d], but are %d numbers"
-                            .formatted(encoder.side(), encoder.side(), encoder.channels(), images.length));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "FrozenEncoder: images must be whole ones of [%d, %d, %d], but are %d numbers",
+                    encoder.side(),
+                    encoder.side(),
+                    encoder.channels(),
+                    images.length));
         }
         return pixels;
     }

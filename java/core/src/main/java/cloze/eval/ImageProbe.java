@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -40,7 +41,8 @@ public record ImageProbe(Pooling pooling, List<Integer> labels, int draws, int n
 
     private static void require(String what, String expected, Object actual, boolean holds) {
         if (!holds) {
-            throw new IllegalArgumentException("%s must be %s, but it is %s".formatted(what, expected, actual));
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "%s must be %s, but it is %s", what, expected, actual));
         }
     }
 
@@ -91,8 +93,11 @@ public record ImageProbe(Pooling pooling, List<Integer> labels, int draws, int n
             FrozenEncoder encoder, FrozenEncoder untrained, ImageData data, Unreadable unreadable, Consumer<Row> found)
             throws IOException {
         if (!data.train().classes().equals(data.heldOut().classes())) {
-            throw new DataException("the classes of the images to learn from and of those held out differ: %s and %s"
-                    .formatted(data.train().classes(), data.heldOut().classes()));
+            throw new DataException(String.format(
+                    Locale.ROOT,
+                    "the classes of the images to learn from and of those held out differ: %s and %s",
+                    data.train().classes(),
+                    data.heldOut().classes()));
         }
         List<Row> rows = new ArrayList<>();
         Backend backend = encoder.backend();

@@ -1,6 +1,7 @@
 package cloze.eval;
 
 import java.util.Arrays;
+import java.util.Locale;
 
 /**
  * Simple baselines that fill in hidden pixels from visible ones, and their measure: the peak signal-to-noise ratio
@@ -20,8 +21,14 @@ public final class Inpainting {
      */
     public Inpainting(int side, int channels, float[] pixels, boolean[] hidden) {
         if (pixels.length != side * side * channels || hidden.length != side * side) {
-            throw new IllegalArgumentException("Inpainting: %d pixels and %d flags are not those of %d x %d x %d"
-                    .formatted(pixels.length, hidden.length, side, side, channels));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "Inpainting: %d pixels and %d flags are not those of %d x %d x %d",
+                    pixels.length,
+                    hidden.length,
+                    side,
+                    side,
+                    channels));
         }
         this.side = side;
         this.channels = channels;

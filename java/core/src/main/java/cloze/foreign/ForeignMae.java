@@ -14,6 +14,7 @@ import cloze.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
@@ -142,8 +143,8 @@ public enum ForeignMae implements Foreign<Mae> {
             case TIMM -> encoder == Stack.EPSILON;
         };
         if (!fits) {
-            throw new IllegalArgumentException(
-                    "%s has no place for norms with epsilons of %s and %s".formatted(word, encoder, decoder));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "%s has no place for norms with epsilons of %s and %s", word, encoder, decoder));
         }
     }
 }

@@ -13,6 +13,7 @@ import cloze.text.token.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 
 /** {@code GPT2LMHeadModel} of Hugging Face. */
@@ -66,8 +67,11 @@ public final class GptTwo implements Foreign<Gpt> {
         boolean square = c.heads().inner() == c.width()
                 && c.heads().keyValues() == c.heads().queries();
         if (!c.style().equals(GptConfig.Style.GPT2) || !square) {
-            throw new IllegalArgumentException(
-                    "only a model of GPT-2's make has its layout: %s of %s is not one".formatted(c.style(), c.heads()));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "only a model of GPT-2's make has its layout: %s of %s is not one",
+                    c.style(),
+                    c.heads()));
         }
         Tokenizer tokenizer = Objects.requireNonNull(companions.tokenizer(), "a language model has a tokenizer");
         new GptTwoConfig(c.layers(), c.heads().queries(), c.width(), c.context(), c.vocabulary(), EPSILON, c.dropout())

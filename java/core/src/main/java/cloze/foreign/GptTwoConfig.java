@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 
@@ -37,7 +38,7 @@ public record GptTwoConfig(
     private static void require(boolean ok, String name, String expected, Number actual) {
         if (!ok) {
             throw new IllegalArgumentException(
-                    "GptTwoConfig: %s must be %s, but is %s".formatted(name, expected, actual));
+                    String.format(Locale.ROOT, "GptTwoConfig: %s must be %s, but is %s", name, expected, actual));
         }
     }
 

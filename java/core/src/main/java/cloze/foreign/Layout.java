@@ -13,6 +13,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.Set;
@@ -41,8 +42,8 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
     public record Values(Shape shape, MemorySegment floats) {
         public Values {
             if (floats.byteSize() != shape.size() * Float.BYTES) {
-                throw new IllegalArgumentException(
-                        "Values: floats must be %s f32, but is %d bytes".formatted(shape, floats.byteSize()));
+                throw new IllegalArgumentException(String.format(
+                        Locale.ROOT, "Values: floats must be %s f32, but is %d bytes", shape, floats.byteSize()));
             }
         }
 
@@ -116,10 +117,14 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
     private static void checkFits(StoredTensor stored, Mapping mapping, Values values, List<String> problems) {
         Shape expected = mapping.form().inFile(values.shape());
         if (!stored.shape().equals(expected)) {
-            problems.add("shape of %s must be %s, but is %s".formatted(mapping.file(), expected, stored.shape()));
+            problems.add(String.format(
+                    Locale.ROOT, "shape of %s must be %s, but is %s", mapping.file(), expected, stored.shape()));
         } else if (!stored.type().convertsToFloat()) {
-            problems.add(
-                    "dtype of %s must be F32, F16, BF16 or F64, but is %s".formatted(mapping.file(), stored.type()));
+            problems.add(String.format(
+                    Locale.ROOT,
+                    "dtype of %s must be F32, F16, BF16 or F64, but is %s",
+                    mapping.file(),
+                    stored.type()));
         }
     }
 
@@ -133,8 +138,11 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
             }
             boolean sameType = file.tensor(copy).type() == file.tensor(original).type();
             if (!sameType || file.segment(copy).mismatch(file.segment(original)) >= 0) {
-                problems.add(
-                        "%s must equal %s, to which it is tied, but differs".formatted(tie.getKey(), tie.getValue()));
+                problems.add(String.format(
+                        Locale.ROOT,
+                        "%s must equal %s, to which it is tied, but differs",
+                        tie.getKey(),
+                        tie.getValue()));
             }
         }
     }
@@ -156,7 +164,7 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
         Values values = parameters.get(mapping.model());
         if (values == null) {
             throw new IllegalArgumentException(
-                    "Layout: parameter %s must be given, but is missing".formatted(mapping.model()));
+                    String.format(Locale.ROOT, "Layout: parameter %s must be given, but is missing", mapping.model()));
         }
         return values;
     }

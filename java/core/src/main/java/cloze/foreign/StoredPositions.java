@@ -9,6 +9,7 @@ import cloze.nn.SinCosPositions;
 import cloze.nn.Stack;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Locale;
 
 /** Positions as foreign files hold them: a row for the class token, then a square grid of patches. */
 final class StoredPositions {
@@ -40,7 +41,10 @@ final class StoredPositions {
         int side = shape.length == 3 ? (int) Math.round(Math.sqrt(shape[1] - 1.0)) : 0;
         if (side < 1 || shape[0] != 1 || shape[1] != 1 + side * side || shape[2] != width) {
             throw new CheckpointException(
-                    file.path(), "shape of " + name, "[1, 1 + a square, %d]".formatted(width), "" + stored.shape());
+                    file.path(),
+                    "shape of " + name,
+                    String.format(Locale.ROOT, "[1, 1 + a square, %d]", width),
+                    "" + stored.shape());
         }
         var rows = new float[Math.toIntExact(stored.shape().size())];
         file.copyTo(name, MemorySegment.ofArray(rows));

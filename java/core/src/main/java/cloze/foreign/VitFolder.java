@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.LinkedHashSet;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -48,7 +49,10 @@ public final class VitFolder {
         if (!recognises(json)) {
             String type = json.text("model_type", "");
             throw new CheckpointException(
-                    json.file(), "model_type", "vit or vit_mae, or given architecture", "'%s'".formatted(type));
+                    json.file(),
+                    "model_type",
+                    "vit or vit_mae, or given architecture",
+                    String.format(Locale.ROOT, "'%s'", type));
         }
         return isTimm(json) ? ForeignVit.timm(json) : ForeignVit.vit(json);
     }
@@ -72,7 +76,10 @@ public final class VitFolder {
         }
         if (found.channels() != channels) {
             throw new CheckpointException(
-                    json.file(), "normalization", "means of %d channels".formatted(channels), "" + found.mean());
+                    json.file(),
+                    "normalization",
+                    String.format(Locale.ROOT, "means of %d channels", channels),
+                    "" + found.mean());
         }
         return found;
     }

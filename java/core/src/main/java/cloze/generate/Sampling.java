@@ -1,6 +1,7 @@
 package cloze.generate;
 
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Options of text generation.
@@ -28,7 +29,8 @@ public record Sampling(int tokens, double temperature, int topK, double topP, lo
 
     private static void require(boolean holds, String what, String expected, Object actual) {
         if (!holds) {
-            throw new IllegalArgumentException("%s must be %s, but it is %s".formatted(what, expected, actual));
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "%s must be %s, but it is %s", what, expected, actual));
         }
     }
 

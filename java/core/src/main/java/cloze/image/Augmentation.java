@@ -1,6 +1,7 @@
 package cloze.image;
 
 import cloze.stat.Permutation;
+import java.util.Locale;
 
 /**
  * Converts a picture to a model's input [side, side, C]: crops it, resizes it, mirrors it at random and normalises it.
@@ -16,9 +17,11 @@ public record Augmentation(int side, double leastArea, boolean flip, Normalizati
 
     public Augmentation {
         if (side < 1 || !(leastArea > 0 && leastArea <= 1)) {
-            throw new IllegalArgumentException(
-                    "Augmentation: side must be 1 or more and leastArea in (0, 1], but they are %d and %s"
-                            .formatted(side, leastArea));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "Augmentation: side must be 1 or more and leastArea in (0, 1], but they are %d and %s",
+                    side,
+                    leastArea));
         }
     }
 

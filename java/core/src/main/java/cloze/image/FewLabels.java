@@ -5,6 +5,7 @@ import cloze.stat.Permutation;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -47,8 +48,12 @@ public final class FewLabels {
         for (int c = 0; c < members.size(); c++) {
             List<Integer> of = members.get(c);
             if (of.size() < perClass) {
-                throw new DataException("%d images of each class are needed, but there are only %d of '%s'"
-                        .formatted(perClass, of.size(), classes.get(c)));
+                throw new DataException(String.format(
+                        Locale.ROOT,
+                        "%d images of each class are needed, but there are only %d of '%s'",
+                        perClass,
+                        of.size(),
+                        classes.get(c)));
             }
             var order = new Permutation(of.size(), Permutation.mix(seed) ^ Permutation.mix(c));
             for (int i = 0; i < perClass; i++) {

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 
@@ -83,7 +84,10 @@ public final class IdxImages implements ImageSet {
             int expected = UNSIGNED_BYTES << 8 | rank;
             if (magic != expected) {
                 throw new DataException(
-                        file, "byte 0", "0x%08x, IDX of bytes %s".formatted(expected, axes), "0x%08x".formatted(magic));
+                        file,
+                        "byte 0",
+                        String.format(Locale.ROOT, "0x%08x, IDX of bytes %s", expected, axes),
+                        String.format(Locale.ROOT, "0x%08x", magic));
             }
             int[] extents = new int[rank];
             long size = 1;

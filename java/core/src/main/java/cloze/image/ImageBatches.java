@@ -4,6 +4,7 @@ import cloze.io.BatchSource;
 import cloze.io.DataException;
 import cloze.stat.Permutation;
 import java.io.IOException;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
@@ -39,9 +40,12 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
     public ImageBatches(
             ImageSet images, Augmentation augmentation, int batch, long seed, int threads, Unreadable unreadable) {
         if (batch < 1 || threads < 1 || images.count() < 1) {
-            throw new IllegalArgumentException(
-                    "ImageBatches: batch, threads and images must be 1 or more, but are %d, %d and %d"
-                            .formatted(batch, threads, images.count()));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "ImageBatches: batch, threads and images must be 1 or more, but are %d, %d and %d",
+                    batch,
+                    threads,
+                    images.count()));
         }
         this.images = images;
         this.augmentation = augmentation;
@@ -96,7 +100,8 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
             if (e.getCause() instanceof IOException because) {
                 throw because;
             }
-            throw new IllegalStateException("batch %d can not be read".formatted(index), e.getCause());
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "batch %d can not be read", index), e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while waiting for batch " + index, e);
@@ -140,8 +145,9 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
                 unreadable.add(image, images.name(image), e);
             }
         }
-        throw new DataException("%d images in a row can not be read, the last %s"
-                .formatted(Math.min(n, HOPELESS), images.name((int) order.at(sample % n))));
+        throw new DataException(String.format(
+                Locale.ROOT, "%d images in a row can not be read, the last %s", Math.min(n, HOPELESS), images.name((int)
+                        order.at(sample % n))));
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.ServiceLoader;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -64,9 +65,10 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         Path path = Path.of(data);
         Path installed = cache.resolve("data").resolve(data);
         if (!Files.exists(path) && !Files.exists(installed)) {
-            throw new DataException(
-                    "no images '%1$s': it is no file or folder, and not installed (build-scripts/data %1$s installs it if it is one of the named sets)"
-                            .formatted(data));
+            throw new DataException(String.format(
+                    Locale.ROOT,
+                    "no images '%1$s': it is no file or folder, and not installed (build-scripts/data %1$s installs it if it is one of the named sets)",
+                    data));
         }
         return Files.exists(path) ? path : installed;
     }
@@ -78,7 +80,7 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         }
         if (Files.exists(folder.resolve("data_batch_1.png"))) {
             List<Path> batches = IntStream.rangeClosed(1, 5)
-                    .mapToObj(i -> folder.resolve("data_batch_%d.png".formatted(i)))
+                    .mapToObj(i -> folder.resolve(String.format(Locale.ROOT, "data_batch_%d.png", i)))
                     .toList();
             return new ImageData(
                     cifar(batches, folder.resolve("train_lables.json")),
@@ -133,8 +135,8 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         int n = all.count();
         int held = (int) Math.round(n * share);
         if (held < 1 || held >= n) {
-            throw new DataException(
-                    "%d images are too few to train on some and hold out %s of them".formatted(n, share));
+            throw new DataException(String.format(
+                    Locale.ROOT, "%d images are too few to train on some and hold out %s of them", n, share));
         }
         var order = new Permutation(n, SPLIT);
         List<Integer> shuffled = new ArrayList<>();

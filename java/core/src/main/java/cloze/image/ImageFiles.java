@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -84,7 +85,8 @@ public final class ImageFiles implements ImageSet {
             Path file = Path.of(parts[0]);
             file = from == null ? file : from.resolve(file);
             if (!Files.isRegularFile(file)) {
-                throw new DataException(list, "line " + (i + 1), "the name of a file", "'%s'".formatted(parts[0]));
+                throw new DataException(
+                        list, "line " + (i + 1), "the name of a file", String.format(Locale.ROOT, "'%s'", parts[0]));
             }
             found.add(file);
             names.add(parts.length > 1 ? parts[1].strip() : null);

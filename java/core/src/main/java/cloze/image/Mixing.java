@@ -1,5 +1,6 @@
 package cloze.image;
 
+import java.util.Locale;
 import java.util.SplittableRandom;
 
 /**
@@ -19,8 +20,8 @@ public record Mixing(double mixup, double cutmix, double smoothing) {
 
     public Mixing {
         if (!(mixup >= 0 && cutmix >= 0)) {
-            throw new IllegalArgumentException(
-                    "Mixing: mixup and cutmix must be at least 0, but they are %s and %s".formatted(mixup, cutmix));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "Mixing: mixup and cutmix must be at least 0, but they are %s and %s", mixup, cutmix));
         }
         if (!(smoothing >= 0 && smoothing < 1)) {
             throw new IllegalArgumentException("Mixing: smoothing must be in [0, 1), but it is " + smoothing);

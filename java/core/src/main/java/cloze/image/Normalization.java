@@ -3,6 +3,7 @@ package cloze.image;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Normalises samples in 0..1 for each channel: {@code (x - mean) / deviation}.
@@ -21,9 +22,11 @@ public record Normalization(List<Double> mean, List<Double> deviation) {
         mean = List.copyOf(mean);
         deviation = List.copyOf(deviation);
         if (mean.isEmpty() || mean.size() != deviation.size()) {
-            throw new IllegalArgumentException(
-                    "Normalization: mean and deviation must be of one length, but are %s and %s"
-                            .formatted(mean, deviation));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "Normalization: mean and deviation must be of one length, but are %s and %s",
+                    mean,
+                    deviation));
         }
         for (double d : deviation) {
             if (!(d > 0)) {

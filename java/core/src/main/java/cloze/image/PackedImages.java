@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -47,8 +48,8 @@ public final class PackedImages implements ImageSet {
                 throw new DataException(
                         file,
                         "header",
-                        "%d x %d pixels, one image per row".formatted(side * side, rows),
-                        "%d x %d".formatted(all.width(), all.height()));
+                        String.format(Locale.ROOT, "%d x %d pixels, one image per row", side * side, rows),
+                        String.format(Locale.ROOT, "%d x %d", all.width(), all.height()));
             }
             byte[] rgb = all.withChannels(3).samples();
             System.arraycopy(rgb, 0, samples, at, rgb.length);

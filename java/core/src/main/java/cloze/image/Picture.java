@@ -1,5 +1,6 @@
 package cloze.image;
 
+import java.util.Locale;
 import java.util.Objects;
 
 /** An image in memory: 8-bit samples [H, W, C] in row-major order; C is 1 (grey) or 3 (RGB). */
@@ -16,13 +17,21 @@ public final class Picture {
      */
     public Picture(int height, int width, int channels, byte[] samples) {
         if (height < 1 || width < 1 || (channels != 1 && channels != 3)) {
-            throw new IllegalArgumentException(
-                    "Picture: expected at least 1 x 1 pixels of 1 or 3 channels, but it has %d x %d of %d"
-                            .formatted(height, width, channels));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "Picture: expected at least 1 x 1 pixels of 1 or 3 channels, but it has %d x %d of %d",
+                    height,
+                    width,
+                    channels));
         }
         if (samples.length != Math.multiplyExact(Math.multiplyExact(height, width), channels)) {
-            throw new IllegalArgumentException("Picture: samples must be %d x %d x %d, but they are %d"
-                    .formatted(height, width, channels, samples.length));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "Picture: samples must be %d x %d x %d, but they are %d",
+                    height,
+                    width,
+                    channels,
+                    samples.length));
         }
         this.height = height;
         this.width = width;

@@ -2,6 +2,7 @@ package cloze.image;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /** Draws pictures of one size as a grid on white, each enlarged by an integer factor. */
 public final class PictureGrid {
@@ -28,8 +29,13 @@ public final class PictureGrid {
             for (int column = 0; column < rows.get(row).size(); column++) {
                 Picture picture = rows.get(row).get(column).withChannels(3);
                 if (picture.height() != first.height() || picture.width() != first.width()) {
-                    throw new IllegalArgumentException("PictureGrid: all must be %d x %d, but one is %d x %d"
-                            .formatted(first.height(), first.width(), picture.height(), picture.width()));
+                    throw new IllegalArgumentException(String.format(
+                            Locale.ROOT,
+                            "PictureGrid: all must be %d x %d, but one is %d x %d",
+                            first.height(),
+                            first.width(),
+                            picture.height(),
+                            picture.width()));
                 }
                 put(picture, scale, to, width, GAP + row * cellH, GAP + column * cellW);
             }

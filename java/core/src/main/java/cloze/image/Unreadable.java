@@ -2,6 +2,7 @@ package cloze.image;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.util.Locale;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +27,7 @@ public final class Unreadable {
      */
     void add(int index, String name, IOException why) throws DataException {
         if (strict) {
-            throw new DataException("%s can not be read: %s".formatted(name, why.getMessage()), why);
+            throw new DataException(String.format(Locale.ROOT, "%s can not be read: %s", name, why.getMessage()), why);
         }
         boolean first;
         int count;

@@ -2,6 +2,7 @@ package cloze.io;
 
 import java.io.IOException;
 import java.io.Serial;
+import java.util.Locale;
 
 /** Data that cannot be used; the message names the file, the place in it, the expected and the actual content. */
 public class DataException extends IOException {
@@ -18,6 +19,6 @@ public class DataException extends IOException {
 
     /** {@code <file>, <place>: expected <expected>, found <found>}. */
     public DataException(Object file, String place, String expected, String found) {
-        super("%s, %s: expected %s, found %s".formatted(file, place, expected, found));
+        super(String.format(Locale.ROOT, "%s, %s: expected %s, found %s", file, place, expected, found));
     }
 }

@@ -7,13 +7,14 @@ import cloze.op.Heads;
 import cloze.op.Rope;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 
 /** Ops on queries, keys and values. */
 final class AttentionSubjects {
     private AttentionSubjects() {}
 
     private static String shape(int b, int heads, int t, int width) {
-        return "B%d H%d T%d K%d".formatted(b, heads, t, width);
+        return String.format(Locale.ROOT, "B%d H%d T%d K%d", b, heads, t, width);
     }
 
     /** Backward has five matrix multiplications where forward has two: it recomputes the scores. */

@@ -9,6 +9,7 @@ import cloze.op.Patchify;
 import cloze.op.RestoreTokens;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 
 /** The ops of masked autoencoders on B images of N patches, of which M are kept, and the drawing of their masks. */
 final class PatchSubjects {
@@ -16,7 +17,7 @@ final class PatchSubjects {
 
     /** Images of {@code side} pixels and three channels. */
     static Subject patchify(int b, int side, int p) {
-        return new Subject("Patchify", "B%d S%d P%d".formatted(b, side, p), in -> {
+        return new Subject("Patchify", String.format(Locale.ROOT, "B%d S%d P%d", b, side, p), in -> {
             var op = new Patchify(in.real("x", b, side, side, 3), p);
             Cost cost = Subjects.bytes(in, 2, b * side, 3 * side);
             return in.both(op, cost, cost);
@@ -24,7 +25,7 @@ final class PatchSubjects {
     }
 
     static Subject gather(int b, int n, int m, int d) {
-        return new Subject("GatherTokens", "B%d N%d M%d D%d".formatted(b, n, m, d), in -> {
+        return new Subject("GatherTokens", String.format(Locale.ROOT, "B%d N%d M%d D%d", b, n, m, d), in -> {
             Tensor ids = in.ids("ids", n, b, m);
             var op = new GatherTokens(in.real("x", b, n, d), ids);
             return in.both(op, Subjects.bytes(in, 2, b * m, d), Subjects.bytes(in, 1, b * (n + m), d));
@@ -32,7 +33,7 @@ final class PatchSubjects {
     }
 
     static Subject restore(int b, int n, int m, int d) {
-        return new Subject("RestoreTokens", "B%d N%d M%d D%d".formatted(b, n, m, d), in -> {
+        return new Subject("RestoreTokens", String.format(Locale.ROOT, "B%d N%d M%d D%d", b, n, m, d), in -> {
             var op = new RestoreTokens(in.real("x", b, m, d), in.single("mask_token", d), in.orders("ids", b, n));
             Cost cost = Subjects.bytes(in, 1, b * (n + m), d);
             return in.both(op, cost, cost);
@@ -40,7 +41,7 @@ final class PatchSubjects {
     }
 
     static Subject pool(int b, int n, int d) {
-        return new Subject("MeanPool", "B%d N%d D%d".formatted(b, n, d), in -> {
+        return new Subject("MeanPool", String.format(Locale.ROOT, "B%d N%d D%d", b, n, d), in -> {
             Cost cost = Subjects.bytes(in, 1, b * (n + 1), d);
             return in.both(new MeanPool(in.real("x", b, n, d), null), cost, cost);
         });
@@ -48,7 +49,7 @@ final class PatchSubjects {
 
     /** With all patches hidden, and targets normalised. */
     static Subject loss(int b, int n, int d) {
-        return new Subject("MaskedMse", "B%d N%d D%d".formatted(b, n, d), in -> {
+        return new Subject("MaskedMse", String.format(Locale.ROOT, "B%d N%d D%d", b, n, d), in -> {
             var op = new MaskedMse(in.real("x", b, n, d), in.real("target", b, n, d), in.same("mask", 1, b, n), true);
             return in.both(op, Subjects.bytes(in, 2, b * n, d), Subjects.bytes(in, 3, b * n, d));
         });
@@ -56,7 +57,7 @@ final class PatchSubjects {
 
     /** With all patches hidden. */
     static Subject lossOfPixels(int b, int n, int d) {
-        return new Subject("MaskedL1", "B%d N%d D%d".formatted(b, n, d), in -> {
+        return new Subject("MaskedL1", String.format(Locale.ROOT, "B%d N%d D%d", b, n, d), in -> {
             var op = new MaskedL1(in.real("x", b, n, d), in.real("target", b, n, d), in.same("mask", 1, b, n));
             return in.both(op, Subjects.bytes(in, 2, b * n, d), Subjects.bytes(in, 3, b * n, d));
         });
@@ -65,7 +66,7 @@ final class PatchSubjects {
     /** With one token before the patches; all bytes moved are written. */
     static Subject randomMask(int b, int n, int m) {
         int lead = 1;
-        return new Subject("RandomMask", "B%d N%d M%d".formatted(b, n, m), in -> {
+        return new Subject("RandomMask", String.format(Locale.ROOT, "B%d N%d M%d", b, n, m), in -> {
             Tensor keep = in.same("ids_keep", 0, b, m);
             Tensor restore = in.same("ids_restore", 0, b, lead + n);
             Tensor mask = in.same("mask", 0, b, n);

@@ -9,6 +9,7 @@ import cloze.tensor.Scope;
 import cloze.train.Objective;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The training step of a model on random data, which go to the device anew for each step as in a run.
@@ -23,7 +24,8 @@ public record StepCase<C extends Record, M>(String name, Recipe<C, M> recipe, Pr
     static <C extends Record, M> StepCase<C, M> of(String name, Recipe<C, M> recipe, String preset, int batch) {
         Preset<C> found = recipe.presets().get(preset);
         if (found == null) {
-            throw new IllegalArgumentException("%s has no preset %s".formatted(recipe.name(), preset));
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "%s has no preset %s", recipe.name(), preset));
         }
         return of(name, recipe, found, batch);
     }

@@ -14,6 +14,7 @@ import cloze.op.SoftTargetCrossEntropy;
 import cloze.op.SoftmaxCrossEntropy;
 import cloze.op.SwiGlu;
 import java.util.List;
+import java.util.Locale;
 
 /** Ops that move bytes, with their least cost: each input read and each result written once, nothing kept in caches. */
 final class Subjects {
@@ -23,7 +24,7 @@ final class Subjects {
     private Subjects() {}
 
     static String shape(int n, int d) {
-        return "%d x %d".formatted(n, d);
+        return String.format(Locale.ROOT, "%d x %d", n, d);
     }
 
     static Subject layerNorm(int n, int d) {
@@ -87,7 +88,7 @@ final class Subjects {
     /** Stochastic depth of a block's output: samples that are dropped are written but not read. */
     static Subject dropPath(int b, int t, int d) {
         float rate = 0.1f;
-        return new Subject("DropPath", "B%d T%d D%d".formatted(b, t, d), in -> {
+        return new Subject("DropPath", String.format(Locale.ROOT, "B%d T%d D%d", b, t, d), in -> {
             var op = new DropPath(in.real("x", b, t, d), new DropoutKey(rate, 1, 0));
             Cost cost = bytes(in, 2 - rate, b * t, d);
             return in.both(op, cost, cost);
@@ -96,7 +97,7 @@ final class Subjects {
 
     /** Positions [T, D] that every sequence shares. */
     static Subject add(int b, int t, int d) {
-        return new Subject("Add", "B%d T%d D%d".formatted(b, t, d), in -> {
+        return new Subject("Add", String.format(Locale.ROOT, "B%d T%d D%d", b, t, d), in -> {
             Cost cost = bytes(in, 1, (2 * b + 1) * t, d);
             return in.both(new Add(in.real("x", b, t, d), in.real("y", t, d)), cost, cost);
         });
@@ -126,7 +127,7 @@ final class Subjects {
 
     /** Backward writes the gradient of the whole table, in f32. */
     static Subject embedding(int b, int t, int v, int d) {
-        return new Subject("Embedding", "B%d T%d V%d D%d".formatted(b, t, v, d), in -> {
+        return new Subject("Embedding", String.format(Locale.ROOT, "B%d T%d V%d D%d", b, t, v, d), in -> {
             var op = new Embedding(in.ids("ids", v, b, t), in.real("table", v, d), in.real("positions", t, d), null);
             double tables = 4.0 * (v + t) * d;
             return in.both(op, bytes(in, 2, b * t, d), Cost.ofBytes(tables + (double) in.bytes() * b * t * d));

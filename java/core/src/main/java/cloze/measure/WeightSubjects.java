@@ -6,6 +6,7 @@ import cloze.op.Lstm;
 import cloze.op.MatMul;
 import cloze.tensor.Shape;
 import java.util.List;
+import java.util.Locale;
 
 /** Ops that multiply by a weight: backward has two multiplications where forward has one, for the input and the weight. */
 final class WeightSubjects {
@@ -14,7 +15,7 @@ final class WeightSubjects {
     /** [n, k] times [m, k] transposed, with a bias. */
     static Subject linear(int n, int m, int k) {
         double flops = 2.0 * n * m * k;
-        return new Subject("MatMul", "%d x %d x %d".formatted(n, m, k), in -> {
+        return new Subject("MatMul", String.format(Locale.ROOT, "%d x %d x %d", n, m, k), in -> {
             var op = new MatMul(in.real("x", n, k), in.real("weight", m, k), in.single("bias", m), Activation.NONE);
             return in.both(op, Cost.ofFlops(flops), Cost.ofFlops(2 * flops));
         });
@@ -22,7 +23,7 @@ final class WeightSubjects {
 
     /** Forward alone: backward overwrites its incoming gradient. */
     static Subject linearGelu(int n, int m, int k) {
-        return new Subject("MatMul+GELU", "%d x %d x %d".formatted(n, m, k), in -> {
+        return new Subject("MatMul+GELU", String.format(Locale.ROOT, "%d x %d x %d", n, m, k), in -> {
             var op =
                     new MatMul(in.real("x", n, k), in.real("weight", m, k), in.single("bias", m), Activation.GELU_TANH);
             return List.of(in.forward(op, Cost.ofFlops(2.0 * n * m * k)));
@@ -36,7 +37,7 @@ final class WeightSubjects {
      * @param p side of the window, odd
      */
     static Subject conv2d(int b, int side, int c, int m, int p, int stride) {
-        String shape = "B%d S%d C%d M%d P%d stride %d".formatted(b, side, c, m, p, stride);
+        String shape = String.format(Locale.ROOT, "B%d S%d C%d M%d P%d stride %d", b, side, c, m, p, stride);
         return new Subject("Conv2d", shape, in -> {
             var window = Conv2d.Window.of(stride, p / 2);
             var op = new Conv2d(
@@ -49,7 +50,7 @@ final class WeightSubjects {
 
     /** Forward, and both ways together: backward may overwrite the values that forward kept. */
     static Subject lstm(int b, int t, int c, int h) {
-        return new Subject("Lstm", "B%d T%d C%d H%d".formatted(b, t, c, h), in -> {
+        return new Subject("Lstm", String.format(Locale.ROOT, "B%d T%d C%d H%d", b, t, c, h), in -> {
             var op = new Lstm(
                     in.real("x", b, t, c),
                     in.real("h", b, h),

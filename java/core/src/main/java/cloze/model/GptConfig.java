@@ -7,6 +7,7 @@ import cloze.setting.Setting;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 
@@ -87,7 +88,8 @@ public record GptConfig(
 
     private static void requirePositive(String what, int value) {
         if (value <= 0) {
-            throw new IllegalArgumentException("%s must be positive, but it is %d".formatted(what, value));
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "%s must be positive, but it is %d", what, value));
         }
     }
 
@@ -148,8 +150,8 @@ public record GptConfig(
     public static GptConfig preset(String name) {
         Supplier<GptConfig> preset = PRESETS.get(name);
         if (preset == null) {
-            throw new IllegalArgumentException(
-                    "no preset is named '%s'; there are %s".formatted(name, String.join(", ", PRESETS.keySet())));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "no preset is named '%s'; there are %s", name, String.join(", ", PRESETS.keySet())));
         }
         return preset.get();
     }

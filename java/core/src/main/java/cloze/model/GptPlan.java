@@ -3,6 +3,7 @@ package cloze.model;
 import cloze.nn.Parameters;
 import cloze.op.Attention;
 import cloze.op.AttentionMask;
+import java.util.Locale;
 
 /**
  * The cost of training and running a GPT, by arithmetic alone: parameters, memory, floating-point operations and time.
@@ -79,7 +80,7 @@ public record GptPlan(GptConfig config, long parameters, double tokens) {
         if (!(devices > 0 && peak > 0 && utilisation > 0 && utilisation <= 1)) {
             throw new IllegalArgumentException(
                     "devices and peak must be positive and utilisation in (0, 1], but they are "
-                            + "%d, %g and %g".formatted(devices, peak, utilisation));
+                            + String.format(Locale.ROOT, "%d, %g and %g", devices, peak, utilisation));
         }
         return flopWithAttention() / (devices * peak * utilisation) / 86_400;
     }

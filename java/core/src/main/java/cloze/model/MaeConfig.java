@@ -5,6 +5,7 @@ import cloze.nn.Stack;
 import cloze.setting.Setting;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -77,8 +78,8 @@ public record MaeConfig(
     public static MaeConfig preset(String name) {
         MaeConfig config = PRESETS.get(name);
         if (config == null) {
-            throw new IllegalArgumentException(
-                    "MaeConfig: no preset '%s'; there is: %s".formatted(name, String.join(", ", PRESETS.keySet())));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "MaeConfig: no preset '%s'; there is: %s", name, String.join(", ", PRESETS.keySet())));
         }
         return config;
     }

@@ -2,6 +2,7 @@ package cloze.model;
 
 import cloze.nn.BlockMask;
 import cloze.setting.Setting;
+import java.util.Locale;
 
 /**
  * Sizes of SimMIM.
@@ -33,9 +34,12 @@ public record SimMimConfig(
     public SimMimConfig {
         int pixels = maskPatch == 0 ? 2 * encoder.patch() : maskPatch;
         if (pixels < 1 || pixels % encoder.patch() != 0 || encoder.image() % pixels != 0) {
-            throw new IllegalArgumentException(
-                    "SimMimConfig: maskPatch must be a multiple of the patch, %d, and divide the image, %d, but it is %d"
-                            .formatted(encoder.patch(), encoder.image(), pixels));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "SimMimConfig: maskPatch must be a multiple of the patch, %d, and divide the image, %d, but it is %d",
+                    encoder.patch(),
+                    encoder.image(),
+                    pixels));
         }
         int side = encoder.image() / pixels;
         var _ = BlockMask.hidden(side * side, ratio); // checks the ratio

@@ -2,6 +2,7 @@ package cloze.model;
 
 import cloze.nn.Stack;
 import cloze.setting.Setting;
+import java.util.Locale;
 
 /**
  * Sizes of a vision transformer.
@@ -23,9 +24,11 @@ public record VitConfig(
         Stack stack) {
     public VitConfig {
         if (image <= 0 || patch <= 0 || image % patch != 0) {
-            throw new IllegalArgumentException(
-                    "VitConfig: images of %1$d x %1$d pixels can not be cut into patches of %2$d x %2$d"
-                            .formatted(image, patch));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "VitConfig: images of %1$d x %1$d pixels can not be cut into patches of %2$d x %2$d",
+                    image,
+                    patch));
         }
         if (channels <= 0) {
             throw new IllegalArgumentException("VitConfig: channels must be 1 or more, but it is " + channels);

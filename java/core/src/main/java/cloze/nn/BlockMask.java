@@ -2,6 +2,7 @@ package cloze.nn;
 
 import cloze.autograd.Tape;
 import cloze.stat.Permutation;
+import java.util.Locale;
 import java.util.SplittableRandom;
 
 /**
@@ -22,8 +23,11 @@ public final class BlockMask {
         }
         int hidden = (int) Math.ceil(squares * ratio);
         if (hidden >= squares) {
-            throw new IllegalArgumentException(
-                    "a ratio of %s hides all of %d squares: there is nothing left to see".formatted(ratio, squares));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "a ratio of %s hides all of %d squares: there is nothing left to see",
+                    ratio,
+                    squares));
         }
         return hidden;
     }
@@ -38,8 +42,8 @@ public final class BlockMask {
      */
     public static RandomMask draw(Tape tape, int images, int grid, int square, double ratio, long seed, long offset) {
         if (square < 1 || grid % square != 0) {
-            throw new IllegalArgumentException(
-                    "BlockMask: %d patches of a side can not be cut into squares of %d".formatted(grid, square));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "BlockMask: %d patches of a side can not be cut into squares of %d", grid, square));
         }
         var random = new SplittableRandom(Permutation.mix(Permutation.mix(seed) ^ offset));
         int side = grid / square;

@@ -7,6 +7,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -99,7 +100,10 @@ public record Conv2d(Tensor x, Tensor weight, @Nullable Tensor bias, Window wind
         Shape w = weight.shape();
         if (w.rank() != 4 || w.extent(3) != channels / window.groups() || w.extent(1) < 1 || w.extent(2) < 1) {
             throw new ShapeException(
-                    "Conv2d", "weight", "[M, P, Q, %d] to fit %s".formatted(channels / window.groups(), x), weight);
+                    "Conv2d",
+                    "weight",
+                    String.format(Locale.ROOT, "[M, P, Q, %d] to fit %s", channels / window.groups(), x),
+                    weight);
         }
         Check.that(w.extent(0) % window.groups() == 0, "Conv2d", "groups", "a divisor of M of " + weight, window);
         Check.dtype("Conv2d", "bias", bias, DType.F32);
@@ -109,7 +113,7 @@ public record Conv2d(Tensor x, Tensor weight, @Nullable Tensor bias, Window wind
                         && window.count(x.shape().extent(2), w.extent(2)) > 0,
                 "Conv2d",
                 "weight",
-                "a window that fits into %s with %s".formatted(x, window),
+                String.format(Locale.ROOT, "a window that fits into %s with %s", x, window),
                 weight);
     }
 

@@ -6,6 +6,7 @@ import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,7 +65,8 @@ public record Embedding(
                             && positions.shape().extent(0) >= t,
                     "Embedding",
                     "positions",
-                    "[at least %d, %d]".formatted(t, table.shape().extent(1)),
+                    String.format(
+                            Locale.ROOT, "[at least %d, %d]", t, table.shape().extent(1)),
                     positions);
         }
         Check.shape("Embedding", "starts", starts, ids, ids.shape().extent(0));

@@ -7,6 +7,7 @@ import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,10 +64,12 @@ public record LayerNorm(
         Check.real("LayerNorm", "x", x);
         int d = x.shape().extent(-1);
         if (weight.shape().rank() != 1 || weight.shape().extent(0) != d) {
-            throw new ShapeException("LayerNorm", "weight", "[%d], the last axis of %s".formatted(d, x), weight);
+            throw new ShapeException(
+                    "LayerNorm", "weight", String.format(Locale.ROOT, "[%d], the last axis of %s", d, x), weight);
         }
         if (bias != null && !bias.shape().equals(weight.shape())) {
-            throw new ShapeException("LayerNorm", "bias", "[%d], the last axis of %s".formatted(d, x), bias);
+            throw new ShapeException(
+                    "LayerNorm", "bias", String.format(Locale.ROOT, "[%d], the last axis of %s", d, x), bias);
         }
         Check.dtype("LayerNorm", "weight", weight, DType.F32);
         Check.dtype("LayerNorm", "bias", bias, DType.F32);

@@ -7,6 +7,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -95,7 +96,7 @@ public record Lstm(
         int batch = x.shape().extent(0);
         int hidden = h.shape().extent(1);
         if (h.shape().extent(0) != batch) {
-            throw new ShapeException("Lstm", "h", "[%d, H] to fit %s".formatted(batch, x), h);
+            throw new ShapeException("Lstm", "h", String.format(Locale.ROOT, "[%d, H] to fit %s", batch, x), h);
         }
         Check.shape("Lstm", "c", c, h, batch, hidden);
         Check.shape("Lstm", "inputWeight", inputWeight, h, 4 * hidden, x.shape().extent(2));

@@ -7,6 +7,7 @@ import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,7 +56,10 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
         Check.real("MatMul", "x", x);
         if (weight.shape().rank() != 2 || weight.shape().extent(1) != x.shape().extent(-1)) {
             throw new ShapeException(
-                    "MatMul", "weight", "[M, %d] to fit %s".formatted(x.shape().extent(-1), x), weight);
+                    "MatMul",
+                    "weight",
+                    String.format(Locale.ROOT, "[M, %d] to fit %s", x.shape().extent(-1), x),
+                    weight);
         }
         Check.same("MatMul", "weight", weight, x);
         Check.dtype("MatMul", "bias", bias, DType.F32);

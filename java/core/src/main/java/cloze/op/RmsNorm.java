@@ -6,6 +6,7 @@ import cloze.tensor.DType;
 import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,7 +52,8 @@ public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor weight, float 
         Check.real("RmsNorm", "x", x);
         int d = x.shape().extent(-1);
         if (weight.shape().rank() != 1 || weight.shape().extent(0) != d) {
-            throw new ShapeException("RmsNorm", "weight", "[%d], the last axis of %s".formatted(d, x), weight);
+            throw new ShapeException(
+                    "RmsNorm", "weight", String.format(Locale.ROOT, "[%d], the last axis of %s", d, x), weight);
         }
         Check.dtype("RmsNorm", "weight", weight, DType.F32);
         Check.same("RmsNorm", "residual", residual, x);

@@ -7,6 +7,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The mean over rows of {@code -log softmax(logits)[target]}, in nats; with label smoothing s, of (1 - s) times that
@@ -53,7 +54,10 @@ public record SoftmaxCrossEntropy(Tensor logits, Tensor targets, int classes, in
                 classes > 0 && classes <= logits.shape().extent(-1),
                 "SoftmaxCrossEntropy",
                 "classes",
-                "in [1, %d], the columns of the logits".formatted(logits.shape().extent(-1)),
+                String.format(
+                        Locale.ROOT,
+                        "in [1, %d], the columns of the logits",
+                        logits.shape().extent(-1)),
                 classes);
         Check.that(
                 labelSmoothing >= 0 && labelSmoothing <= 1,

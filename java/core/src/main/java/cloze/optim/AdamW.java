@@ -10,6 +10,7 @@ import cloze.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.SequencedMap;
 import java.util.function.ToDoubleFunction;
 
@@ -68,7 +69,8 @@ public final class AdamW implements Optimizer {
 
         private static void require(String name, String expected, double actual, boolean holds) {
             if (!holds) {
-                throw new IllegalArgumentException("AdamW: %s must be %s, but is %s".formatted(name, expected, actual));
+                throw new IllegalArgumentException(
+                        String.format(Locale.ROOT, "AdamW: %s must be %s, but is %s", name, expected, actual));
             }
         }
 

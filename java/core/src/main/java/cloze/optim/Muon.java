@@ -10,6 +10,7 @@ import cloze.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.SequencedMap;
 
 /**
@@ -43,7 +44,7 @@ public final class Muon implements Optimizer {
             if (!(learningRate >= 0 && momentum >= 0 && momentum < 1 && weightDecay >= 0)) {
                 throw new IllegalArgumentException(
                         "Muon: learningRate and weightDecay must be at least 0 and momentum in [0, 1), but they are "
-                                + "%s, %s and %s".formatted(learningRate, weightDecay, momentum));
+                                + String.format(Locale.ROOT, "%s, %s and %s", learningRate, weightDecay, momentum));
             }
         }
 

@@ -1,5 +1,7 @@
 package cloze.optim;
 
+import java.util.Locale;
+
 /**
  * The learning rate over a run, as a factor of its peak. It rises linearly over the first {@code warmup} steps and
  * reaches 1 at step {@code warmup - 1}. The decay starts at step {@code warmup} with exactly 1 and ends at step
@@ -92,14 +94,15 @@ public sealed interface Schedule {
 
     private static void requireWarmup(long warmup, long steps) {
         if (warmup < 0 || warmup > steps) {
-            throw new IllegalArgumentException(
-                    "Schedule: warmup must be between 0 and the %d steps, but is %d".formatted(steps, warmup));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "Schedule: warmup must be between 0 and the %d steps, but is %d", steps, warmup));
         }
     }
 
     private static void requireFraction(String name, double fraction) {
         if (!(fraction >= 0 && fraction <= 1)) {
-            throw new IllegalArgumentException("Schedule: %s must be in [0, 1], but is %s".formatted(name, fraction));
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "Schedule: %s must be in [0, 1], but is %s", name, fraction));
         }
     }
 }

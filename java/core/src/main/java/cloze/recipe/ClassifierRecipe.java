@@ -178,15 +178,16 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
     @Override
     public String shape(VitClassifierConfig c, int batch) {
         VitConfig e = c.encoder();
-        return "I%d P%d L%d D%d H%d V%d B%d"
-                .formatted(
-                        e.image(),
-                        e.patch(),
-                        e.stack().layers(),
-                        e.stack().width(),
-                        e.stack().heads(),
-                        c.classes(),
-                        batch);
+        return String.format(
+                Locale.ROOT,
+                "I%d P%d L%d D%d H%d V%d B%d",
+                e.image(),
+                e.patch(),
+                e.stack().layers(),
+                e.stack().width(),
+                e.stack().heads(),
+                c.classes(),
+                batch);
     }
 
     private static ImageClasses.Disturbance disturbance(LabelledImageSettings data) {
@@ -212,8 +213,10 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
         try {
             ImageSet all = images.data().train();
             if (!all.labelled() || !images.data().heldOut().classes().equals(all.classes())) {
-                throw new DataException("%s: every image must have a class, and those held out the same ones"
-                        .formatted(data.images().data()));
+                throw new DataException(String.format(
+                        Locale.ROOT,
+                        "%s: every image must have a class, and those held out the same ones",
+                        data.images().data()));
             }
             ImageSet train = data.perClass() == 0
                     ? all
@@ -261,11 +264,12 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
 
         @Override
         public String describe() {
-            return "%,d images to learn from, %,d held out, %d classes"
-                    .formatted(
-                            train.count(),
-                            images.data().heldOut().count(),
-                            preset.model().classes());
+            return String.format(
+                    Locale.ROOT,
+                    "%,d images to learn from, %,d held out, %d classes",
+                    train.count(),
+                    images.data().heldOut().count(),
+                    preset.model().classes());
         }
 
         @Override

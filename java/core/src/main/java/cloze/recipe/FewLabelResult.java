@@ -1,5 +1,7 @@
 package cloze.recipe;
 
+import java.util.Locale;
+
 /**
  * The accuracy of one classifier trained on few labels.
  *
@@ -18,8 +20,12 @@ public record FewLabelResult(Cell cell, double accuracy, double loss, long steps
     public record Cell(boolean scratch, int perClass, long seed) {
         /** The name of its folder, such as {@code pretrained-10-seed-1337}. */
         public String name() {
-            return "%s-%s-seed-%d"
-                    .formatted(scratch ? "scratch" : "pretrained", perClass == 0 ? "all" : "" + perClass, seed);
+            return String.format(
+                    Locale.ROOT,
+                    "%s-%s-seed-%d",
+                    scratch ? "scratch" : "pretrained",
+                    perClass == 0 ? "all" : "" + perClass,
+                    seed);
         }
     }
 }

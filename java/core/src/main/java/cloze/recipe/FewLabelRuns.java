@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -48,8 +49,8 @@ public final class FewLabelRuns {
         public Plan {
             perClass = List.copyOf(perClass);
             if (seeds < 1 || perClass.isEmpty() || perClass.stream().anyMatch(n -> n < 0)) {
-                throw new IllegalArgumentException(
-                        "seeds and labels a class must be 1 or more, but are %d and %s".formatted(seeds, perClass));
+                throw new IllegalArgumentException(String.format(
+                        Locale.ROOT, "seeds and labels a class must be 1 or more, but are %d and %s", seeds, perClass));
             }
         }
 
@@ -91,8 +92,11 @@ public final class FewLabelRuns {
     public static FewLabelRuns start(Path folder, Plan plan) throws IOException {
         Path file = folder.resolve(FILE);
         if (Files.exists(file)) {
-            throw new RunException("%s already holds runs (%s): go on with them by --resume, or choose another folder"
-                    .formatted(folder, FILE));
+            throw new RunException(String.format(
+                    Locale.ROOT,
+                    "%s already holds runs (%s): go on with them by --resume, or choose another folder",
+                    folder,
+                    FILE));
         }
         Files.createDirectories(folder);
         Map<String, Object> json = new StoredRun<>(Recipes.CLASSIFIER, plan.preset).json();

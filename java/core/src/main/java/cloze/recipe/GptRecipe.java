@@ -16,6 +16,7 @@ import cloze.train.Guards;
 import cloze.train.Settings;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.Set;
@@ -135,8 +136,15 @@ final class GptRecipe extends LanguageRecipe<GptConfig, Gpt> {
 
     @Override
     public String shape(GptConfig c, int batch) {
-        return "L%d D%d H%d V%d B%d T%d"
-                .formatted(c.layers(), c.width(), c.heads().queries(), c.vocabulary(), batch, c.context());
+        return String.format(
+                Locale.ROOT,
+                "L%d D%d H%d V%d B%d T%d",
+                c.layers(),
+                c.width(),
+                c.heads().queries(),
+                c.vocabulary(),
+                batch,
+                c.context());
     }
 
     @Override

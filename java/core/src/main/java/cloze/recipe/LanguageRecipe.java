@@ -156,7 +156,7 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
                     ngrams.toString(),
                     beaten == 0
                             ? "no n-gram model is beaten"
-                            : "n-gram models up to order %d are beaten".formatted(beaten));
+                            : String.format(Locale.ROOT, "n-gram models up to order %d are beaten", beaten));
             Map<String, Object> facts = Summary.facts(events);
             facts.put("ngram_bits_per_byte", ngrams.bitsPerByte());
             facts.put("ngram_order_beaten", beaten);

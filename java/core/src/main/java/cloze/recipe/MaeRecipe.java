@@ -14,6 +14,7 @@ import cloze.train.Guards;
 import cloze.train.Settings;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.SequencedMap;
 
 /** The masked autoencoder on images. */
@@ -125,17 +126,18 @@ final class MaeRecipe extends MaskedImageRecipe<MaeConfig, Mae> {
 
     @Override
     public String shape(MaeConfig c, int batch) {
-        return "I%d P%d L%d D%d H%d l%d d%d h%d B%d"
-                .formatted(
-                        c.image(),
-                        c.patch(),
-                        c.encoder().layers(),
-                        c.encoder().width(),
-                        c.encoder().heads(),
-                        c.decoder().layers(),
-                        c.decoder().width(),
-                        c.decoder().heads(),
-                        batch);
+        return String.format(
+                Locale.ROOT,
+                "I%d P%d L%d D%d H%d l%d d%d h%d B%d",
+                c.image(),
+                c.patch(),
+                c.encoder().layers(),
+                c.encoder().width(),
+                c.encoder().heads(),
+                c.decoder().layers(),
+                c.decoder().width(),
+                c.decoder().heads(),
+                batch);
     }
 
     @Override

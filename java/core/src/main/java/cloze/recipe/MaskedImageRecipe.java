@@ -70,8 +70,8 @@ public abstract class MaskedImageRecipe<C extends Record, M extends MaskedImageM
             if (chosen.settings().cadence().probe()
                     && !(images.data().train().labelled()
                             && images.data().heldOut().labelled())) {
-                throw new DataException(
-                        "a probe needs classes, but the images of %s have none".formatted(settings.data()));
+                throw new DataException(String.format(
+                        Locale.ROOT, "a probe needs classes, but the images of %s have none", settings.data()));
             }
             int channels = images.channels(settings);
             C config = withChannels(chosen.model(), channels);
@@ -114,12 +114,13 @@ public abstract class MaskedImageRecipe<C extends Record, M extends MaskedImageM
 
         @Override
         public String describe() {
-            return "%,d images to train on, %,d held out, %d of %d patches hidden"
-                    .formatted(
-                            images.data().train().count(),
-                            images.data().heldOut().count(),
-                            hidden(preset.model()),
-                            vit(preset.model()).patches());
+            return String.format(
+                    Locale.ROOT,
+                    "%,d images to train on, %,d held out, %d of %d patches hidden",
+                    images.data().train().count(),
+                    images.data().heldOut().count(),
+                    hidden(preset.model()),
+                    vit(preset.model()).patches());
         }
 
         @Override

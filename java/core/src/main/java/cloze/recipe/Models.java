@@ -12,6 +12,7 @@ import cloze.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 
 /** Reads the model of any folder: a run, or a foreign layout of one of the recipes. */
@@ -92,17 +93,19 @@ public final class Models {
                     Files.createDirectories(to);
                     return String.join(", ", each.save(to, built, run.companions(folder), backend));
                 } catch (IllegalArgumentException e) {
-                    throw new IOException("%s can not be exported: %s".formatted(folder, e.getMessage()), e);
+                    throw new IOException(
+                            String.format(Locale.ROOT, "%s can not be exported: %s", folder, e.getMessage()), e);
                 }
             }
         }
         var words = run.recipe().layouts().stream().map(Foreign::word).toList();
-        throw new IOException("%s is a run of %s, which has %s"
-                .formatted(
-                        folder,
-                        run.recipe().name(),
-                        words.isEmpty()
-                                ? "no layout of others to export it in"
-                                : "the formats %s, not '%s'".formatted(String.join(", ", words), layout)));
+        throw new IOException(String.format(
+                Locale.ROOT,
+                "%s is a run of %s, which has %s",
+                folder,
+                run.recipe().name(),
+                words.isEmpty()
+                        ? "no layout of others to export it in"
+                        : String.format(Locale.ROOT, "the formats %s, not '%s'", String.join(", ", words), layout)));
     }
 }

@@ -6,6 +6,7 @@ import cloze.model.SimMimConfig;
 import cloze.model.VitConfig;
 import cloze.nn.ParameterSource;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.SequencedMap;
 
 /** SimMIM on images, with the encoders of the masked autoencoder's presets. */
@@ -82,13 +83,14 @@ final class SimMimRecipe extends MaskedImageRecipe<SimMimConfig, SimMim> {
 
     @Override
     public String shape(SimMimConfig c, int batch) {
-        return "I%d P%d L%d D%d H%d B%d"
-                .formatted(
-                        c.encoder().image(),
-                        c.encoder().patch(),
-                        c.encoder().stack().layers(),
-                        c.encoder().stack().width(),
-                        c.encoder().stack().heads(),
-                        batch);
+        return String.format(
+                Locale.ROOT,
+                "I%d P%d L%d D%d H%d B%d",
+                c.encoder().image(),
+                c.encoder().patch(),
+                c.encoder().stack().layers(),
+                c.encoder().stack().width(),
+                c.encoder().stack().heads(),
+                batch);
     }
 }

@@ -4,6 +4,7 @@ import cloze.checkpoint.ConfigJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /** A folder holds another kind of model than is needed; the message names both. */
 public final class WrongModelException extends IOException {
@@ -20,7 +21,7 @@ public final class WrongModelException extends IOException {
 
     /** @param choices folders of the needed kind, such as {@code (a run of mae, or ...)}; empty for none */
     WrongModelException(Path folder, String needed, String choices) {
-        super("%s is %s, but %s is needed%s".formatted(folder, describe(folder), needed, choices));
+        super(String.format(Locale.ROOT, "%s is %s, but %s is needed%s", folder, describe(folder), needed, choices));
     }
 
     /** A folder in a few words, such as {@code a run of gpt (a GPT)}. */
@@ -36,12 +37,12 @@ public final class WrongModelException extends IOException {
             var run = StoredRun.find(folder);
             if (run.isPresent()) {
                 Recipe<?, ?> recipe = run.get().recipe();
-                return "a run of %s (%s)".formatted(recipe.name(), recipe.title());
+                return String.format(Locale.ROOT, "a run of %s (%s)", recipe.name(), recipe.title());
             }
             String kind = json.has("architecture") ? json.text("architecture", "") : json.text("model_type", "");
             return kind.isEmpty() ? "a folder whose config.json names no kind of model" : "a model of kind " + kind;
         } catch (IOException e) {
-            return "a folder that can not be read (%s)".formatted(e.getMessage());
+            return String.format(Locale.ROOT, "a folder that can not be read (%s)", e.getMessage());
         }
     }
 }

@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Vectors by name with exact search for the nearest by cosine, over all vectors. Thread-safe: searches take no lock, also during additions; a search sees all of an addition or nothing of it.
@@ -91,8 +92,11 @@ public final class ImageIndex {
      */
     public synchronized void add(List<String> names, List<float[]> vectors) {
         if (names.size() != vectors.size()) {
-            throw new IllegalArgumentException("ImageIndex: a name for each vector is needed, but there are %d for %d"
-                    .formatted(names.size(), vectors.size()));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "ImageIndex: a name for each vector is needed, but there are %d for %d",
+                    names.size(),
+                    vectors.size()));
         }
         Content old = content;
         int count = Math.addExact(old.count, names.size());
@@ -155,16 +159,20 @@ public final class ImageIndex {
 
     private float[] unit(String name, float[] vector) {
         if (vector.length != width) {
-            throw new IllegalArgumentException(
-                    "ImageIndex: vectors must be [%d], but that of %s is [%d]".formatted(width, name, vector.length));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "ImageIndex: vectors must be [%d], but that of %s is [%d]",
+                    width,
+                    name,
+                    vector.length));
         }
         double squares = 0;
         for (float each : vector) {
             squares += (double) each * each;
         }
         if (!(squares > 0) || Double.isInfinite(squares)) {
-            throw new IllegalArgumentException(
-                    "ImageIndex: vectors must be finite and not zero, but that of %s is not".formatted(name));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "ImageIndex: vectors must be finite and not zero, but that of %s is not", name));
         }
         double scale = 1 / Math.sqrt(squares);
         float[] unit = new float[width];
@@ -266,7 +274,8 @@ public final class ImageIndex {
         int from = 0;
         for (int i = 0; i < ends.length; i++) {
             if (ends[i] < from || ends[i] > bytes.length) {
-                throw new CheckpointException(path, "end " + i, "%d to %d".formatted(from, bytes.length), "" + ends[i]);
+                throw new CheckpointException(
+                        path, "end " + i, String.format(Locale.ROOT, "%d to %d", from, bytes.length), "" + ends[i]);
             }
             names.add(new String(bytes, from, ends[i] - from, StandardCharsets.UTF_8));
             vectors.add(Arrays.copyOfRange(units, i * width, (i + 1) * width));

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.Consumer;
 
@@ -77,8 +78,12 @@ public final class LanguageModel implements AutoCloseable {
             Tokenizer tokenizer = Objects.requireNonNull(loaded.companions().tokenizer());
             int v = loaded.model().vocabulary();
             if (tokenizer.vocabularySize() > v) {
-                throw new IOException("%s: the tokenizer has %d tokens, but the model only %d"
-                        .formatted(folder, tokenizer.vocabularySize(), v));
+                throw new IOException(String.format(
+                        Locale.ROOT,
+                        "%s: the tokenizer has %d tokens, but the model only %d",
+                        folder,
+                        tokenizer.vocabularySize(),
+                        v));
             }
             return new LanguageModel(backend, ownsBackend, scope, loaded.built(), tokenizer);
         } catch (IOException | RuntimeException e) {

@@ -1,6 +1,7 @@
 package cloze.serve;
 
 import cloze.tensor.CallGate;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -47,7 +48,8 @@ final class Lifetime {
      */
     void close(Runnable free) {
         if (callers.contains(Thread.currentThread())) {
-            throw new IllegalStateException("%s can not be closed within a call of it".formatted(name));
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "%s can not be closed within a call of it", name));
         }
         if (gate.close()) {
             free.run();

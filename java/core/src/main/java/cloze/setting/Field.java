@@ -82,7 +82,7 @@ public record Field(String path, Class<?> type, Setting setting) {
             return values().stream().collect(Collectors.joining(", ", "one of ", ""));
         }
         if (setting.min() > Double.NEGATIVE_INFINITY && setting.max() < Double.POSITIVE_INFINITY) {
-            return "%s to %s".formatted(text(setting.min()), text(setting.max()));
+            return String.format(Locale.ROOT, "%s to %s", text(setting.min()), text(setting.max()));
         }
         if (setting.min() > Double.NEGATIVE_INFINITY) {
             boolean alone = setting.below() == Double.POSITIVE_INFINITY;
@@ -108,7 +108,8 @@ public record Field(String path, Class<?> type, Setting setting) {
      */
     public void check(String name, Object value) {
         if (!holds(value)) {
-            throw new IllegalArgumentException("%s must be %s, but it is %s".formatted(name, bounds(), text(value)));
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "%s must be %s, but it is %s", name, bounds(), text(value)));
         }
     }
 

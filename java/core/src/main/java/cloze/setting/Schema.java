@@ -54,8 +54,8 @@ public final class Schema {
     public static void check(Class<? extends Record> type, @Nullable Object... values) {
         RecordComponent[] components = type.getRecordComponents();
         if (components.length != values.length) {
-            throw new IllegalStateException(
-                    "%s has %d components, but %d are checked".formatted(type, components.length, values.length));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT, "%s has %d components, but %d are checked", type, components.length, values.length));
         }
         for (int i = 0; i < values.length; i++) {
             Setting setting = components[i].getAnnotation(Setting.class);
@@ -63,7 +63,7 @@ public final class Schema {
                 String name = components[i].getName();
                 Object value = Objects.requireNonNull(values[i], name);
                 new Field(name, components[i].getType(), setting)
-                        .check("%s: %s".formatted(type.getSimpleName(), name), value);
+                        .check(String.format(Locale.ROOT, "%s: %s", type.getSimpleName(), name), value);
             }
         }
     }
@@ -103,8 +103,8 @@ public final class Schema {
                 if (!other.equals(changed)
                         && other.setting().group().equals(changed.setting().group())) {
                     if (changes.containsKey(other.path())) {
-                        throw new IllegalArgumentException(
-                                "--%s and --%s exclude each other".formatted(changed.flag(), other.flag()));
+                        throw new IllegalArgumentException(String.format(
+                                Locale.ROOT, "--%s and --%s exclude each other", changed.flag(), other.flag()));
                     }
                     all.put(other.path(), converted(0, other.type()));
                 }
@@ -154,14 +154,15 @@ public final class Schema {
         return Arrays.stream(type.getRecordComponents())
                 .filter(component -> component.getName().equals(name))
                 .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("%s has no component %s".formatted(type, name)));
+                .orElseThrow(() ->
+                        new IllegalArgumentException(String.format(Locale.ROOT, "%s has no component %s", type, name)));
     }
 
     private static @Nullable Object read(Record record, RecordComponent component) {
         try {
             return component.getAccessor().invoke(record);
         } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException("%s can not be read".formatted(component), e);
+            throw new IllegalStateException(String.format(Locale.ROOT, "%s can not be read", component), e);
         }
     }
 
@@ -174,7 +175,7 @@ public final class Schema {
         } catch (InvocationTargetException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e.getCause());
         } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException("%s can not be made".formatted(type), e);
+            throw new IllegalStateException(String.format(Locale.ROOT, "%s can not be made", type), e);
         }
     }
 

@@ -2,6 +2,7 @@ package cloze.stat;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Rows of numbers that each stand for something of a known class, such as the vectors of images: what probes learn from
@@ -22,14 +23,17 @@ public final class Features {
      */
     public Features(int width, float[] values, int[] labels, int classes) {
         if (width < 1 || values.length != (long) labels.length * width) {
-            throw new IllegalArgumentException(
-                    "Features: values must be [%d, %d], a row for each label, but are %d numbers"
-                            .formatted(labels.length, width, values.length));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "Features: values must be [%d, %d], a row for each label, but are %d numbers",
+                    labels.length,
+                    width,
+                    values.length));
         }
         for (int label : labels) {
             if (label < 0 || label >= classes) {
-                throw new IllegalArgumentException(
-                        "Features: labels must be in [0, %d), but one is %d".formatted(classes, label));
+                throw new IllegalArgumentException(String.format(
+                        Locale.ROOT, "Features: labels must be in [0, %d), but one is %d", classes, label));
             }
         }
         this.width = width;

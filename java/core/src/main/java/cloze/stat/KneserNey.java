@@ -1,6 +1,7 @@
 package cloze.stat;
 
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.PrimitiveIterator;
 import java.util.stream.IntStream;
 
@@ -59,7 +60,7 @@ public final class KneserNey {
     public static KneserNey train(IntStream tokens, int order, int vocabulary) {
         if (order < 1 || order > MAX_ORDER) {
             throw new IllegalArgumentException(
-                    "KneserNey: order must be 1 to %d, but it is %d".formatted(MAX_ORDER, order));
+                    String.format(Locale.ROOT, "KneserNey: order must be 1 to %d, but it is %d", MAX_ORDER, order));
         }
         if (vocabulary < 1) {
             throw new IllegalArgumentException("KneserNey: vocabulary must be 1 or more, but it is " + vocabulary);
@@ -100,8 +101,8 @@ public final class KneserNey {
 
     private static int checked(int token, int vocabulary) {
         if (token < 0 || token >= vocabulary) {
-            throw new IllegalArgumentException(
-                    "KneserNey: token must be 0 to %d, but it is %d".formatted(vocabulary - 1, token));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "KneserNey: token must be 0 to %d, but it is %d", vocabulary - 1, token));
         }
         return token;
     }
@@ -110,7 +111,7 @@ public final class KneserNey {
     public KneserNey shorter(int lower) {
         if (lower < 1 || lower > order) {
             throw new IllegalArgumentException(
-                    "KneserNey: lower must be 1 to %d, but it is %d".formatted(order, lower));
+                    String.format(Locale.ROOT, "KneserNey: lower must be 1 to %d, but it is %d", order, lower));
         }
         return new KneserNey(vocabulary, lower, levels);
     }

@@ -2,6 +2,7 @@ package cloze.stat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Principal component analysis: eigenvectors of the covariance by power iteration and deflation. The largest entry of
@@ -30,9 +31,12 @@ public final class PrincipalComponents {
     public static PrincipalComponents of(List<float[]> rows, int count) {
         int width = rows.getFirst().length;
         if (rows.size() < 2 || count < 1 || count > width) {
-            throw new IllegalArgumentException(
-                    "PrincipalComponents: 2 rows or more and 1 to %d components are needed, but they are %d and %d"
-                            .formatted(width, rows.size(), count));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "PrincipalComponents: 2 rows or more and 1 to %d components are needed, but they are %d and %d",
+                    width,
+                    rows.size(),
+                    count));
         }
         double[] mean = mean(rows, width);
         double[][] covariance = covariance(rows, mean);

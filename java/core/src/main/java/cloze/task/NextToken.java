@@ -14,6 +14,7 @@ import cloze.train.DeviceBatches;
 import cloze.train.Objective;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 
 /** Predicts the next token from those before it. */
 public final class NextToken implements Objective {
@@ -34,8 +35,11 @@ public final class NextToken implements Objective {
         model = built.model();
         parameters = built.parameters();
         if (time > model.context()) {
-            throw new IllegalArgumentException(
-                    "a window of %d tokens does not fit the model's context of %d".formatted(time, model.context()));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "a window of %d tokens does not fit the model's context of %d",
+                    time,
+                    model.context()));
         }
         shape = new Shape(batch, time);
         batches = new DeviceBatches<>(source, this::upload);

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.ref.Cleaner;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -151,7 +152,7 @@ public final class Pool implements AutoCloseable {
         open.add(holding);
         if (gate.isClosed()) { // asked afterwards: close() ends all that were there before
             open.remove(holding);
-            throw closed("so it has no scope '%s'".formatted(scopeName));
+            throw closed(String.format(Locale.ROOT, "so it has no scope '%s'", scopeName));
         }
         var scope = new Scope(holding);
         holding.forgotten = CLEANER.register(scope, holding::forget);
@@ -173,7 +174,7 @@ public final class Pool implements AutoCloseable {
     }
 
     private IllegalStateException closed(String so) {
-        return new IllegalStateException("backend %s is closed, %s".formatted(name, so));
+        return new IllegalStateException(String.format(Locale.ROOT, "backend %s is closed, %s", name, so));
     }
 
     /** Bytes held by open scopes. */
@@ -200,7 +201,7 @@ public final class Pool implements AutoCloseable {
         return open.stream()
                 .sorted(Comparator.comparingLong(Scope.Holding::bytes).reversed())
                 .limit(8)
-                .map(scope -> "'%s' %s".formatted(scope.name, mebibytes(scope.bytes())))
+                .map(scope -> String.format(Locale.ROOT, "'%s' %s", scope.name, mebibytes(scope.bytes())))
                 .collect(Collectors.joining(", "));
     }
 
@@ -313,15 +314,15 @@ public final class Pool implements AutoCloseable {
     }
 
     private OutOfMemoryException outOfMemory(String tensor, long bytes, String why) {
-        return new OutOfMemoryException(
-                "%s needs %s more, but %s are mapped and %s; in use: %s; kept for reuse: %s; a smaller batch takes less"
-                        .formatted(
-                                tensor,
-                                mebibytes(bytes),
-                                mebibytes(bytesMapped.get()),
-                                why,
-                                report(),
-                                mebibytes(bytesMapped.get() - bytesUsed.get())));
+        return new OutOfMemoryException(String.format(
+                Locale.ROOT,
+                "%s needs %s more, but %s are mapped and %s; in use: %s; kept for reuse: %s; a smaller batch takes less",
+                tensor,
+                mebibytes(bytes),
+                mebibytes(bytesMapped.get()),
+                why,
+                report(),
+                mebibytes(bytesMapped.get() - bytesUsed.get())));
     }
 
     /** Rounds up to one of eight sizes per power of two, so at most 12.5 % of a block is unused. */
@@ -332,7 +333,7 @@ public final class Pool implements AutoCloseable {
     }
 
     private static String mebibytes(long bytes) {
-        return "%.1f MiB".formatted(bytes / 1048576.0);
+        return String.format(Locale.ROOT, "%.1f MiB", bytes / 1048576.0);
     }
 
     /**

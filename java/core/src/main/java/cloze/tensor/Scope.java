@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.ref.Cleaner;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -104,8 +105,8 @@ public final class Scope implements AutoCloseable {
      */
     public Tensor tensor(String tensorName, Shape shape, DType dtype, boolean trainable) {
         if (!holding.open) {
-            throw new IllegalStateException(
-                    "scope '%s' is closed, so it can not own '%s'".formatted(holding.name, tensorName));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT, "scope '%s' is closed, so it can not own '%s'", holding.name, tensorName));
         }
         Pool.Block block = holding.pool.take(tensorName, Math.multiplyExact(shape.size(), (long) dtype.bytes()));
         holding.add(block);
@@ -119,8 +120,8 @@ public final class Scope implements AutoCloseable {
      */
     public Tensor slice(Tensor parent, long from, String sliceName, Shape shape, boolean trainable) {
         if (from < 0 || shape.size() > parent.shape().size() - from) {
-            throw new IllegalArgumentException(
-                    "slice %s %s at element %d does not fit %s".formatted(sliceName, shape, from, parent));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "slice %s %s at element %d does not fit %s", sliceName, shape, from, parent));
         }
         MemorySegment whole = parent.memory();
         long offset = from * parent.dtype().bytes();
@@ -134,12 +135,15 @@ public final class Scope implements AutoCloseable {
     public Tensor adopt(Tensor tensor) {
         Pool.Block block = tensor.block();
         if (block == null || tensor.released() || !tensor.owner().isOpen() || !holding.open) {
-            throw new IllegalStateException("%s is a slice or freed, or scope '%s' is closed, so it can not adopt it"
-                    .formatted(tensor, holding.name));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT,
+                    "%s is a slice or freed, or scope '%s' is closed, so it can not adopt it",
+                    tensor,
+                    holding.name));
         }
         if (tensor.owner().holding.pool != holding.pool) {
             throw new IllegalArgumentException(
-                    "%s is of another backend than scope '%s'".formatted(tensor, holding.name));
+                    String.format(Locale.ROOT, "%s is of another backend than scope '%s'", tensor, holding.name));
         }
         tensor.owner().holding.remove(block);
         tensor.moveTo(this);
@@ -164,7 +168,7 @@ public final class Scope implements AutoCloseable {
     /** What was closed, for messages: the scope, or the backend under it. */
     String closed() {
         String backend = holding.closedBackend;
-        return backend == null ? "scope '%s'".formatted(holding.name) : "backend " + backend;
+        return backend == null ? String.format(Locale.ROOT, "scope '%s'", holding.name) : "backend " + backend;
     }
 
     @Override

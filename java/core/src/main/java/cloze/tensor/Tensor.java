@@ -1,6 +1,7 @@
 package cloze.tensor;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** A dense, row-major array on one device, owned by exactly one {@link Scope}. */
@@ -107,12 +108,12 @@ public final class Tensor {
     private IllegalStateException freed() {
         return new IllegalStateException(
                 owner().isOpen()
-                        ? "%s was released in scope '%s'".formatted(this, owner().name())
-                        : "%s was freed when %s closed".formatted(this, owner().closed()));
+                        ? String.format(Locale.ROOT, "%s was released in scope '%s'", this, owner().name())
+                        : String.format(Locale.ROOT, "%s was freed when %s closed", this, owner().closed()));
     }
 
     @Override
     public String toString() {
-        return "%s %s %s".formatted(name, shape, dtype);
+        return String.format(Locale.ROOT, "%s %s %s", name, shape, dtype);
     }
 }

@@ -8,6 +8,7 @@ import cloze.text.token.Utf8;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Locale;
 import java.util.OptionalInt;
 
 /**
@@ -50,7 +51,8 @@ record EncodedPiece(
             throws DataException {
         if (strict) {
             String place = "byte " + (part.offset() + broken - part.from());
-            throw new DataException(part.file(), place, "UTF-8", "0x%02x".formatted(text[broken] & 0xFF));
+            throw new DataException(
+                    part.file(), place, "UTF-8", String.format(Locale.ROOT, "0x%02x", text[broken] & 0xFF));
         }
         return Utf8.repair(text, part.from(), part.to());
     }

@@ -41,8 +41,11 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         long cut = cut(all, tokenizer, text.heldOut());
         Tokens heldOut = all.slice(cut, all.count() - cut);
         if (cut < 2 || heldOut.count() < 2) {
-            throw new IOException("%s has only %d tokens: too few to train on one part and hold out another"
-                    .formatted(text.data(), all.count()));
+            throw new IOException(String.format(
+                    Locale.ROOT,
+                    "%s has only %d tokens: too few to train on one part and hold out another",
+                    text.data(),
+                    all.count()));
         }
         return new TextData(tokenizer, all.slice(0, cut), heldOut, bytesPerToken(heldOut, tokenizer));
     }
@@ -56,9 +59,11 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         if (!text.data().equals("-") && !Files.exists(path)) {
             Path installed = cache.resolve("data").resolve(text.data());
             if (!Files.exists(installed)) {
-                throw new IOException(
-                        "no text '%s': it is no file or folder, and not installed (build-scripts/data %s installs it if it is one of the named sets)"
-                                .formatted(text.data(), text.data()));
+                throw new IOException(String.format(
+                        Locale.ROOT,
+                        "no text '%s': it is no file or folder, and not installed (build-scripts/data %s installs it if it is one of the named sets)",
+                        text.data(),
+                        text.data()));
             }
             path = installed;
         }
@@ -78,8 +83,10 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         }
         Path file = Path.of(kind);
         if (!Files.exists(file)) {
-            throw new IOException("no tokenizer '%s': it must be char, byte, bpe:N, or a tokenizer.json or its folder"
-                    .formatted(kind));
+            throw new IOException(String.format(
+                    Locale.ROOT,
+                    "no tokenizer '%s': it must be char, byte, bpe:N, or a tokenizer.json or its folder",
+                    kind));
         }
         return Tokenizer.load(file);
     }
@@ -89,7 +96,8 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         try {
             vocabulary = Integer.parseInt(size);
         } catch (NumberFormatException e) {
-            throw new IOException("the size in bpe:N must be a whole number, but it is '%s'".formatted(size), e);
+            throw new IOException(
+                    String.format(Locale.ROOT, "the size in bpe:N must be a whole number, but it is '%s'", size), e);
         }
         var trainer = new BpeTrainer(BpeTrainer.Config.gpt2(vocabulary));
         trainer.add(text.length() <= TOKENIZER_BYTES ? text : text.substring(0, TOKENIZER_BYTES));

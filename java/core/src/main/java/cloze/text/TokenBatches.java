@@ -4,6 +4,7 @@ import cloze.io.BatchSource;
 import cloze.stat.Permutation;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -29,9 +30,13 @@ public final class TokenBatches implements BatchSource<TokenBatch> {
      */
     public TokenBatches(Tokens tokens, int batch, int time, long seed) {
         if (batch < 1 || time < 1 || tokens.count() <= time) {
-            throw new IllegalArgumentException(("TokenBatches: batch and time must be at least 1 and tokens more than"
-                            + " time, but are %d, %d and %d")
-                    .formatted(batch, time, tokens.count()));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "TokenBatches: batch and time must be at least 1 and tokens more than"
+                            + " time, but are %d, %d and %d",
+                    batch,
+                    time,
+                    tokens.count()));
         }
         this.tokens = tokens;
         this.batch = batch;

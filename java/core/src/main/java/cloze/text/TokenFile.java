@@ -12,6 +12,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.zip.CRC32C;
 
@@ -114,7 +115,10 @@ public final class TokenFile implements Tokens, AutoCloseable {
         int found = checksum(ids);
         if (found != header.checksum()) {
             throw new DataException(
-                    file, "tokens", "checksum %08x".formatted(header.checksum()), "%08x".formatted(found));
+                    file,
+                    "tokens",
+                    String.format(Locale.ROOT, "checksum %08x", header.checksum()),
+                    String.format(Locale.ROOT, "%08x", found));
         }
         for (long i = 0; i < count(); i++) {
             if (at(i) < 0 || at(i) >= vocabularySize()) {

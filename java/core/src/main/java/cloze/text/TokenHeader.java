@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Locale;
 import java.util.zip.CRC32C;
 
 /**
@@ -64,7 +65,10 @@ record TokenHeader(int width, int vocabularySize, int checksum, long count, Text
         int crc = in.getInt(BYTES - Integer.BYTES);
         if (crc != crc(header)) {
             throw new DataException(
-                    file, "header", "checksum %08x".formatted(crc(header)), "%08x, so it is damaged".formatted(crc));
+                    file,
+                    "header",
+                    String.format(Locale.ROOT, "checksum %08x", crc(header)),
+                    String.format(Locale.ROOT, "%08x, so it is damaged", crc));
         }
         int width = in.getInt();
         int vocabularySize = in.getInt();

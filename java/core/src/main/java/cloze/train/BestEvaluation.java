@@ -1,5 +1,6 @@
 package cloze.train;
 
+import java.util.Locale;
 import java.util.Map;
 
 /** The best evaluation so far, by the metric that early stopping watches. */
@@ -19,8 +20,8 @@ final class BestEvaluation {
         }
         Double metric = metrics.get(rule.metric());
         if (metric == null) {
-            throw new IllegalArgumentException(
-                    "Guards: metric must be one of %s, but is '%s'".formatted(metrics.keySet(), rule.metric()));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT, "Guards: metric must be one of %s, but is '%s'", metrics.keySet(), rule.metric()));
         }
         boolean first = Double.isNaN(value) && !Double.isNaN(metric);
         boolean better = first || (rule.lowerIsBetter() ? metric < value : metric > value);

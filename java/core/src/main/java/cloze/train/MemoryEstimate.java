@@ -85,21 +85,25 @@ public record MemoryEstimate(long weights, long gradients, long optimizer, long 
     }
 
     private OutOfMemoryException tooMuch(String limit, String raise) {
-        return new OutOfMemoryException(
-                "training needs %s, but %s: %slower the batch size and raise the number of micro-batches"
-                        .formatted(this, limit, raise));
+        return new OutOfMemoryException(String.format(
+                Locale.ROOT,
+                "training needs %s, but %s: %slower the batch size and raise the number of micro-batches",
+                this,
+                limit,
+                raise));
     }
 
     @Override
     public String toString() {
-        return "%s (weights %s, gradients %s, optimizer %s, %sactivations %s)"
-                .formatted(
-                        bytes(total()),
-                        bytes(weights),
-                        bytes(gradients),
-                        bytes(optimizer),
-                        average == 0 ? "" : "average " + bytes(average) + ", ",
-                        bytes(activations));
+        return String.format(
+                Locale.ROOT,
+                "%s (weights %s, gradients %s, optimizer %s, %sactivations %s)",
+                bytes(total()),
+                bytes(weights),
+                bytes(gradients),
+                bytes(optimizer),
+                average == 0 ? "" : "average " + bytes(average) + ", ",
+                bytes(activations));
     }
 
     private static String bytes(long bytes) {

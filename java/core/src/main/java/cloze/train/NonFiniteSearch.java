@@ -7,6 +7,7 @@ import cloze.optim.GradientNorm;
 import cloze.tensor.DType;
 import cloze.tensor.Tensor;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -42,7 +43,7 @@ final class NonFiniteSearch {
         for (Tensor parameter : parameters.tensors()) {
             String value = nonFinite(parameter);
             if (value != null) {
-                return "parameter %s has %s before the step".formatted(parameter, value);
+                return String.format(Locale.ROOT, "parameter %s has %s before the step", parameter, value);
             }
         }
         try {
@@ -62,8 +63,13 @@ final class NonFiniteSearch {
                         .map(this::describe)
                         .distinct()
                         .collect(Collectors.joining(", "));
-                throw new Found("the first such value is %s in %s after %s with %s"
-                        .formatted(value, describe(tensor), kernel, others));
+                throw new Found(String.format(
+                        Locale.ROOT,
+                        "the first such value is %s in %s after %s with %s",
+                        value,
+                        describe(tensor),
+                        kernel,
+                        others));
             }
         }
     }
@@ -88,7 +94,7 @@ final class NonFiniteSearch {
             // the logarithm of an attention row without keys is minus infinity by definition
             boolean meant = tensor.name().equals("lse") && values[i] == Float.NEGATIVE_INFINITY;
             if (!Float.isFinite(values[i]) && !meant) {
-                return "%s (element %d)".formatted(values[i], i);
+                return String.format(Locale.ROOT, "%s (element %d)", values[i], i);
             }
         }
         return null;

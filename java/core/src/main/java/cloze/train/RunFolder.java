@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Locale;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -50,9 +51,11 @@ public final class RunFolder implements AutoCloseable {
         Path found = folder.runFile();
         if (found != null) {
             folder.close();
-            throw new RunException(
-                    "%s already holds a run (%s): resume it with --resume, or choose another folder with --run"
-                            .formatted(path, found.getFileName()));
+            throw new RunException(String.format(
+                    Locale.ROOT,
+                    "%s already holds a run (%s): resume it with --resume, or choose another folder with --run",
+                    path,
+                    found.getFileName()));
         }
         return folder;
     }
@@ -64,12 +67,13 @@ public final class RunFolder implements AutoCloseable {
      */
     public static RunFolder resume(Path path) throws IOException {
         if (!Files.isDirectory(path)) {
-            throw new RunException("%s does not exist: there is no run to resume".formatted(path));
+            throw new RunException(String.format(Locale.ROOT, "%s does not exist: there is no run to resume", path));
         }
         RunFolder folder = lock(path);
         if (folder.runFile() == null) {
             folder.close();
-            throw new RunException("%s holds no run to resume: start one without --resume".formatted(path));
+            throw new RunException(
+                    String.format(Locale.ROOT, "%s holds no run to resume: start one without --resume", path));
         }
         return folder;
     }
@@ -82,9 +86,11 @@ public final class RunFolder implements AutoCloseable {
         if (lock == null) {
             String owner = owner(channel);
             channel.close();
-            throw new RunException("%s is in use: %s trains in it".formatted(path, owner));
+            throw new RunException(String.format(Locale.ROOT, "%s is in use: %s trains in it", path, owner));
         }
-        byte[] owner = "process %d".formatted(ProcessHandle.current().pid()).getBytes(StandardCharsets.UTF_8);
+        byte[] owner = String.format(
+                        Locale.ROOT, "process %d", ProcessHandle.current().pid())
+                .getBytes(StandardCharsets.UTF_8);
         channel.truncate(0);
         channel.write(ByteBuffer.wrap(owner), 0);
         return new RunFolder(path, channel);

@@ -7,6 +7,7 @@ import cloze.optim.Optimizer;
 import cloze.optim.Schedule;
 import cloze.setting.Schema;
 import cloze.setting.Setting;
+import java.util.Locale;
 
 /**
  * The settings of a training run, for every recipe.
@@ -37,9 +38,12 @@ public record Settings(
             Schema.check(Length.class, steps, epochs, tokens);
             int given = (steps > 0 ? 1 : 0) + (epochs > 0 ? 1 : 0) + (tokens > 0 ? 1 : 0);
             if (given != 1) {
-                throw new IllegalArgumentException(
-                        "one of steps, epochs and tokens must be above 0, but they are %d, %s and %d"
-                                .formatted(steps, epochs, tokens));
+                throw new IllegalArgumentException(String.format(
+                        Locale.ROOT,
+                        "one of steps, epochs and tokens must be above 0, but they are %d, %s and %d",
+                        steps,
+                        epochs,
+                        tokens));
             }
         }
     }

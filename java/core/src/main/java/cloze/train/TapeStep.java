@@ -11,6 +11,7 @@ import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
@@ -177,14 +178,15 @@ public final class TapeStep implements Step {
         String what = Double.isFinite(outcome.loss())
                 ? "gradient norm is " + outcome.gradientNorm()
                 : "loss is " + outcome.loss();
-        return new NonFiniteException("step %d: %s; %s".formatted(step + 1, what, search.find(checked -> {
-            parameters.accumulator().reset();
-            try (Scope scope = backend.memory().scope("step again")) {
-                Tensor loss = scope.tensor("loss", SCALAR, DType.F32);
-                for (int i = 0; i < config.microBatches(); i++) {
-                    accumulate(checked, "micro-batch again", microBatch(step, i), loss);
-                }
-            }
-        })));
+        return new NonFiniteException(String.format(
+                Locale.ROOT, "step %d: %s; %s", step + 1, what, search.find(checked -> {
+                    parameters.accumulator().reset();
+                    try (Scope scope = backend.memory().scope("step again")) {
+                        Tensor loss = scope.tensor("loss", SCALAR, DType.F32);
+                        for (int i = 0; i < config.microBatches(); i++) {
+                            accumulate(checked, "micro-batch again", microBatch(step, i), loss);
+                        }
+                    }
+                })));
     }
 }

@@ -2,6 +2,7 @@ package cloze.train;
 
 import cloze.optim.Optimizer;
 import cloze.optim.Schedule;
+import java.util.Locale;
 
 /**
  * The plan of the training loop: {@link Settings} whose length is in steps, with an optimiser and a schedule.
@@ -67,7 +68,7 @@ public record TrainingConfig(long steps, int microBatches, long seed, Update upd
     static void require(String name, String expected, Object actual, boolean holds) {
         if (!holds) {
             throw new IllegalArgumentException(
-                    "TrainingConfig: %s must be %s, but is %s".formatted(name, expected, actual));
+                    String.format(Locale.ROOT, "TrainingConfig: %s must be %s, but is %s", name, expected, actual));
         }
     }
 }

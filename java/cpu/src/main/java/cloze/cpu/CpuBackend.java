@@ -7,6 +7,7 @@ import cloze.backend.Precision;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import java.util.Map;
 
 /** Runs every op with the kernels of {@code native/}. */
@@ -37,8 +38,13 @@ final class CpuBackend implements Backend {
 
     @Override
     public String description() {
-        return "cpu: %s, %s kernels, %d threads, matrix multiplication by %s"
-                .formatted(library.describeCpu(), library.level(), library.threads(), oneDnn);
+        return String.format(
+                Locale.ROOT,
+                "cpu: %s, %s kernels, %d threads, matrix multiplication by %s",
+                library.describeCpu(),
+                library.level(),
+                library.threads(),
+                oneDnn);
     }
 
     @Override

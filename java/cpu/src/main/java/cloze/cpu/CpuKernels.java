@@ -14,6 +14,7 @@ import java.lang.invoke.MethodType;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.Arrays;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -108,6 +109,7 @@ final class CpuKernels extends ClassValue<Object> {
         if (parameter == float.class) {
             return ValueLayout.JAVA_FLOAT;
         }
-        throw new IllegalArgumentException("%s: a kernel can not take a %s".formatted(symbol, parameter));
+        throw new IllegalArgumentException(
+                String.format(Locale.ROOT, "%s: a kernel can not take a %s", symbol, parameter));
     }
 }

@@ -17,6 +17,7 @@ import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +47,7 @@ final class NativeLibrary implements DeviceMemory {
         try {
             symbols = SymbolLookup.libraryLookup(file, Arena.global());
         } catch (IllegalArgumentException e) {
-            throw new BackendException("%s can not be loaded: %s".formatted(file, e.getMessage()), e);
+            throw new BackendException(String.format(Locale.ROOT, "%s can not be loaded: %s", file, e.getMessage()), e);
         }
         map = bind("memory_map", ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
         unmap = bind("memory_unmap", null, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
@@ -54,7 +55,8 @@ final class NativeLibrary implements DeviceMemory {
 
     static synchronized NativeLibrary of(CpuLevel level) {
         if (level != CpuLevel.BASELINE && level.compareTo(machineLevel()) > 0) {
-            throw new BackendException("this machine has no %s, only %s".formatted(level, machineLevel()));
+            throw new BackendException(
+                    String.format(Locale.ROOT, "this machine has no %s, only %s", level, machineLevel()));
         }
         return LOADED.computeIfAbsent(level, NativeLibrary::new);
     }
@@ -69,7 +71,8 @@ final class NativeLibrary implements DeviceMemory {
                 return of(level);
             }
         }
-        throw new BackendException("cloze.cpu.level must be baseline, avx2 or avx512, but it is '%s'".formatted(asked));
+        throw new BackendException(
+                String.format(Locale.ROOT, "cloze.cpu.level must be baseline, avx2 or avx512, but it is '%s'", asked));
     }
 
     static CpuLevel machineLevel() {
@@ -95,9 +98,11 @@ final class NativeLibrary implements DeviceMemory {
         }
         try (InputStream resource = NativeLibrary.class.getResourceAsStream("native/" + level.fileName())) {
             if (resource == null) {
-                throw new BackendException(
-                        "this build of cloze-cpu has no %s for %s: build it with build-scripts/native"
-                                .formatted(level.fileName(), System.getProperty("os.arch")));
+                throw new BackendException(String.format(
+                        Locale.ROOT,
+                        "this build of cloze-cpu has no %s for %s: build it with build-scripts/native",
+                        level.fileName(),
+                        System.getProperty("os.arch")));
             }
             return UnpackedLibrary.of(level.fileName(), resource.readAllBytes());
         } catch (IOException e) {
@@ -122,7 +127,7 @@ final class NativeLibrary implements DeviceMemory {
         MemorySegment address = find(symbol);
         if (address == null) {
             throw new BackendException(
-                    "%s has no %s: build it again with build-scripts/native".formatted(file, symbol));
+                    String.format(Locale.ROOT, "%s has no %s: build it again with build-scripts/native", file, symbol));
         }
         var descriptor =
                 result == null ? FunctionDescriptor.ofVoid(parameters) : FunctionDescriptor.of(result, parameters);
@@ -145,7 +150,7 @@ final class NativeLibrary implements DeviceMemory {
                 case 1 -> new IndexOutOfBoundsException(message);
                 case 2 -> new IllegalArgumentException(message);
                 case 3 -> new OutOfMemoryException(message);
-                default -> new BackendException("%s: %s".formatted(file, message));
+                default -> new BackendException(String.format(Locale.ROOT, "%s: %s", file, message));
             };
         } catch (Throwable e) {
             throw new IllegalStateException("failure_describe", e);

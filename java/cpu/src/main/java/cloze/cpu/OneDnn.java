@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +38,8 @@ final class OneDnn {
         if (file != null) {
             try (Arena arena = Arena.ofConfined()) {
                 if (library.call("onednn_open", arena.allocateFrom(file.toString())) != 1) {
-                    throw new BackendException("%s: oneDNN can not be loaded from %s".formatted(PROPERTY, file));
+                    throw new BackendException(
+                            String.format(Locale.ROOT, "%s: oneDNN can not be loaded from %s", PROPERTY, file));
                 }
             }
         }
@@ -49,7 +51,8 @@ final class OneDnn {
         if (!asked.equals("jar")) {
             Path file = Path.of(asked);
             if (!Files.exists(file)) {
-                throw new BackendException("%s names %s, which does not exist".formatted(PROPERTY, file));
+                throw new BackendException(
+                        String.format(Locale.ROOT, "%s names %s, which does not exist", PROPERTY, file));
             }
             return file;
         }
@@ -66,8 +69,10 @@ final class OneDnn {
     private static Path unpack(String name) throws IOException {
         try (InputStream resource = OneDnn.class.getResourceAsStream(FOLDER + name)) {
             if (resource == null) {
-                throw new BackendException(
-                        "%s is jar, but org.bytedeco:dnnl (linux-x86_64) is not on the class path".formatted(PROPERTY));
+                throw new BackendException(String.format(
+                        Locale.ROOT,
+                        "%s is jar, but org.bytedeco:dnnl (linux-x86_64) is not on the class path",
+                        PROPERTY));
             }
             return UnpackedLibrary.of(name, resource.readAllBytes());
         }
@@ -94,9 +99,10 @@ final class OneDnn {
         try (Arena arena = Arena.ofConfined()) {
             long shapes = library.call("product_choices_import", arena.allocateFrom(table));
             if (shapes == -2) {
-                throw new BackendException(
-                        "this run uses oneDNN for some matrix multiplications: start Java with -D%s=jar or its path to continue with the same bits"
-                                .formatted(PROPERTY));
+                throw new BackendException(String.format(
+                        Locale.ROOT,
+                        "this run uses oneDNN for some matrix multiplications: start Java with -D%s=jar or its path to continue with the same bits",
+                        PROPERTY));
             }
             if (shapes < 0) {
                 throw new BackendException("the choices for matrix multiplication are damaged: " + table);

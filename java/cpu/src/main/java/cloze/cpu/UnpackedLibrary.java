@@ -16,6 +16,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -87,9 +88,12 @@ final class UnpackedLibrary {
         if (own && open) {
             view.setPermissions(OWNER);
         } else if (open || !own && !found.owner().getName().equals("root")) {
-            throw new BackendException(
-                    "%s must belong to the user of this process or to root, and only they may write it, since libraries are loaded from it; it belongs to %s with %s: set CLOZE_CACHE to another folder"
-                            .formatted(folder, found.owner(), PosixFilePermissions.toString(found.permissions())));
+            throw new BackendException(String.format(
+                    Locale.ROOT,
+                    "%s must belong to the user of this process or to root, and only they may write it, since libraries are loaded from it; it belongs to %s with %s: set CLOZE_CACHE to another folder",
+                    folder,
+                    found.owner(),
+                    PosixFilePermissions.toString(found.permissions())));
         }
     }
 

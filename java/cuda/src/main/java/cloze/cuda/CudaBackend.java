@@ -23,6 +23,7 @@ import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Locale;
 import jcuda.CudaException;
 import org.jspecify.annotations.Nullable;
 
@@ -86,7 +87,8 @@ final class CudaBackend implements Backend {
     static boolean graphs() {
         String choice = System.getProperty(GRAPHS, "on");
         if (!choice.equals("on") && !choice.equals("off")) {
-            throw new BackendException("%s must be on or off, but it is %s".formatted(GRAPHS, choice));
+            throw new BackendException(
+                    String.format(Locale.ROOT, "%s must be on or off, but it is %s", GRAPHS, choice));
         }
         return choice.equals("on");
     }
@@ -98,16 +100,17 @@ final class CudaBackend implements Backend {
 
     @Override
     public String description() {
-        return "cuda: %s, %s, %s, %s, %s, %s, %s, %s"
-                .formatted(
-                        driver,
-                        precision,
-                        images.describe(),
-                        matMul.describe(cublasLt),
-                        convolutions.describe(cudnn),
-                        lstms.describe(cudnn),
-                        AttentionKernels.describe(capability),
-                        graphs() ? "graphs" : "no graphs (%s=off)".formatted(GRAPHS));
+        return String.format(
+                Locale.ROOT,
+                "cuda: %s, %s, %s, %s, %s, %s, %s, %s",
+                driver,
+                precision,
+                images.describe(),
+                matMul.describe(cublasLt),
+                convolutions.describe(cudnn),
+                lstms.describe(cudnn),
+                AttentionKernels.describe(capability),
+                graphs() ? "graphs" : String.format(Locale.ROOT, "no graphs (%s=off)", GRAPHS));
     }
 
     @Override
@@ -132,12 +135,13 @@ final class CudaBackend implements Backend {
         long mapped = memory.bytesMapped();
         return new Capacity(
                 bytes[0] + mapped,
-                "%s has %.2f GiB for tensors: of %.2f GiB, %.2f are held by other processes, kernels and libraries"
-                        .formatted(
-                                driver.device(),
-                                (bytes[0] + mapped) / 0x1p30,
-                                bytes[1] / 0x1p30,
-                                (bytes[1] - bytes[0] - mapped) / 0x1p30));
+                String.format(
+                        Locale.ROOT,
+                        "%s has %.2f GiB for tensors: of %.2f GiB, %.2f are held by other processes, kernels and libraries",
+                        driver.device(),
+                        (bytes[0] + mapped) / 0x1p30,
+                        bytes[1] / 0x1p30,
+                        (bytes[1] - bytes[0] - mapped) / 0x1p30));
     }
 
     @Override
@@ -157,7 +161,8 @@ final class CudaBackend implements Backend {
             try {
                 copy.run();
             } catch (CudaException e) {
-                throw queue.failure("%s of %s".formatted(what, tensor), String.valueOf(e.getMessage()));
+                throw queue.failure(
+                        String.format(Locale.ROOT, "%s of %s", what, tensor), String.valueOf(e.getMessage()));
             }
         }
     }

@@ -16,6 +16,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.Locale;
 import java.util.Set;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReadParam;
@@ -55,7 +56,8 @@ public final class ImageIoCodec implements ImageCodec {
 
     private static DataException broken(String name, Throwable because) {
         String reason = because.getMessage() == null ? because.toString() : because.getMessage();
-        return new DataException("%s: expected an image that can be decoded: %s".formatted(name, reason), because);
+        return new DataException(
+                String.format(Locale.ROOT, "%s: expected an image that can be decoded: %s", name, reason), because);
     }
 
     private static BufferedImage read(String name, byte[] encoded) throws IOException {
@@ -69,8 +71,9 @@ public final class ImageIoCodec implements ImageCodec {
                 reader.setInput(in, true, true);
                 long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
                 if (pixels > LARGEST) {
-                    String size = "%d x %d".formatted(reader.getWidth(0), reader.getHeight(0));
-                    throw new DataException(name, "header", "at most %d pixels".formatted(LARGEST), size);
+                    String size = String.format(Locale.ROOT, "%d x %d", reader.getWidth(0), reader.getHeight(0));
+                    throw new DataException(
+                            name, "header", String.format(Locale.ROOT, "at most %d pixels", LARGEST), size);
                 }
                 return reader.read(0, inOrder(reader));
             } finally {
@@ -92,7 +95,7 @@ public final class ImageIoCodec implements ImageCodec {
     private static String start(byte[] encoded) {
         var hex = new StringBuilder();
         for (int i = 0; i < Math.min(8, encoded.length); i++) {
-            hex.append("%02x ".formatted(encoded[i] & 0xFF));
+            hex.append(String.format(Locale.ROOT, "%02x ", encoded[i] & 0xFF));
         }
         return encoded.length == 0 ? "an empty file" : hex.toString().strip();
     }

@@ -11,6 +11,7 @@ import java.net.InetAddress;
 import java.time.LocalDate;
 import java.time.ZoneId;
 import java.util.EnumSet;
+import java.util.Locale;
 
 /** {@code build-scripts/bench}: measures this library beside libtorch and writes what it found as Markdown. */
 public final class Bench {
@@ -71,14 +72,18 @@ public final class Bench {
         report.line("");
         report.line("- command: `build-scripts/bench " + arguments + "`");
         report.line("- date: " + LocalDate.now(ZoneId.systemDefault()));
-        report.line(
-                "- machine: %s, load %s".formatted(InetAddress.getLocalHost().getHostName(), load()));
+        report.line(String.format(
+                Locale.ROOT,
+                "- machine: %s, load %s",
+                InetAddress.getLocalHost().getHostName(),
+                load()));
         report.line("- " + backend.description().replaceAll("\\s+", " "));
-        report.line("- by %s: %s GFLOP/s of f32 multiply-adds, %s GB/s to and from memory"
-                .formatted(
-                        new Clock(options.threads()),
-                        Report.number("%.0f", machine.gflops()),
-                        Report.number("%.1f", machine.gigabytes())));
+        report.line(String.format(
+                Locale.ROOT,
+                "- by %s: %s GFLOP/s of f32 multiply-adds, %s GB/s to and from memory",
+                new Clock(options.threads()),
+                Report.number("%.0f", machine.gflops()),
+                Report.number("%.1f", machine.gigabytes())));
     }
 
     private static String load() {

@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** Most resident memory of a training step, each side in a process of its own. */
 final class MemoryBench {
@@ -97,7 +98,7 @@ final class MemoryBench {
                 .start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         if (process.waitFor() != 0) {
-            throw new IOException("%s of %s failed: %s".formatted(side, step.label(), output));
+            throw new IOException(String.format(Locale.ROOT, "%s of %s failed: %s", side, step.label(), output));
         }
         return Resident.parse(output);
     }

@@ -4,6 +4,7 @@ import cloze.backend.Backend;
 import cloze.bench.ours.ClozeOps;
 import cloze.bench.peer.TorchOps;
 import java.util.List;
+import java.util.Locale;
 
 /** Single ops, forward and backward: the same values first, then time. */
 final class OpBench {
@@ -114,8 +115,13 @@ final class OpBench {
             difference = Math.max(difference, Math.abs((double) ours[i] - peer[i]));
         }
         if (!(difference <= TOLERANCE * largest)) {
-            throw new IllegalStateException("%s: our %s and libtorch's differ by %g, where the largest is %g"
-                    .formatted(shape.label(), what, difference, largest));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT,
+                    "%s: our %s and libtorch's differ by %g, where the largest is %g",
+                    shape.label(),
+                    what,
+                    difference,
+                    largest));
         }
     }
 }

@@ -1,5 +1,7 @@
 package cloze.bench;
 
+import java.util.Locale;
+
 /** An op and its extents, with what its forward and backward pass cost at the least. */
 public sealed interface OpShape {
     String label();
@@ -23,7 +25,8 @@ public sealed interface OpShape {
     record Attention(int b, int heads, int t, int width, boolean causal) implements OpShape {
         @Override
         public String label() {
-            return "attention B%d H%d T%d K%d%s".formatted(b, heads, t, width, causal ? " causal" : "");
+            return String.format(
+                    Locale.ROOT, "attention B%d H%d T%d K%d%s", b, heads, t, width, causal ? " causal" : "");
         }
 
         /** Backward has five products where forward has two. */
@@ -42,7 +45,7 @@ public sealed interface OpShape {
     record Softmax(int n, int k) implements OpShape {
         @Override
         public String label() {
-            return "softmax %dx%d".formatted(n, k);
+            return String.format(Locale.ROOT, "softmax %dx%d", n, k);
         }
 
         @Override
@@ -60,7 +63,7 @@ public sealed interface OpShape {
     record LayerNorm(int n, int d) implements OpShape {
         @Override
         public String label() {
-            return "LayerNorm %dx%d".formatted(n, d);
+            return String.format(Locale.ROOT, "LayerNorm %dx%d", n, d);
         }
 
         @Override
@@ -78,7 +81,7 @@ public sealed interface OpShape {
     record Gelu(int n, int d, boolean tanh) implements OpShape {
         @Override
         public String label() {
-            return "GELU %s %dx%d".formatted(tanh ? "tanh" : "erf", n, d);
+            return String.format(Locale.ROOT, "GELU %s %dx%d", tanh ? "tanh" : "erf", n, d);
         }
 
         @Override
@@ -96,7 +99,7 @@ public sealed interface OpShape {
     record CrossEntropy(int n, int v) implements OpShape {
         @Override
         public String label() {
-            return "cross-entropy %dx%d".formatted(n, v);
+            return String.format(Locale.ROOT, "cross-entropy %dx%d", n, v);
         }
 
         @Override
@@ -114,7 +117,7 @@ public sealed interface OpShape {
     record AdamW(int parameters) implements OpShape {
         @Override
         public String label() {
-            return "AdamW %.2f M".formatted(parameters / 1e6);
+            return String.format(Locale.ROOT, "AdamW %.2f M", parameters / 1e6);
         }
 
         @Override
@@ -132,7 +135,7 @@ public sealed interface OpShape {
     record Linear(int n, int m, int k) implements OpShape {
         @Override
         public String label() {
-            return "linear %dx%dx%d".formatted(n, m, k);
+            return String.format(Locale.ROOT, "linear %dx%dx%d", n, m, k);
         }
 
         @Override
@@ -145,7 +148,7 @@ public sealed interface OpShape {
     record Lstm(int b, int t, int in, int hidden) implements OpShape {
         @Override
         public String label() {
-            return "LSTM B%d T%d C%d H%d".formatted(b, t, in, hidden);
+            return String.format(Locale.ROOT, "LSTM B%d T%d C%d H%d", b, t, in, hidden);
         }
 
         @Override

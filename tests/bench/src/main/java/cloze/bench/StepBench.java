@@ -3,6 +3,7 @@ package cloze.bench;
 import cloze.backend.Backend;
 import cloze.bench.ours.ClozeStep;
 import java.util.List;
+import java.util.Locale;
 
 /** Whole training steps: the same losses first, then time. */
 final class StepBench {
@@ -59,8 +60,8 @@ final class StepBench {
             float a = ours.run();
             float b = peer.run();
             if (!(Math.abs(a - b) <= TOLERANCE * Math.abs(b))) {
-                throw new IllegalStateException(
-                        "%s: after %d updates our loss is %s, libtorch's %s".formatted(step.label(), i, a, b));
+                throw new IllegalStateException(String.format(
+                        Locale.ROOT, "%s: after %d updates our loss is %s, libtorch's %s", step.label(), i, a, b));
             }
         }
     }

@@ -39,17 +39,17 @@ final class BenchReport {
         facts.put("beside", peers.by());
         facts.put("lines", lines);
         say(backend.description());
-        say(
-                "ceilings: %s copied, %s of multiply-adds in f32, %s of matrix multiplication %d x %d x %d in %s; a call returns after %.2f us"
-                        .formatted(
-                                rate(ceilings.bytes(), "B/s"),
-                                rate(ceilings.multiplyAdds(), "FLOP/s"),
-                                rate(ceilings.product(), "FLOP/s"),
-                                ceilings.side(),
-                                ceilings.side(),
-                                ceilings.side(),
-                                backend.precision(),
-                                1e6 * ceilings.call()));
+        say(String.format(
+                Locale.ROOT,
+                "ceilings: %s copied, %s of multiply-adds in f32, %s of matrix multiplication %d x %d x %d in %s; a call returns after %.2f us",
+                rate(ceilings.bytes(), "B/s"),
+                rate(ceilings.multiplyAdds(), "FLOP/s"),
+                rate(ceilings.product(), "FLOP/s"),
+                ceilings.side(),
+                ceilings.side(),
+                ceilings.side(),
+                backend.precision(),
+                1e6 * ceilings.call()));
         if (!peers.by().isEmpty()) {
             say("beside: " + peers.by() + "; a ratio above 1 means that Cloze is faster");
         }
@@ -73,7 +73,7 @@ final class BenchReport {
 
     private void columns(String... names) {
         String beside = peers.by().isEmpty() ? "" : " beside | ratio |";
-        say("| %s |%s".formatted(String.join(" | ", names), beside));
+        say(String.format(Locale.ROOT, "| %s |%s", String.join(" | ", names), beside));
         say("|---|" + "---:|".repeat(names.length - 1 + (beside.isEmpty() ? 0 : 2)));
     }
 
@@ -96,7 +96,7 @@ final class BenchReport {
                 line.name(),
                 line.shape(),
                 time(line.seconds()),
-                "%s %s/s".formatted(Sizes.count(result.unitsPerSecond()), result.unit()),
+                String.format(Locale.ROOT, "%s %s/s", Sizes.count(result.unitsPerSecond()), result.unit()),
                 rate(line),
                 percent(line.share()),
                 Sizes.bytes((double) result.bytes()),
@@ -127,7 +127,8 @@ final class BenchReport {
         String failure = line.failure();
         if (failure != null) {
             failed = true;
-            say("| %s | %s | fails: %s |".formatted(line.name(), line.shape(), failure.replace("\n", "; ")));
+            say(String.format(
+                    Locale.ROOT, "| %s | %s | fails: %s |", line.name(), line.shape(), failure.replace("\n", "; ")));
             return;
         }
         List<Peers.Peer> beside = peers.of(line);
@@ -136,8 +137,13 @@ final class BenchReport {
             say(text + (peers.by().isEmpty() ? "" : " | |"));
         }
         for (Peers.Peer peer : beside) {
-            say("%s %s %s | %s |"
-                    .formatted(text, time(peer.seconds()), peer.by(), number("%.2f", peer.seconds() / line.seconds())));
+            say(String.format(
+                    Locale.ROOT,
+                    "%s %s %s | %s |",
+                    text,
+                    time(peer.seconds()),
+                    peer.by(),
+                    number("%.2f", peer.seconds() / line.seconds())));
             text = "|" + " |".repeat(cells.length);
         }
     }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
@@ -41,7 +42,9 @@ final class Peers {
             return peers;
         } catch (JacksonException e) {
             throw new DataException(
-                    "%s: no measurements of another program: %s".formatted(file, e.getOriginalMessage()), e);
+                    String.format(
+                            Locale.ROOT, "%s: no measurements of another program: %s", file, e.getOriginalMessage()),
+                    e);
         }
     }
 
@@ -51,7 +54,8 @@ final class Peers {
                 line.required("pass").asString(),
                 line.required("shape").asString());
         if (line.has("failure")) {
-            left.add("%s: %s".formatted(key, line.path("failure").asString()));
+            left.add(String.format(
+                    Locale.ROOT, "%s: %s", key, line.path("failure").asString()));
             return;
         }
         var peer = new Peer(
@@ -61,7 +65,7 @@ final class Peers {
     }
 
     private static String key(String name, String pass, String shape) {
-        return "%s %s, %s".formatted(name, shape, pass);
+        return String.format(Locale.ROOT, "%s %s, %s", name, shape, pass);
     }
 
     /** The name of the program, empty for none. */

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -61,7 +62,10 @@ public final class AttentionMaps extends Subcommand {
             }
         }
         Sheet.write(out, rows, SIDE);
-        out().printf("%s: each image, where the last block looks on average, and each of its heads%n", out);
+        out().printf(
+                        Locale.ROOT,
+                        "%s: each image, where the last block looks on average, and each of its heads%n",
+                        out);
         out().flush();
         return 0;
     }

@@ -6,6 +6,7 @@ import cloze.image.ImageData;
 import cloze.recipe.Encoders;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -37,7 +38,8 @@ final class EncoderOptions {
     ImageData data(Subcommand command) throws IOException {
         var run = Encoders.images(checkpoint());
         if (data == null && run.isEmpty()) {
-            throw command.wrongUsage("which images? %s is no run that names them: give --data".formatted(checkpoint()));
+            throw command.wrongUsage(String.format(
+                    Locale.ROOT, "which images? %s is no run that names them: give --data", checkpoint()));
         }
         String named = data != null ? data : run.get().data();
         double share = heldOut != null ? heldOut : run.isPresent() ? run.get().heldOut() : 0.1;

@@ -109,8 +109,12 @@ public final class NearestImages extends Subcommand {
         if (index != null && Files.exists(index)) {
             ImageIndex known = ImageIndex.load(index);
             if (known.width() != encoder.width()) {
-                throw new IOException("%s holds vectors [%d], but those of this encoder are [%d]"
-                        .formatted(index, known.width(), encoder.width()));
+                throw new IOException(String.format(
+                        Locale.ROOT,
+                        "%s holds vectors [%d], but those of this encoder are [%d]",
+                        index,
+                        known.width(),
+                        encoder.width()));
             }
             return known;
         }
@@ -120,7 +124,7 @@ public final class NearestImages extends Subcommand {
         var unreadable = new Unreadable(false);
         var known = new ImageIndex(encoder.width());
         known.add(encoder, images, unreadable);
-        err().printf("%,d images indexed, %,d could not be read%n", known.count(), unreadable.count());
+        err().printf(Locale.ROOT, "%,d images indexed, %,d could not be read%n", known.count(), unreadable.count());
         if (index != null) {
             known.save(index);
         }
@@ -170,7 +174,7 @@ public final class NearestImages extends Subcommand {
             rows.add(row);
         }
         Sheet.write(out, rows, SIDE);
-        err().printf("%s: each image and those that are most alike%n", out);
+        err().printf(Locale.ROOT, "%s: each image and those that are most alike%n", out);
     }
 
     private static Picture picture(ImageCodec codec, Path file) throws IOException {

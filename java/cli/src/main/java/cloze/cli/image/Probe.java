@@ -18,6 +18,7 @@ import cloze.tensor.Scope;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -87,7 +88,7 @@ public final class Probe extends Subcommand {
             var unreadable = new Unreadable(false);
             List<ImageProbe.Row> rows = rows(probe, data, backend, unreadable);
             if (unreadable.count() > 0) {
-                err().printf("%,d images could not be read and were left out%n", unreadable.count());
+                err().printf(Locale.ROOT, "%,d images could not be read and were left out%n", unreadable.count());
             }
             if (json) {
                 printJson(facts(data, rows));
@@ -122,6 +123,7 @@ public final class Probe extends Subcommand {
 
     private void progress(ImageProbe.Row row) {
         err().printf(
+                        Locale.ROOT,
                         "%s, %s: linear %s, kNN %s, %s%n",
                         row.features(),
                         ProbeTable.labels(row),
@@ -132,11 +134,12 @@ public final class Probe extends Subcommand {
     }
 
     private static String title(ImageData data) {
-        return "%,d images to learn from, %,d held out, %d classes"
-                .formatted(
-                        data.train().count(),
-                        data.heldOut().count(),
-                        data.train().classes().size());
+        return String.format(
+                Locale.ROOT,
+                "%,d images to learn from, %,d held out, %d classes",
+                data.train().count(),
+                data.heldOut().count(),
+                data.train().classes().size());
     }
 
     private Map<String, Object> facts(ImageData data, List<ImageProbe.Row> rows) {

@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -75,7 +76,7 @@ public final class Reconstruct extends Subcommand {
             }
             Files.write(out, codec.png(PictureGrid.draw(rows, LEAST_SIDE)));
         }
-        out().printf("%s: each image, with hidden patches, as predicted, and filled in%n", out);
+        out().printf(Locale.ROOT, "%s: each image, with hidden patches, as predicted, and filled in%n", out);
         out().flush();
         return 0;
     }

@@ -2,6 +2,7 @@ package cloze.cli.plot;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.Locale;
 
 /** Draws charts. They need fonts; a machine without any keeps its results and prints a message. */
 final class Drawing {
@@ -19,9 +20,11 @@ final class Drawing {
             picture.draw();
         } catch (RuntimeException | LinkageError | InternalError e) { // Java throws one of these
             err.printf(
+                    Locale.ROOT,
                     "%s is not written, for Java can not draw: install fontconfig and a font such as"
                             + " fonts-dejavu-core (%s)%n",
-                    name, e.getMessage());
+                    name,
+                    e.getMessage());
         }
     }
 }

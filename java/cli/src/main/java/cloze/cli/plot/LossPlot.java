@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import javax.imageio.ImageIO;
 import org.jspecify.annotations.Nullable;
@@ -151,7 +152,7 @@ public final class LossPlot {
         int grey = Math.min(180, 60 + 40 * shade);
         XYSeries series = line(
                 chart,
-                "%s: %.3f".formatted(name, loss),
+                String.format(Locale.ROOT, "%s: %.3f", name, loss),
                 new double[] {0, 1.004 * last + 0.5}, // off the steps: else ticks are put at odd ones
                 new double[] {loss, loss},
                 new Color(grey, grey, grey),

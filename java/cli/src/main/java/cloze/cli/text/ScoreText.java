@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -79,11 +80,17 @@ public final class ScoreText extends Subcommand {
             return;
         }
         if (each) {
-            score.tokens().forEach(t -> out.printf("%8.4f  %s%n", t.logProbability(), Texts.visible(t.text())));
+            score.tokens()
+                    .forEach(t -> out.printf(Locale.ROOT, "%8.4f  %s%n", t.logProbability(), Texts.visible(t.text())));
         }
         out.printf(
+                Locale.ROOT,
                 "%d tokens, %d bytes: %.4f nats a token, perplexity %.4g, %.4f bits a byte%n",
-                score.tokens().size(), score.bytes(), score.nats(), score.perplexity(), score.bitsPerByte());
+                score.tokens().size(),
+                score.bytes(),
+                score.nats(),
+                score.perplexity(),
+                score.bitsPerByte());
     }
 
     private Map<String, Object> facts(Score score) {

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -87,7 +88,7 @@ public final class Tokenize extends Subcommand {
                 case BYTE -> new ByteTokenizer();
             };
             tokenizer.save(out);
-            out().printf("%s: %d tokens%n", out, tokenizer.vocabularySize());
+            out().printf(Locale.ROOT, "%s: %d tokens%n", out, tokenizer.vocabularySize());
             return 0;
         }
 
@@ -140,7 +141,8 @@ public final class Tokenize extends Subcommand {
                     loaded.encode(text != null ? text : new String(System.in.readAllBytes(), StandardCharsets.UTF_8));
             PrintWriter out = out();
             if (pieces) {
-                Arrays.stream(ids).forEach(id -> out.printf("%d\t%s%n", id, Texts.visible(loaded.decode(id))));
+                Arrays.stream(ids)
+                        .forEach(id -> out.printf(Locale.ROOT, "%d\t%s%n", id, Texts.visible(loaded.decode(id))));
             } else {
                 out.println(IntStream.of(ids).mapToObj(String::valueOf).collect(Collectors.joining(" ")));
             }
@@ -168,7 +170,7 @@ public final class Tokenize extends Subcommand {
             int v = loaded.vocabularySize();
             for (int id : ids) {
                 if (id < 0 || id >= v) {
-                    throw wrongUsage("ID must be 0 to %d, but it is %d".formatted(v - 1, id));
+                    throw wrongUsage(String.format(Locale.ROOT, "ID must be 0 to %d, but it is %d", v - 1, id));
                 }
             }
             PrintWriter out = out();

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -117,8 +118,8 @@ public final class Finetune extends TrainingCommand {
         for (String label : labels) {
             boolean all = label.equals(ALL);
             if (!all && !label.matches("[1-9][0-9]{0,8}")) {
-                throw wrongUsage(
-                        "--labels-per-class must be numbers from 1 up, or all, but one is '%s'".formatted(label));
+                throw wrongUsage(String.format(
+                        Locale.ROOT, "--labels-per-class must be numbers from 1 up, or all, but one is '%s'", label));
             }
             numbers.add(all ? 0 : Integer.parseInt(label));
         }
@@ -132,23 +133,29 @@ public final class Finetune extends TrainingCommand {
             err().println(backend.description().replace("\n", "; "));
             done = runs.run(backend, opening(), (cell, run) -> {
                 err().printf(
+                                Locale.ROOT,
                                 "%s, run %d of %d: %s%n",
-                                cell.name(), cells.indexOf(cell) + 1, cells.size(), run.describe());
+                                cell.name(),
+                                cells.indexOf(cell) + 1,
+                                cells.size(),
+                                run.describe());
                 return train(run, backend);
             });
         }
         FewLabelResults results = runs.results();
         if (!done) {
             err().printf(
+                            Locale.ROOT,
                             "%d of %d runs are done; --resume goes on%n",
-                            results.all().size(), cells.size());
+                            results.all().size(),
+                            cells.size());
         } else {
             FewLabelPlot.tryToWrite(err(), path, results);
             if (json()) {
                 printJson(FewLabelTable.facts(results));
             } else {
                 FewLabelTable.lines(results).forEach(out()::println);
-                out().printf("%s: a folder for each run, results.jsonl, few-labels.png%n", path);
+                out().printf(Locale.ROOT, "%s: a folder for each run, results.jsonl, few-labels.png%n", path);
             }
         }
         out().flush();

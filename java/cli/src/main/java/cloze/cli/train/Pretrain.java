@@ -5,6 +5,7 @@ import cloze.recipe.Recipes;
 import cloze.recipe.Run;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -42,8 +43,10 @@ public final class Pretrain extends TrainingCommand {
     public Integer call() throws IOException {
         Path run = run();
         if (!resumes() || run == null) {
-            throw wrongUsage("pretrain needs a system, one of %s; or --resume with --run"
-                    .formatted(Recipes.pretraining().stream().map(Recipe::name).collect(Collectors.joining(", "))));
+            throw wrongUsage(String.format(
+                    Locale.ROOT,
+                    "pretrain needs a system, one of %s; or --resume with --run",
+                    Recipes.pretraining().stream().map(Recipe::name).collect(Collectors.joining(", "))));
         }
         return execute(run, (folder, backend) -> Run.resume(folder, backend, opening()));
     }

@@ -8,6 +8,7 @@ import cloze.setting.Nearest;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.SequencedMap;
 import picocli.CommandLine;
@@ -48,13 +49,21 @@ final class PretrainRecipe<C extends Record, M> extends TrainingCommand {
                 .footerHeading("%nExamples:%n")
                 .footer(
                         "  cloze pretrain " + name,
-                        "  cloze pretrain %s --preset %s --steps 1000 --run runs/mine".formatted(name, shown),
+                        String.format(
+                                Locale.ROOT,
+                                "  cloze pretrain %s --preset %s --steps 1000 --run runs/mine",
+                                name,
+                                shown),
                         "  cloze pretrain --resume --run runs/mine");
         spec.addOption(OptionSpec.builder(PRESET)
                 .paramLabel("NAME")
                 .type(String.class)
-                .description("Model with its usual settings, one of %s (default: %s). With %s and --help its defaults"
-                                .formatted(String.join(", ", presets.keySet()), first, PRESET)
+                .description(String.format(
+                                Locale.ROOT,
+                                "Model with its usual settings, one of %s (default: %s). With %s and --help its defaults",
+                                String.join(", ", presets.keySet()),
+                                first,
+                                PRESET)
                         + " are shown.")
                 .build());
         options = SettingOptions.add(spec, recipe, Objects.requireNonNull(presets.get(shown)));
@@ -91,8 +100,12 @@ final class PretrainRecipe<C extends Record, M> extends TrainingCommand {
             String nearest = Nearest.to(name, names);
             throw wrongUsage(
                     nearest == null
-                            ? "--preset must be one of %s, but it is '%s'".formatted(String.join(", ", names), name)
-                            : "there is no preset '%s'; did you mean %s?".formatted(name, nearest));
+                            ? String.format(
+                                    Locale.ROOT,
+                                    "--preset must be one of %s, but it is '%s'",
+                                    String.join(", ", names),
+                                    name)
+                            : String.format(Locale.ROOT, "there is no preset '%s'; did you mean %s?", name, nearest));
         }
         try {
             return usual.with(options.given(parsed()));

@@ -6,6 +6,7 @@ import cloze.recipe.Recipe;
 import cloze.setting.Field;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -124,7 +125,9 @@ final class SettingOptions {
             return value;
         } catch (TypeConversionException e) {
             throw new ParameterException(
-                    parsed.commandSpec().commandLine(), "%s: %s".formatted(option, e.getMessage()), e);
+                    parsed.commandSpec().commandLine(),
+                    String.format(Locale.ROOT, "%s: %s", option, e.getMessage()),
+                    e);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(parsed.commandSpec().commandLine(), "" + e.getMessage(), e);
         }
@@ -144,7 +147,8 @@ final class SettingOptions {
         }
         if (type == double.class || type == float.class) {
             if (!NUMBER.matcher(text).matches()) {
-                throw new TypeConversionException("it must be a number, but it is '%s'".formatted(text));
+                throw new TypeConversionException(
+                        String.format(Locale.ROOT, "it must be a number, but it is '%s'", text));
             }
             return Double.parseDouble(text);
         }

@@ -18,6 +18,7 @@ import cloze.train.log.MetricsLog;
 import cloze.train.log.TrainingEvent;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
@@ -83,8 +84,11 @@ abstract class TrainingCommand extends Subcommand {
     private void reading(long done, long total, String unit) {
         if (total > 0) {
             err().printf(
+                            Locale.ROOT,
                             "reading the data: %s of %s %s%n",
-                            Sizes.count((double) done), Sizes.count((double) total), unit);
+                            Sizes.count((double) done),
+                            Sizes.count((double) total),
+                            unit);
         }
     }
 
@@ -124,7 +128,7 @@ abstract class TrainingCommand extends Subcommand {
             }
         }
         if (opened.unreadable() > 0) {
-            err().printf("%,d images could not be read and were left out%n", opened.unreadable());
+            err().printf(Locale.ROOT, "%,d images could not be read and were left out%n", opened.unreadable());
         }
         return ended.reason() != TrainingEvent.Reason.STOP_REQUESTED;
     }
@@ -138,7 +142,7 @@ abstract class TrainingCommand extends Subcommand {
             printJson(summary.facts());
         } else {
             summary.lines().forEach(out()::println);
-            out().printf("%s: the model, its checkpoints, metrics.jsonl, loss.png%n", folder);
+            out().printf(Locale.ROOT, "%s: the model, its checkpoints, metrics.jsonl, loss.png%n", folder);
         }
     }
 }

@@ -39,13 +39,16 @@ public final class TrainingView implements TrainingListener, AutoCloseable {
             case TrainingEvent.Started started -> start(started);
             case TrainingEvent.Step step -> step(step);
             case TrainingEvent.Evaluated evaluated ->
-                line("step %d: %s%s"
-                        .formatted(
-                                evaluated.step(), metrics(evaluated.metrics()), evaluated.best() ? ", the best" : ""));
+                line(String.format(
+                        Locale.ROOT,
+                        "step %d: %s%s",
+                        evaluated.step(),
+                        metrics(evaluated.metrics()),
+                        evaluated.best() ? ", the best" : ""));
             case TrainingEvent.Sampled sampled ->
-                line("step %d: %s".formatted(sampled.step(), Texts.visible(sampled.text())));
+                line(String.format(Locale.ROOT, "step %d: %s", sampled.step(), Texts.visible(sampled.text())));
             case TrainingEvent.Checkpointed checkpointed ->
-                line("step %d: saved %s".formatted(checkpointed.step(), checkpointed.folder()));
+                line(String.format(Locale.ROOT, "step %d: saved %s", checkpointed.step(), checkpointed.folder()));
             case TrainingEvent.Ended ended -> end(ended);
         }
     }
@@ -83,7 +86,8 @@ public final class TrainingView implements TrainingListener, AutoCloseable {
         }
         double now = seconds();
         if (now - lastLine >= LINE_EVERY || step.step() == steps) {
-            line("step %d of %d: %s%s".formatted(step.step(), steps, numbers, left(now, step.step())));
+            line(String.format(
+                    Locale.ROOT, "step %d of %d: %s%s", step.step(), steps, numbers, left(now, step.step())));
             lastLine = now;
             lastStep = step.step();
         }
@@ -92,7 +96,7 @@ public final class TrainingView implements TrainingListener, AutoCloseable {
     /** The time left, by the speed since the last line: the first steps of a run are slow. */
     private String left(double now, long step) {
         double left = (now - lastLine) / (step - lastStep) * (steps - step);
-        return lastLine < 0 || step == steps ? "" : ", %s left".formatted(Sizes.duration(left));
+        return lastLine < 0 || step == steps ? "" : String.format(Locale.ROOT, ", %s left", Sizes.duration(left));
     }
 
     private double seconds() {
@@ -106,7 +110,8 @@ public final class TrainingView implements TrainingListener, AutoCloseable {
             case NO_IMPROVEMENT -> "stopped early: the validation no longer improves";
             case STOP_REQUESTED -> "stopped; --resume goes on from here";
         };
-        line("step %d: %s, %s of training".formatted(ended.step(), what, Sizes.duration(ended.seconds())));
+        line(String.format(
+                Locale.ROOT, "step %d: %s, %s of training", ended.step(), what, Sizes.duration(ended.seconds())));
     }
 
     private static String metrics(Map<String, Double> metrics) {

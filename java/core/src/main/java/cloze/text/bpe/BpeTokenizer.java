@@ -8,6 +8,7 @@ import cloze.text.token.Utf8;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -88,7 +89,7 @@ public final class BpeTokenizer implements Tokenizer {
     public byte[] bytes(int id) {
         if (id < 0 || id >= vocabularySize) {
             throw new IndexOutOfBoundsException(
-                    "BpeTokenizer: id must be in [0, %d), but is %d".formatted(vocabularySize, id));
+                    String.format(Locale.ROOT, "BpeTokenizer: id must be in [0, %d), but is %d", vocabularySize, id));
         }
         byte[] bytes = addedBytes.get(id);
         if (bytes != null) {

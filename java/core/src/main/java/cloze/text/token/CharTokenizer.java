@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
@@ -89,8 +90,8 @@ public final class CharTokenizer implements Tokenizer {
     @Override
     public byte[] bytes(int id) {
         if (id < 0 || id >= vocabularySize()) {
-            throw new IndexOutOfBoundsException(
-                    "CharTokenizer: id must be in [0, %d), but is %d".formatted(vocabularySize(), id));
+            throw new IndexOutOfBoundsException(String.format(
+                    Locale.ROOT, "CharTokenizer: id must be in [0, %d), but is %d", vocabularySize(), id));
         }
         String token =
                 id < codePoints.length ? Character.toString(codePoints[id]) : specials.get(id - codePoints.length);

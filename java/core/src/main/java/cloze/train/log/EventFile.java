@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32C;
 
@@ -46,7 +47,7 @@ final class EventFile implements TrainingListener, Closeable {
     }
 
     private static String name(long seconds, int count) {
-        return "events.out.tfevents.%010d.cloze.%d".formatted(seconds, count);
+        return String.format(Locale.ROOT, "events.out.tfevents.%010d.cloze.%d", seconds, count);
     }
 
     @Override

@@ -8,6 +8,7 @@ import cloze.cuda.launch.Stage;
 import cloze.op.Attention;
 import cloze.tensor.DType;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
@@ -42,13 +43,17 @@ public final class AttentionKernels {
             case "any" -> false;
             case "hopper" -> {
                 if (!can) {
-                    throw new BackendException("%s=hopper, but wgmma and TMA need compute capability 9.0, not %s"
-                            .formatted(CHOICE, capability / 10.0));
+                    throw new BackendException(String.format(
+                            Locale.ROOT,
+                            "%s=hopper, but wgmma and TMA need compute capability 9.0, not %s",
+                            CHOICE,
+                            capability / 10.0));
                 }
                 yield true;
             }
             case String other ->
-                throw new BackendException("%s must be hopper or any, but it is %s".formatted(CHOICE, other));
+                throw new BackendException(
+                        String.format(Locale.ROOT, "%s must be hopper or any, but it is %s", CHOICE, other));
         };
     }
 
@@ -58,7 +63,7 @@ public final class AttentionKernels {
             return "attention by wgmma and TMA in bf16 for heads of 64 or 128 columns";
         }
         return capability == HOPPER
-                ? "attention for every GPU (%s=any)".formatted(CHOICE)
+                ? String.format(Locale.ROOT, "attention for every GPU (%s=any)", CHOICE)
                 : "attention for every GPU (wgmma and TMA need compute capability 9.0)";
     }
 
@@ -192,8 +197,11 @@ public final class AttentionKernels {
     private static Extent anyBlocks(KernelSizes sizes, String heads, int tensors, int scores) {
         long width = sizes.of("width");
         if (width > MOST_WIDTH) {
-            throw new IllegalArgumentException(
-                    "attention on this device takes heads of at most %d columns, not %d".formatted(MOST_WIDTH, width));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "attention on this device takes heads of at most %d columns, not %d",
+                    MOST_WIDTH,
+                    width));
         }
         long floats = (long) tensors * TILE * (width + 1) + (long) scores * TILE * (TILE + 1);
         return blocks(sizes, heads, TILE, ANY_THREADS, floats * F32);

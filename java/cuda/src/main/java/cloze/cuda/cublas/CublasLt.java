@@ -16,6 +16,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -73,8 +74,11 @@ public final class CublasLt implements AutoCloseable {
         } catch (BackendException e) {
             arena.close();
             throw new BackendException(
-                    "cuBLASLt %s does not work: %s; -Dcloze.cuda.matmul=own leaves it aside"
-                            .formatted(library, e.getMessage()),
+                    String.format(
+                            Locale.ROOT,
+                            "cuBLASLt %s does not work: %s; -Dcloze.cuda.matmul=own leaves it aside",
+                            library,
+                            e.getMessage()),
                     e);
         }
     }
@@ -84,7 +88,7 @@ public final class CublasLt implements AutoCloseable {
         MethodHandle version = library.bind("cublasLtGetVersion", FunctionDescriptor.of(JAVA_LONG));
         try {
             long number = (long) version.invokeExact();
-            return "%d.%d.%d".formatted(number / 10_000, number % 10_000 / 100, number % 100);
+            return String.format(Locale.ROOT, "%d.%d.%d", number / 10_000, number % 10_000 / 100, number % 100);
         } catch (Throwable e) {
             throw new IllegalStateException("cublasLtGetVersion", e);
         }
@@ -231,7 +235,8 @@ public final class CublasLt implements AutoCloseable {
 
     private static void check(String function, Object what, int status) {
         if (status != 0) {
-            throw new BackendException("%s for %s: %s".formatted(function, what, CublasStatus.name(status)));
+            throw new BackendException(
+                    String.format(Locale.ROOT, "%s for %s: %s", function, what, CublasStatus.name(status)));
         }
     }
 

@@ -11,6 +11,7 @@ import cloze.op.Activation;
 import cloze.op.MatMul;
 import cloze.tensor.DType;
 import cloze.tensor.Tensor;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -233,8 +234,13 @@ public final class CublasLtMatMul implements MatMul.Forward, MatMul.Backward {
 
     private static void require(boolean done, String op, Tensor a, Tensor b) {
         if (!done) {
-            throw new BackendException("%s of %s and %s: cuBLASLt has no algorithm, %s"
-                    .formatted(op, a, b, CublasStatus.name(CublasStatus.NOT_SUPPORTED)));
+            throw new BackendException(String.format(
+                    Locale.ROOT,
+                    "%s of %s and %s: cuBLASLt has no algorithm, %s",
+                    op,
+                    a,
+                    b,
+                    CublasStatus.name(CublasStatus.NOT_SUPPORTED)));
         }
     }
 }

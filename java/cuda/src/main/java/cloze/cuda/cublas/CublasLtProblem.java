@@ -1,6 +1,7 @@
 package cloze.cuda.cublas;
 
 import cloze.tensor.DType;
+import java.util.Locale;
 
 /**
  * A matrix multiplication for cuBLASLt, which stores matrices column by column: {@code D [rows, columns] = op(A) [rows, depth] op(B)
@@ -64,7 +65,16 @@ record CublasLtProblem(
 
     @Override
     public String toString() {
-        return "%s [%d, %d] x [%d, %d] of %s into %s, epilogue %s"
-                .formatted(op, columns, depth, depth, rows, factors, result, epilogue);
+        return String.format(
+                Locale.ROOT,
+                "%s [%d, %d] x [%d, %d] of %s into %s, epilogue %s",
+                op,
+                columns,
+                depth,
+                depth,
+                rows,
+                factors,
+                result,
+                epilogue);
     }
 }

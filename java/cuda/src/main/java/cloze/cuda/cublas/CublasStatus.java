@@ -1,5 +1,7 @@
 package cloze.cuda.cublas;
 
+import java.util.Locale;
+
 /** The numbers of {@code cublasStatus_t}. */
 final class CublasStatus {
     static final int NOT_SUPPORTED = 15;
@@ -21,6 +23,6 @@ final class CublasStatus {
             case 16 -> "LICENSE_ERROR";
             default -> "UNKNOWN";
         };
-        return "CUBLAS_STATUS_%s (%d)".formatted(name, status);
+        return String.format(Locale.ROOT, "CUBLAS_STATUS_%s (%d)", name, status);
     }
 }

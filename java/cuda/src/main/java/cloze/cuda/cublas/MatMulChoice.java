@@ -4,6 +4,7 @@ import cloze.backend.BackendException;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.driver.LibrarySearch;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,7 +29,7 @@ public record MatMulChoice(LibrarySearch.@Nullable Found library, String reason)
     public static MatMulChoice choose(int cudaVersion) {
         String choice = System.getProperty(CHOICE, "");
         return switch (choice) {
-            case "own" -> new MatMulChoice(null, "%s=own".formatted(CHOICE));
+            case "own" -> new MatMulChoice(null, String.format(Locale.ROOT, "%s=own", CHOICE));
             case "", "cublasLt" -> {
                 // a library of CUDA 13 needs a driver of CUDA 13
                 List<String> names = cudaVersion >= 13
@@ -36,7 +37,9 @@ public record MatMulChoice(LibrarySearch.@Nullable Found library, String reason)
                         : List.of("libcublasLt.so.12");
                 yield find(LibrarySearch.here(names), !choice.isEmpty());
             }
-            default -> throw new BackendException("%s must be own or cublasLt, but it is %s".formatted(CHOICE, choice));
+            default ->
+                throw new BackendException(
+                        String.format(Locale.ROOT, "%s must be own or cublasLt, but it is %s", CHOICE, choice));
         };
     }
 
@@ -44,16 +47,21 @@ public record MatMulChoice(LibrarySearch.@Nullable Found library, String reason)
         String file = System.getProperty(LIBRARY);
         LibrarySearch.Found found = file != null ? LibrarySearch.at(LIBRARY, file) : search.find();
         if (found == null && asked) {
-            throw new BackendException("%s=cublasLt, but %s".formatted(CHOICE, search.places()));
+            throw new BackendException(String.format(Locale.ROOT, "%s=cublasLt, but %s", CHOICE, search.places()));
         }
-        String why = asked ? "asked for by " + CHOICE : "%s=own leaves it aside".formatted(CHOICE);
+        String why = asked ? "asked for by " + CHOICE : String.format(Locale.ROOT, "%s=own leaves it aside", CHOICE);
         return new MatMulChoice(found, found != null ? why : search.places());
     }
 
     /** @param cublasLt the open library, or null */
     public String describe(@Nullable CublasLt cublasLt) {
         return cublasLt == null
-                ? "matrix multiplication by own kernels (%s)".formatted(reason)
-                : "matrix multiplication by cuBLASLt %s (%s; %s)".formatted(cublasLt.version(), library, reason);
+                ? String.format(Locale.ROOT, "matrix multiplication by own kernels (%s)", reason)
+                : String.format(
+                        Locale.ROOT,
+                        "matrix multiplication by cuBLASLt %s (%s; %s)",
+                        cublasLt.version(),
+                        library,
+                        reason);
     }
 }

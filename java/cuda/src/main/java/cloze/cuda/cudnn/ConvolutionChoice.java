@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -34,7 +35,9 @@ public record ConvolutionChoice(LibrarySearch.@Nullable Found library, String re
         return switch (choice) {
             case "own" -> OWN;
             case "", "cudnn" -> find(LibrarySearch.here(List.of(NODE)), !choice.isEmpty());
-            default -> throw new BackendException("%s must be own or cudnn, but it is %s".formatted(CHOICE, choice));
+            default ->
+                throw new BackendException(
+                        String.format(Locale.ROOT, "%s must be own or cudnn, but it is %s", CHOICE, choice));
         };
     }
 
@@ -48,11 +51,11 @@ public record ConvolutionChoice(LibrarySearch.@Nullable Found library, String re
             return new ConvolutionChoice(found, asked ? "asked for by " + CHOICE : OWN.reason + " leaves it aside");
         }
         if (trouble != null) {
-            objections.add("%s is not taken: %s".formatted(found, trouble));
+            objections.add(String.format(Locale.ROOT, "%s is not taken: %s", found, trouble));
         }
         String why = objections.isEmpty() ? search.places() : String.join("; ", objections);
         if (asked) {
-            throw new BackendException("%s=cudnn, but %s".formatted(CHOICE, why));
+            throw new BackendException(String.format(Locale.ROOT, "%s=cudnn, but %s", CHOICE, why));
         }
         return new ConvolutionChoice(null, why);
     }
@@ -97,18 +100,26 @@ public record ConvolutionChoice(LibrarySearch.@Nullable Found library, String re
             List<String> versions = VersionNodes.of(file);
             return versions.contains(NODE)
                     ? null
-                    : "%s is not taken: its functions must have the version %s, which JCudnn was linked against, but they have %s"
-                            .formatted(file, NODE, versions.isEmpty() ? "none" : String.join(", ", versions));
+                    : String.format(
+                            Locale.ROOT,
+                            "%s is not taken: its functions must have the version %s, which JCudnn was linked against, but they have %s",
+                            file,
+                            NODE,
+                            versions.isEmpty() ? "none" : String.join(", ", versions));
         } catch (IOException e) {
-            return "%s is not taken: %s".formatted(name, e.getMessage());
+            return String.format(Locale.ROOT, "%s is not taken: %s", name, e.getMessage());
         }
     }
 
     /** @param cudnn the open library, or null */
     public String describe(@Nullable Cudnn cudnn) {
         return cudnn == null || library == null
-                ? "convolutions by own kernels (%s)".formatted(reason)
-                : "convolutions by cuDNN %s (%s; %s), in bf16 except gradients of weights"
-                        .formatted(cudnn.version(), library, reason);
+                ? String.format(Locale.ROOT, "convolutions by own kernels (%s)", reason)
+                : String.format(
+                        Locale.ROOT,
+                        "convolutions by cuDNN %s (%s; %s), in bf16 except gradients of weights",
+                        cudnn.version(),
+                        library,
+                        reason);
     }
 }

@@ -11,6 +11,7 @@ import cloze.cuda.driver.Teardown;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import jcuda.Pointer;
@@ -78,7 +79,7 @@ public final class Cudnn implements AutoCloseable {
      */
     static synchronized @Nullable String load(Path file) {
         if (loaded != null && !loaded.equals(file)) {
-            return "this process has loaded %s, and can load no other".formatted(loaded);
+            return String.format(Locale.ROOT, "this process has loaded %s, and can load no other", loaded);
         }
         try {
             JCudaNatives.load(JCudnn::initialize);
@@ -92,7 +93,7 @@ public final class Cudnn implements AutoCloseable {
     /** For example 9.24.0. */
     String version() {
         long number = JCudnn.cudnnGetVersion();
-        return "%d.%d.%d".formatted(number / 10_000, number % 10_000 / 100, number % 100);
+        return String.format(Locale.ROOT, "%d.%d.%d", number / 10_000, number % 10_000 / 100, number % 100);
     }
 
     /** Bytes that a problem needs while it runs; empty if the library has no algorithm for it. */
@@ -207,8 +208,8 @@ public final class Cudnn implements AutoCloseable {
     /** @throws BackendException if the status is not 0 */
     static void check(String function, Object what, int status) {
         if (status != 0) {
-            throw new BackendException(
-                    "%s for %s: %s (%d)".formatted(function, what, JCudnn.cudnnGetErrorString(status), status));
+            throw new BackendException(String.format(
+                    Locale.ROOT, "%s for %s: %s (%d)", function, what, JCudnn.cudnnGetErrorString(status), status));
         }
     }
 

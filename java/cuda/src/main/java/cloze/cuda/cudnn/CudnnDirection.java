@@ -10,6 +10,7 @@ import static jcuda.jcudnn.cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_IM
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import jcuda.Pointer;
@@ -183,7 +184,7 @@ enum CudnnDirection {
 
     /** For example cudnnGetConvolutionBackwardDataAlgorithm_v7. */
     String function(String before, String after) {
-        return "cudnn%sConvolution%s%s".formatted(before, name, after);
+        return String.format(Locale.ROOT, "cudnn%sConvolution%s%s", before, name, after);
     }
 
     /**

@@ -16,6 +16,7 @@ import cloze.backend.BackendException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import jcuda.jcudnn.JCudnn;
 import jcuda.jcudnn.cudnnDropoutDescriptor;
 import jcuda.jcudnn.cudnnHandle;
@@ -179,8 +180,12 @@ final class CudnnLstmPlan implements AutoCloseable {
 
     private void add(Piece piece) {
         if (piece.to < 0 || piece.to + piece.bytes > weightBytes[0]) {
-            throw new BackendException("cudnnGetRNNWeightParams for %s: %s is outside of the %d bytes of weights"
-                    .formatted(problem, piece, weightBytes[0]));
+            throw new BackendException(String.format(
+                    Locale.ROOT,
+                    "cudnnGetRNNWeightParams for %s: %s is outside of the %d bytes of weights",
+                    problem,
+                    piece,
+                    weightBytes[0]));
         }
         for (int i = 0; i < pieces.size(); i++) {
             Piece before = pieces.get(i);

@@ -1,5 +1,7 @@
 package cloze.cuda.cudnn;
 
+import java.util.Locale;
+
 /**
  * A layer of LSTM for cuDNN in f32: the key of its descriptors.
  *
@@ -8,7 +10,14 @@ package cloze.cuda.cudnn;
 record CudnnLstmProblem(int batch, int tokens, int in, int hidden, boolean bias, boolean tf32) {
     @Override
     public String toString() {
-        return "lstm of x [%d, %d, %d] and h [%1$d, %d] in %s, %s bias"
-                .formatted(batch, tokens, in, hidden, tf32 ? "tf32" : "f32", bias ? "with" : "without");
+        return String.format(
+                Locale.ROOT,
+                "lstm of x [%d, %d, %d] and h [%1$d, %d] in %s, %s bias",
+                batch,
+                tokens,
+                in,
+                hidden,
+                tf32 ? "tf32" : "f32",
+                bias ? "with" : "without");
     }
 }

@@ -3,6 +3,7 @@ package cloze.cuda.cudnn;
 import cloze.op.Conv2d;
 import cloze.tensor.DType;
 import cloze.tensor.Shape;
+import java.util.Locale;
 
 /**
  * A convolution for cuDNN, or one of its gradients: the key of an algorithm. Images are NHWC and weights KRSC, which cuDNN
@@ -19,7 +20,14 @@ record CudnnProblem(
 
     @Override
     public String toString() {
-        return "%s of x %s, weight %s and y %s in %s, %s"
-                .formatted(direction.op(), x, weight, y, dtype == DType.F32 && tf32 ? "tf32" : dtype, window);
+        return String.format(
+                Locale.ROOT,
+                "%s of x %s, weight %s and y %s in %s, %s",
+                direction.op(),
+                x,
+                weight,
+                y,
+                dtype == DType.F32 && tf32 ? "tf32" : dtype,
+                window);
     }
 }

@@ -3,6 +3,7 @@ package cloze.cuda.cudnn;
 import cloze.backend.BackendException;
 import cloze.cuda.driver.LibrarySearch;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,27 +29,37 @@ public record LstmChoice(LibrarySearch.@Nullable Found library) {
                 ConvolutionChoice found =
                         ConvolutionChoice.find(LibrarySearch.here(List.of(ConvolutionChoice.NODE)), false);
                 if (found.library() == null) {
-                    throw new BackendException("%s=cudnn, but %s".formatted(CHOICE, found.reason()));
+                    throw new BackendException(String.format(Locale.ROOT, "%s=cudnn, but %s", CHOICE, found.reason()));
                 }
                 yield new LstmChoice(found.library());
             }
-            default -> throw new BackendException("%s must be own or cudnn, but it is %s".formatted(CHOICE, choice));
+            default ->
+                throw new BackendException(
+                        String.format(Locale.ROOT, "%s must be own or cudnn, but it is %s", CHOICE, choice));
         };
     }
 
     /** @param cudnn the open library, or null */
     public String describe(@Nullable Cudnn cudnn) {
         return cudnn == null || library == null
-                ? "LSTM by own kernels (%s=cudnn uses cuDNN)".formatted(CHOICE)
-                : "LSTM in f32 by cuDNN %s (%s; asked for by %s; %s)"
-                        .formatted(cudnn.version(), library, CHOICE, bits(System.getenv(WORKSPACE)));
+                ? String.format(Locale.ROOT, "LSTM by own kernels (%s=cudnn uses cuDNN)", CHOICE)
+                : String.format(
+                        Locale.ROOT,
+                        "LSTM in f32 by cuDNN %s (%s; asked for by %s; %s)",
+                        cudnn.version(),
+                        library,
+                        CHOICE,
+                        bits(System.getenv(WORKSPACE)));
     }
 
     /** @param workspace the value of the environment variable, or null */
     static String bits(@Nullable String workspace) {
         return REPEATABLE.contains(String.valueOf(workspace))
-                ? "%s is %s".formatted(WORKSPACE, workspace)
-                : "it may give different bits each time, since %s is not %s"
-                        .formatted(WORKSPACE, String.join(" or ", REPEATABLE));
+                ? String.format(Locale.ROOT, "%s is %s", WORKSPACE, workspace)
+                : String.format(
+                        Locale.ROOT,
+                        "it may give different bits each time, since %s is not %s",
+                        WORKSPACE,
+                        String.join(" or ", REPEATABLE));
     }
 }

@@ -4,6 +4,7 @@ import cloze.backend.BackendException;
 import cloze.tensor.DeviceMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import jcuda.CudaException;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.JCudaDriver;
@@ -45,7 +46,8 @@ public final class CudaMemory implements DeviceMemory {
             if (String.valueOf(e.getMessage()).contains("OUT_OF_MEMORY")) {
                 return 0;
             }
-            throw new BackendException("%d bytes on %s: %s".formatted(bytes, driver.device(), e.getMessage()), e);
+            throw new BackendException(
+                    String.format(Locale.ROOT, "%d bytes on %s: %s", bytes, driver.device(), e.getMessage()), e);
         }
     }
 
@@ -83,7 +85,11 @@ public final class CudaMemory implements DeviceMemory {
     @Override
     public String left() {
         long[] bytes = driver.memory();
-        return ": %s has %.1f MiB free of %.1f MiB, what is missing is held by other processes, kernels and libraries"
-                .formatted(driver.device(), bytes[0] / 0x1p20, bytes[1] / 0x1p20);
+        return String.format(
+                Locale.ROOT,
+                ": %s has %.1f MiB free of %.1f MiB, what is missing is held by other processes, kernels and libraries",
+                driver.device(),
+                bytes[0] / 0x1p20,
+                bytes[1] / 0x1p20);
     }
 }

@@ -10,6 +10,7 @@ import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 import jcuda.CudaException;
@@ -44,7 +45,8 @@ public final class Driver {
         try {
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
         } catch (CudaException e) {
-            throw new BackendException("%s can not be used: %s".formatted(device(), e.getMessage()), e);
+            throw new BackendException(
+                    String.format(Locale.ROOT, "%s can not be used: %s", device(), e.getMessage()), e);
         }
     }
 
@@ -66,8 +68,13 @@ public final class Driver {
                     CUdevice device = DriverFunctions.device(i);
                     var bytes = new long[1];
                     JCudaDriver.cuDeviceTotalMem(bytes, device);
-                    return "cuda:%d %s, compute capability %s, %.1f GiB"
-                            .formatted(i, name(device), dotted(capability(device)), bytes[0] / 0x1p30);
+                    return String.format(
+                            Locale.ROOT,
+                            "cuda:%d %s, compute capability %s, %.1f GiB",
+                            i,
+                            name(device),
+                            dotted(capability(device)),
+                            bytes[0] / 0x1p30);
                 })
                 .toList();
     }
@@ -113,7 +120,7 @@ public final class Driver {
 
     public static void check(String what, int result) {
         if (result != 0) {
-            throw new BackendException("%s: %s".formatted(what, errorName(result)));
+            throw new BackendException(String.format(Locale.ROOT, "%s: %s", what, errorName(result)));
         }
     }
 
@@ -125,12 +132,12 @@ public final class Driver {
         } catch (CudaException e) {
             return "CUDA error " + result;
         }
-        return "%s (%d)".formatted(name[0], result);
+        return String.format(Locale.ROOT, "%s (%d)", name[0], result);
     }
 
     /** Its number and name, for messages. */
     public String device() {
-        return "cuda:%d (%s)".formatted(ordinal, deviceName);
+        return String.format(Locale.ROOT, "cuda:%d (%s)", ordinal, deviceName);
     }
 
     /** For example 90 for sm_90. */
@@ -161,14 +168,15 @@ public final class Driver {
     public String toString() {
         int version = DriverFunctions.version();
         int count = DriverFunctions.devices();
-        return "%s (cuda:%d of %d%s), compute capability %s, driver for CUDA %d.%d"
-                .formatted(
-                        deviceName,
-                        ordinal,
-                        count,
-                        count > 1 && ordinal == 0 ? ", the first; --device cuda:N takes another" : "",
-                        dotted(capability()),
-                        version / 1000,
-                        version % 1000 / 10);
+        return String.format(
+                Locale.ROOT,
+                "%s (cuda:%d of %d%s), compute capability %s, driver for CUDA %d.%d",
+                deviceName,
+                ordinal,
+                count,
+                count > 1 && ordinal == 0 ? ", the first; --device cuda:N takes another" : "",
+                dotted(capability()),
+                version / 1000,
+                version % 1000 / 10);
     }
 }

@@ -9,6 +9,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import jcuda.CudaException;
 import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
@@ -66,7 +67,8 @@ public final class DriverFunctions {
         if (!library.equals("libcuda.so.1")) {
             Path file = Path.of(library).toAbsolutePath();
             if (!Files.exists(file)) {
-                throw new BackendException("cloze.cuda.driver=%s, but there is no such file".formatted(library));
+                throw new BackendException(
+                        String.format(Locale.ROOT, "cloze.cuda.driver=%s, but there is no such file", library));
             }
             SharedLibrary.preload(file); // so that JCuda finds it by the name libcuda.so.1
         }
@@ -75,14 +77,16 @@ public final class DriverFunctions {
             functions = SharedLibrary.open(library);
         } catch (IllegalArgumentException e) {
             throw new BackendException(
-                    "the NVIDIA driver is not installed: %s can not be loaded".formatted(library), e);
+                    String.format(Locale.ROOT, "the NVIDIA driver is not installed: %s can not be loaded", library), e);
         }
         try {
             JCudaNatives.load(() -> JCudaDriver.setExceptionsEnabled(true));
         } catch (LinkageError e) {
             throw new BackendException(
-                    "JCuda can not call the NVIDIA driver, its native half does not load: %s; that is in a jar of jcuda-natives on the class path, or in a folder that -Djava.library.path names"
-                            .formatted(JCudaNatives.reason(e)),
+                    String.format(
+                            Locale.ROOT,
+                            "JCuda can not call the NVIDIA driver, its native half does not load: %s; that is in a jar of jcuda-natives on the class path, or in a folder that -Djava.library.path names",
+                            JCudaNatives.reason(e)),
                     e);
         }
         return functions;
@@ -147,9 +151,11 @@ public final class DriverFunctions {
     public static CUdevice device(int ordinal) {
         int count = devices();
         if (ordinal >= count) {
-            throw new BackendException("there is no GPU %d, the driver finds %s"
-                    .formatted(
-                            ordinal, count == 0 ? "none" : "cuda:0" + (count == 1 ? "" : " to cuda:" + (count - 1))));
+            throw new BackendException(String.format(
+                    Locale.ROOT,
+                    "there is no GPU %d, the driver finds %s",
+                    ordinal,
+                    count == 0 ? "none" : "cuda:0" + (count == 1 ? "" : " to cuda:" + (count - 1))));
         }
         var device = new CUdevice();
         JCudaDriver.cuDeviceGet(device, ordinal);

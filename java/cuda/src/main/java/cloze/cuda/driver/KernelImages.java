@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.MatchResult;
@@ -91,7 +92,7 @@ public final class KernelImages implements AutoCloseable {
         if (file != null ? !Files.exists(file) : KernelImages.class.getResource(FOLDER + "manifest.json") == null) {
             throw new BackendException(
                     file != null
-                            ? "cloze.cuda.kernels=%s, but there is no such file".formatted(file)
+                            ? String.format(Locale.ROOT, "cloze.cuda.kernels=%s, but there is no such file", file)
                             : "this build has no CUDA kernels: build them with build-scripts/cuda, which needs nvcc");
         }
     }
@@ -121,7 +122,13 @@ public final class KernelImages implements AutoCloseable {
                 return null;
             }
             throw new BackendException(
-                    "kernel %s can not be loaded on %s: %s".formatted(symbol, driver.device(), e.getMessage()), e);
+                    String.format(
+                            Locale.ROOT,
+                            "kernel %s can not be loaded on %s: %s",
+                            symbol,
+                            driver.device(),
+                            e.getMessage()),
+                    e);
         }
     }
 
@@ -138,8 +145,12 @@ public final class KernelImages implements AutoCloseable {
             }
         } catch (CudaException e) {
             throw new BackendException(
-                    "the kernels of %s do not load on %s: %s; a driver that is older than the CUDA that compiled them cannot load them"
-                            .formatted(source, driver, e.getMessage()),
+                    String.format(
+                            Locale.ROOT,
+                            "the kernels of %s do not load on %s: %s; a driver that is older than the CUDA that compiled them cannot load them",
+                            source,
+                            driver,
+                            e.getMessage()),
                     e);
         }
         return module;
@@ -148,7 +159,8 @@ public final class KernelImages implements AutoCloseable {
     private static byte[] resource(String name) {
         try (InputStream in = KernelImages.class.getResourceAsStream(FOLDER + name)) {
             if (in == null) {
-                throw new BackendException("this build has no kernels/%s: run build-scripts/cuda".formatted(name));
+                throw new BackendException(
+                        String.format(Locale.ROOT, "this build has no kernels/%s: run build-scripts/cuda", name));
             }
             return in.readAllBytes();
         } catch (IOException e) {
@@ -178,12 +190,13 @@ public final class KernelImages implements AutoCloseable {
                 .map(MatchResult::group)
                 .distinct()
                 .collect(Collectors.joining(", "));
-        return "%s (%s; in use: code for sm_%d, made from PTX %d)"
-                .formatted(
-                        this,
-                        built,
-                        attribute(kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_BINARY_VERSION),
-                        attribute(kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_PTX_VERSION));
+        return String.format(
+                Locale.ROOT,
+                "%s (%s; in use: code for sm_%d, made from PTX %d)",
+                this,
+                built,
+                attribute(kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_BINARY_VERSION),
+                attribute(kernel, CUfunction_attribute.CU_FUNC_ATTRIBUTE_PTX_VERSION));
     }
 
     private static int attribute(Kernel kernel, int attribute) {

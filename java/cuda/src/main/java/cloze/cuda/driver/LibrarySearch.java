@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +26,7 @@ public record LibrarySearch(List<String> names, Path root, Map<String, String> e
     public record Found(SharedLibrary library, String place) {
         @Override
         public String toString() {
-            return "%s, %s".formatted(library, place);
+            return String.format(Locale.ROOT, "%s, %s", library, place);
         }
     }
 
@@ -39,7 +40,8 @@ public record LibrarySearch(List<String> names, Path root, Map<String, String> e
     public static Found at(String property, String file) {
         Found found = Files.exists(Path.of(file)) ? open(file, property, _ -> true) : null;
         if (found == null) {
-            throw new BackendException("%s=%s, but there is no library that can be loaded".formatted(property, file));
+            throw new BackendException(
+                    String.format(Locale.ROOT, "%s=%s, but there is no library that can be loaded", property, file));
         }
         return found;
     }
@@ -71,8 +73,11 @@ public record LibrarySearch(List<String> names, Path root, Map<String, String> e
 
     /** The places that were searched, for messages. */
     public String places() {
-        return "%s is neither known to the loader nor in %s nor in nvidia/*/lib of Python's packages"
-                .formatted(String.join(" or ", names), root.resolve("usr/local/cuda*/lib64"));
+        return String.format(
+                Locale.ROOT,
+                "%s is neither known to the loader nor in %s nor in nvidia/*/lib of Python's packages",
+                String.join(" or ", names),
+                root.resolve("usr/local/cuda*/lib64"));
     }
 
     private static @Nullable Found in(List<Path> folders, String name, String place, Predicate<String> fits) {

@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** A shared library, which stays loaded, and its functions. */
@@ -66,8 +67,8 @@ public final class SharedLibrary {
 
     /** @throws BackendException if the library has no such function */
     public MethodHandle bind(String symbol, FunctionDescriptor descriptor) {
-        MemorySegment address =
-                symbols.find(symbol).orElseThrow(() -> new BackendException("%s has no %s".formatted(name, symbol)));
+        MemorySegment address = symbols.find(symbol)
+                .orElseThrow(() -> new BackendException(String.format(Locale.ROOT, "%s has no %s", name, symbol)));
         return Linker.nativeLinker().downcallHandle(address, descriptor);
     }
 

@@ -12,6 +12,7 @@ import cloze.cuda.driver.Teardown;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUstreamCaptureMode;
@@ -86,7 +87,8 @@ final class CudaGraph implements AutoCloseable {
             throw new IllegalStateException("cuStreamGetCaptureInfo", e);
         }
         if (count.get(JAVA_LONG, 0) != 1) {
-            throw new BackendException("a stream that captures has %d ends".formatted(count.get(JAVA_LONG, 0)));
+            throw new BackendException(
+                    String.format(Locale.ROOT, "a stream that captures has %d ends", count.get(JAVA_LONG, 0)));
         }
         return SharedLibrary.longAt(last.get(JAVA_LONG, 0));
     }
@@ -139,6 +141,6 @@ final class CudaGraph implements AutoCloseable {
 
     @Override
     public String toString() {
-        return "%d works from %s to %s".formatted(works.size(), works.getFirst(), works.getLast());
+        return String.format(Locale.ROOT, "%d works from %s to %s", works.size(), works.getFirst(), works.getLast());
     }
 }

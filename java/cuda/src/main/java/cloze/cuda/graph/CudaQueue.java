@@ -11,6 +11,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import jcuda.CudaException;
@@ -197,8 +198,8 @@ public final class CudaQueue implements AutoCloseable {
             }
             if (scratch == 0) {
                 scratchBytes = 0;
-                throw new BackendException(
-                        "%s has no %d bytes left for sums of kernels".formatted(driver.device(), bytes));
+                throw new BackendException(String.format(
+                        Locale.ROOT, "%s has no %d bytes left for sums of kernels", driver.device(), bytes));
             }
         }
         return scratch;
@@ -231,8 +232,8 @@ public final class CudaQueue implements AutoCloseable {
 
     public BackendException failure(String what, String error) {
         String before = log.report();
-        return new BackendException(
-                "%s on %s: %s%s".formatted(what, driver.device(), error, before.isEmpty() ? "" : "; " + before));
+        return new BackendException(String.format(
+                Locale.ROOT, "%s on %s: %s%s", what, driver.device(), error, before.isEmpty() ? "" : "; " + before));
     }
 
     /** To be called after the last work has ended. */

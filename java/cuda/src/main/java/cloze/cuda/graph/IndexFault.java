@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Locale;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 
@@ -62,10 +63,10 @@ public final class IndexFault implements AutoCloseable {
         memory.fill((byte) 0);
         if (position < 0) {
             throw new IllegalArgumentException(
-                    "%s must hide a patch (1), but it hides none of %d".formatted(argument, bound));
+                    String.format(Locale.ROOT, "%s must hide a patch (1), but it hides none of %d", argument, bound));
         }
-        throw new IndexOutOfBoundsException(
-                "%s must be in [0, %d), but element %d is %d".formatted(argument, bound, position, value));
+        throw new IndexOutOfBoundsException(String.format(
+                Locale.ROOT, "%s must be in [0, %d), but element %d is %d", argument, bound, position, value));
     }
 
     @Override

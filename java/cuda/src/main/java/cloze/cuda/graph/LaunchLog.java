@@ -4,6 +4,7 @@ import cloze.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -66,11 +67,16 @@ public final class LaunchLog {
             if (i >= count - SHOWN) {
                 last.add(
                         what instanceof Launched launcher
-                                ? "%s(%s)".formatted(name, launcher.arguments(tensors[place], slots[place]))
+                                ? String.format(
+                                        Locale.ROOT, "%s(%s)", name, launcher.arguments(tensors[place], slots[place]))
                                 : String.valueOf(what));
             }
         }
-        return "%d kernels and copies were launched since it last answered, %s; the last of them: %s"
-                .formatted(count, names, String.join("; ", last));
+        return String.format(
+                Locale.ROOT,
+                "%d kernels and copies were launched since it last answered, %s; the last of them: %s",
+                count,
+                names,
+                String.join("; ", last));
     }
 }

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Locale;
 import java.util.function.LongConsumer;
 import jcuda.CudaException;
 import jcuda.Pointer;
@@ -133,8 +134,11 @@ public final class Transfers implements AutoCloseable {
 
     private Buffer require(@Nullable Buffer buffer) {
         if (buffer == null) {
-            throw new BackendException("%s has no %d bytes left for uploads"
-                    .formatted(queue.driver().device(), BYTES));
+            throw new BackendException(String.format(
+                    Locale.ROOT,
+                    "%s has no %d bytes left for uploads",
+                    queue.driver().device(),
+                    BYTES));
         }
         return buffer;
     }

@@ -6,6 +6,7 @@ import cloze.cuda.driver.CudaStream;
 import cloze.cuda.driver.Driver;
 import cloze.cuda.driver.Extent;
 import cloze.cuda.driver.KernelImages;
+import java.util.Locale;
 import java.util.function.Consumer;
 import jcuda.driver.JCudaDriver;
 
@@ -90,7 +91,8 @@ public sealed interface Work {
         public void enqueue(CudaQueue queue, CudaStream stream) {
             int result = queue.submit(kernel, extent, slots, stream);
             if (result != 0) {
-                throw queue.failure("%s of %s".formatted(kernel.name(), extent), Driver.errorName(result));
+                throw queue.failure(
+                        String.format(Locale.ROOT, "%s of %s", kernel.name(), extent), Driver.errorName(result));
             }
         }
 
@@ -137,7 +139,7 @@ public sealed interface Work {
         @Override
         public void enqueue(CudaQueue queue, CudaStream stream) {
             queue.guard(
-                    "copy of %d bytes".formatted(bytes),
+                    String.format(Locale.ROOT, "copy of %d bytes", bytes),
                     () -> JCudaDriver.cuMemcpyDtoDAsync(CudaMemory.at(to), CudaMemory.at(from), bytes, stream));
         }
 
@@ -148,7 +150,7 @@ public sealed interface Work {
 
         @Override
         public String toString() {
-            return "copy of %d bytes from 0x%x to 0x%x".formatted(bytes, from, to);
+            return String.format(Locale.ROOT, "copy of %d bytes from 0x%x to 0x%x", bytes, from, to);
         }
     }
 
@@ -162,7 +164,7 @@ public sealed interface Work {
         @Override
         public void enqueue(CudaQueue queue, CudaStream stream) {
             queue.guard(
-                    "zeroing %d bytes".formatted(bytes),
+                    String.format(Locale.ROOT, "zeroing %d bytes", bytes),
                     () -> JCudaDriver.cuMemsetD8Async(CudaMemory.at(at), (byte) 0, bytes, stream));
         }
 
@@ -173,7 +175,7 @@ public sealed interface Work {
 
         @Override
         public String toString() {
-            return "zero of %d bytes at 0x%x".formatted(bytes, at);
+            return String.format(Locale.ROOT, "zero of %d bytes at 0x%x", bytes, at);
         }
     }
 
@@ -196,7 +198,7 @@ public sealed interface Work {
 
         @Override
         public String toString() {
-            return "word 0x%08x at 0x%x".formatted(value, at);
+            return String.format(Locale.ROOT, "word 0x%08x at 0x%x", value, at);
         }
     }
 

@@ -4,6 +4,7 @@ import static cloze.cuda.launch.Stage.chunks;
 
 import cloze.backend.BackendException;
 import cloze.cuda.driver.Extent;
+import java.util.Locale;
 
 /**
  * The launches of {@code conv2d.cu}, and the sizes of a convolution that they follow from.
@@ -95,9 +96,12 @@ public record ConvolutionLaunches(long images, long windows, long m, long groups
     /** The tiles of several matrix multiplications for each group, each with a result [rows, columns]. */
     private Extent tiles(long rows, long columns, long count) {
         if (groups * count > MOST_Y) {
-            throw new BackendException(
-                    "Conv2d: groups x %d matrix multiplications must be at most %d, the blocks that a grid of CUDA has along y, but groups is %d"
-                            .formatted(count, MOST_Y, groups));
+            throw new BackendException(String.format(
+                    Locale.ROOT,
+                    "Conv2d: groups x %d matrix multiplications must be at most %d, the blocks that a grid of CUDA has along y, but groups is %d",
+                    count,
+                    MOST_Y,
+                    groups));
         }
         return Stage.tiles(rows, columns, groups * count);
     }

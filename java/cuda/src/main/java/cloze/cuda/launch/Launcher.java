@@ -14,6 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** Launches one kernel: the stages of its plan one after another, with the same arguments. */
@@ -169,19 +170,20 @@ public final class Launcher implements KernelCall, LaunchLog.Launched {
 
     private void launch(KernelImages.Kernel kernel, Extent extent, @Nullable Tensor[] tensors, long[] slots) {
         if (extent.sharedBytes() > driver.sharedBytes()) {
-            throw new BackendException("%s needs %d bytes of shared memory a block, but %s has %d: %s"
-                    .formatted(
-                            kernel.name(),
-                            extent.sharedBytes(),
-                            driver.device(),
-                            driver.sharedBytes(),
-                            arguments(tensors, slots)));
+            throw new BackendException(String.format(
+                    Locale.ROOT,
+                    "%s needs %d bytes of shared memory a block, but %s has %d: %s",
+                    kernel.name(),
+                    extent.sharedBytes(),
+                    driver.device(),
+                    driver.sharedBytes(),
+                    arguments(tensors, slots)));
         }
         kernel.allowShared(extent.sharedBytes());
         int result = queue.launch(kernel, extent, slots, pointers);
         if (result != 0) {
             throw queue.failure(
-                    "%s of %s with %s".formatted(kernel.name(), extent, arguments(tensors, slots)),
+                    String.format(Locale.ROOT, "%s of %s with %s", kernel.name(), extent, arguments(tensors, slots)),
                     Driver.errorName(result));
         }
     }

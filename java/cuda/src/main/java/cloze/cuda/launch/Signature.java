@@ -8,6 +8,7 @@ import java.lang.reflect.Parameter;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The parameters of a kernel, as its Java interface declares them.
@@ -29,7 +30,7 @@ public record Signature(List<String> names, String types) {
             Class<?> type = parameter.getType();
             if (type != Tensor.class && type != long.class && type != float.class) {
                 throw new IllegalArgumentException(
-                        "%s: a kernel can not take a %s".formatted(KernelName.of(kernel), type));
+                        String.format(Locale.ROOT, "%s: a kernel can not take a %s", KernelName.of(kernel), type));
             }
             names.add(parameter.getName());
             types.append(type == Tensor.class ? TENSOR : type == long.class ? WHOLE : REAL);
@@ -49,8 +50,12 @@ public record Signature(List<String> names, String types) {
     int place(String name, char type) {
         int place = names.indexOf(name);
         if (place < 0 || types.charAt(place) != type) {
-            throw new IllegalStateException("no %s '%s' among %s"
-                    .formatted(type == TENSOR ? "tensor" : type == WHOLE ? "size" : "number", name, names));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT,
+                    "no %s '%s' among %s",
+                    type == TENSOR ? "tensor" : type == WHOLE ? "size" : "number",
+                    name,
+                    names));
         }
         return place;
     }

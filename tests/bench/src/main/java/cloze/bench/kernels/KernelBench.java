@@ -14,6 +14,7 @@ import cloze.measure.Shapes;
 import cloze.measure.Subject;
 import cloze.tensor.OutOfMemoryException;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
@@ -67,16 +68,17 @@ public final class KernelBench {
 
     /** Adds a table to the report. */
     public static void run(BenchOptions options, Report report) {
-        report.heading("Kernels on %s (JMH, wall time)".formatted(options.device()));
+        report.heading(String.format(Locale.ROOT, "Kernels on %s (JMH, wall time)", options.device()));
         var bench = new KernelBench(options);
-        report.line("Ceilings: %s copied, %s of multiply-adds in f32, %s of matrix multiplications %d x %d x %d"
-                .formatted(
-                        rate(bench.ceilings.bytes(), "B/s"),
-                        rate(bench.ceilings.multiplyAdds(), "FLOP/s"),
-                        rate(bench.ceilings.product(), "FLOP/s"),
-                        bench.ceilings.side(),
-                        bench.ceilings.side(),
-                        bench.ceilings.side()));
+        report.line(String.format(
+                Locale.ROOT,
+                "Ceilings: %s copied, %s of multiply-adds in f32, %s of matrix multiplications %d x %d x %d",
+                rate(bench.ceilings.bytes(), "B/s"),
+                rate(bench.ceilings.multiplyAdds(), "FLOP/s"),
+                rate(bench.ceilings.product(), "FLOP/s"),
+                bench.ceilings.side(),
+                bench.ceilings.side(),
+                bench.ceilings.side()));
         report.line("");
         report.columns("kernel", "us", "error, us", "rate", "of ceiling");
         bench.costs.forEach((call, cost) -> bench.row(call, cost, report));
@@ -119,7 +121,8 @@ public final class KernelBench {
                             .build())
                     .runSingle();
         } catch (RunnerException e) {
-            throw new IllegalStateException("JMH could not run %s: %s".formatted(call, e.getMessage()), e);
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "JMH could not run %s: %s", call, e.getMessage()), e);
         }
     }
 }

@@ -59,8 +59,8 @@ public class KernelBenchmark {
                 .flatMap(subject -> subject.passes().apply(made).stream()
                         .filter(p -> name(subject, p).equals(call)))
                 .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException(
-                        "call must be one of the kernels of %s shapes, but it is %s".formatted(shapes, call)));
+                .orElseThrow(() -> new IllegalArgumentException(String.format(
+                        Locale.ROOT, "call must be one of the kernels of %s shapes, but it is %s", shapes, call)));
     }
 
     /** Frees what the kernel is called on. */
