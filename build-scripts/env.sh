@@ -14,8 +14,8 @@ is_jdk_25() {
 
 find_jdk() {
     local candidate
-    for candidate in "${JAVA_HOME:-}" /usr/lib/jvm/*25* /usr/lib/jvm/* /opt/*jdk* "$HOME"/.sdkman/candidates/java/* \
-        "$HOME"/.jdks/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
+    for candidate in "${JAVA_HOME:-}" /usr/lib/jvm/*25* /usr/lib/jvm/* /opt/*jdk* "${HOME:-}"/.sdkman/candidates/java/* \
+        "${HOME:-}"/.jdks/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
         if [ -n "$candidate" ] && is_jdk_25 "$candidate"; then
             export JAVA_HOME=$candidate
             return
@@ -27,5 +27,11 @@ find_jdk() {
 need() {
     command -v "$1" >/dev/null || fail "needs $1: $2"
 }
+
+# Without a locale Java takes arguments, paths and output for ASCII: a container has none, and one that is not installed counts
+# as none.
+if [[ "$(locale charmap 2>/dev/null || echo none)" =~ ^(ANSI_X3.4-1968|US-ASCII|none)$ ]]; then
+    export LC_ALL=C.UTF-8
+fi
 
 find_jdk

@@ -23,7 +23,7 @@ final class HostObjects {
     /** A change of one file: {@code from}, which it holds once, becomes {@code to}. */
     record Change(String file, String from, String to) {}
 
-    private static final Path CUDA = Path.of("").toAbsolutePath().resolveSibling("cuda");
+    static final Path CUDA = Path.of("").toAbsolutePath().resolveSibling("cuda");
     private static final List<String> FOLDERS = List.of("include/cloze", "src", "host");
     private static final List<String> ALWAYS = List.of("host/fibers.cpp", "host/hopper.cpp", "src/gradients.cu");
 

@@ -12,8 +12,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,7 +30,8 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 
 /**
  * The contracts find planted bugs in CUDA kernels: each of {@code cuda/mutants} makes a case of its test fail, which
- * passes without the bug. A subclass takes those of some tests, so that two JVMs share them.
+ * passes without the bug. A sample runs with all tests, the others are a proof: {@code build-scripts/proofs}. A subclass
+ * takes those of some tests, so that two JVMs share them.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class Mutants {
@@ -36,6 +40,9 @@ abstract class Mutants {
 
     private static final Path MUTANTS =
             Path.of("").toAbsolutePath().resolveSibling("cuda").resolve("mutants/mutants.txt");
+
+    /** One mutant of so many is of the sample. */
+    private static final int SAMPLE = 6;
 
     private final Predicate<Mutant> mine;
     private HostObjects objects;
@@ -65,10 +72,21 @@ abstract class Mutants {
         }
     }
 
-    Stream<Mutant> mutants() throws IOException {
+    private List<Mutant> mutants() throws IOException {
         return Stream.of(Files.readString(MUTANTS).strip().split("\n\n"))
                 .map(Mutant::parse)
-                .filter(mine);
+                .filter(mine)
+                .toList();
+    }
+
+    Stream<Mutant> sample() throws IOException {
+        List<Mutant> all = mutants();
+        return IntStream.range(0, all.size()).filter(i -> i % SAMPLE == 0).mapToObj(all::get);
+    }
+
+    Stream<Mutant> others() throws IOException {
+        List<Mutant> all = mutants();
+        return IntStream.range(0, all.size()).filter(i -> i % SAMPLE != 0).mapToObj(all::get);
     }
 
     @BeforeAll
@@ -76,8 +94,26 @@ abstract class Mutants {
         objects = new HostObjects(shared);
     }
 
+    @Test
+    void each_changes_a_place_that_its_file_has_once() throws IOException {
+        for (Mutant mutant : mutants()) {
+            HostObjects.Change change = mutant.change();
+            assertThat(Files.readString(HostObjects.CUDA.resolve(change.file())))
+                    .as("%s: %s", mutant, change.file())
+                    .containsOnlyOnce(change.from());
+        }
+    }
+
+    @Tag("proof")
     @ParameterizedTest(name = "{0}")
-    @MethodSource("mutants")
+    @MethodSource("others")
+    void every_other_one_is_found(Mutant mutant, @TempDir Path temporary)
+            throws IOException, InterruptedException, ClassNotFoundException {
+        is_found(mutant, temporary);
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("sample")
     void is_found(Mutant mutant, @TempDir Path temporary)
             throws IOException, InterruptedException, ClassNotFoundException {
         String op = HostObjects.op(mutant.test());

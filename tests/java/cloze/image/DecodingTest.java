@@ -120,7 +120,7 @@ class DecodingTest {
     private static byte[] png(int width, int height) throws IOException {
         var header = new ByteArrayOutputStream();
         var fields = new DataOutputStream(header);
-        fields.writeBytes("IHDR");
+        fields.write("IHDR".getBytes(StandardCharsets.US_ASCII));
         fields.writeInt(width);
         fields.writeInt(height);
         fields.write(new byte[] {8, 2, 0, 0, 0});

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -83,6 +84,7 @@ class GptRecipeTest {
                 .hasMessageContaining("no text 'no-such-text'");
     }
 
+    @Tag("proof")
     @Test
     void goes_below_kneser_ney_of_order_3_in_a_minute() throws IOException {
         Preset<GptConfig> nano = Recipes.GPT.preset().withSteps(400);

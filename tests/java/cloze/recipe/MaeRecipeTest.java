@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -124,6 +125,7 @@ class MaeRecipeTest {
     }
 
     /** Hidden pixels are predicted better than by the simplest means, on images that were never learnt from. */
+    @Tag("proof")
     @Test
     void fills_in_better_than_mean_colour_and_inverse_distance() throws IOException {
         Preset<MaeConfig> nano = Recipes.MAE.presets().get("vit-nano-32");

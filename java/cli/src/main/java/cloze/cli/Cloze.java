@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.Locale;
 import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -60,6 +61,7 @@ public final class Cloze {
     /** Runs the command and ends the process. */
     public static void main(String[] args) {
         System.setProperty("java.awt.headless", "true"); // plots are files
+        Locale.setDefault(Locale.ROOT); // libraries write numbers too, and scripts read them
         var out = new PrintWriter(System.out, true, System.out.charset());
         var err = new PrintWriter(System.err, true, System.err.charset());
         int code = run(out, err, args);
