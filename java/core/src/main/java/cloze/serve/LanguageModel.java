@@ -34,6 +34,7 @@ public final class LanguageModel implements AutoCloseable {
     private final CausalModel model;
     private final Parameters parameters;
     private final Tokenizer tokenizer;
+    private final Lifetime lifetime;
 
     private LanguageModel(
             Backend backend,
@@ -47,6 +48,7 @@ public final class LanguageModel implements AutoCloseable {
         this.model = built.model();
         this.parameters = built.parameters();
         this.tokenizer = tokenizer;
+        lifetime = new Lifetime("LanguageModel " + scope.name());
     }
 
     /**
@@ -134,7 +136,10 @@ public final class LanguageModel implements AutoCloseable {
 
     private void run(List<String> prompts, Sampling sampling, Generation.Sink sink) {
         List<int[]> ids = prompts.stream().map(this::promptIds).toList();
-        new Generation(backend, model, tokenizer, sampling, ids, sink).run();
+        lifetime.call(() -> {
+            new Generation(backend, model, tokenizer, sampling, ids, sink).run();
+            return ids;
+        });
     }
 
     private int[] promptIds(String prompt) {
@@ -148,7 +153,7 @@ public final class LanguageModel implements AutoCloseable {
         if (ids.length == 0) {
             throw new IllegalArgumentException("an empty text has no score");
         }
-        float[] losses = losses(ids);
+        float[] losses = lifetime.call(() -> losses(ids));
         var tokens = new ArrayList<Score.Token>(ids.length);
         long bytes = 0;
         for (int i = 0; i < ids.length; i++) {
@@ -188,11 +193,19 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
+    /**
+     * Waits for calls under way, then frees the model, and its device if it opened one. Later calls throw an {@link IllegalStateException}; a
+     * second close does nothing.
+     *
+     * @throws IllegalStateException if it is called within a call, as by what receives generated text
+     */
     @Override
     public void close() {
-        scope.close();
-        if (ownsBackend) {
-            backend.close();
-        }
+        lifetime.close(() -> {
+            scope.close();
+            if (ownsBackend) {
+                backend.close();
+            }
+        });
     }
 }
