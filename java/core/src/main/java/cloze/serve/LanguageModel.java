@@ -37,6 +37,7 @@ public final class LanguageModel implements AutoCloseable {
     private final Parameters parameters;
     private final Tokenizer tokenizer;
     private final TextBounds bounds;
+    private final Lifetime lifetime;
 
     private LanguageModel(
             Backend backend,
@@ -52,6 +53,7 @@ public final class LanguageModel implements AutoCloseable {
         this.parameters = built.parameters();
         this.tokenizer = tokenizer;
         this.bounds = bounds;
+        lifetime = new Lifetime("LanguageModel " + scope.name());
     }
 
     /**
@@ -153,7 +155,10 @@ public final class LanguageModel implements AutoCloseable {
         List<int[]> ids = prompts.stream()
                 .map(prompt -> prompt.length > 0 ? known(prompt) : new int[] {bounds.start()})
                 .toList();
-        new Generation(backend, model, tokenizer, bounds, sampling, ids, sink).run();
+        lifetime.call(() -> {
+            new Generation(backend, model, tokenizer, bounds, sampling, ids, sink).run();
+            return ids;
+        });
     }
 
     private int[] known(int[] ids) {
@@ -188,7 +193,8 @@ public final class LanguageModel implements AutoCloseable {
         if (ids.length == 0) {
             throw new IllegalArgumentException("an empty text has no score");
         }
-        float[] losses = losses(known(ids));
+        int[] checked = known(ids);
+        float[] losses = lifetime.call(() -> losses(checked));
         var tokens = new ArrayList<Score.Token>(ids.length);
         long bytes = 0;
         for (int i = 0; i < ids.length; i++) {
@@ -232,11 +238,19 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
+    /**
+     * Waits for calls under way, then frees the model, and its device if it opened one. Later calls throw an {@link IllegalStateException}; a
+     * second close does nothing.
+     *
+     * @throws IllegalStateException if it is called within a call, as by what receives generated text
+     */
     @Override
     public void close() {
-        scope.close();
-        if (ownsBackend) {
-            backend.close();
-        }
+        lifetime.close(() -> {
+            scope.close();
+            if (ownsBackend) {
+                backend.close();
+            }
+        });
     }
 }
