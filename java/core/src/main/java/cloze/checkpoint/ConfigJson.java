@@ -160,6 +160,20 @@ public final class ConfigJson {
         return value.longValue();
     }
 
+    /** A whole number or a list of them, which must be there. */
+    public List<Long> wholes(String key) throws CheckpointException {
+        require(key);
+        JsonNode value = root.path(key);
+        var numbers = new ArrayList<Long>();
+        for (JsonNode each : value.isArray() ? value : List.of(value)) {
+            if (!each.isIntegralNumber() || !each.canConvertToLong()) {
+                throw new CheckpointException(file, place(key), "a whole number or a list of them", value.toString());
+            }
+            numbers.add(each.longValue());
+        }
+        return numbers;
+    }
+
     /** A list of texts that must be there. */
     public List<String> texts(String key) throws CheckpointException {
         require(key);
