@@ -72,7 +72,7 @@ class ParquetFileTest {
                     switch (column) {
                         case "text" -> text(i);
                         case "word" -> List.of("red", "green", "blue").get(i % 3);
-                        case "number" -> i % 5 == 0 ? "null" : "" + (i * i * 1000003L - 7);
+                        case "number" -> i % 5 == 0 ? "null" : "" + (i * (i * 1000003L) - 7);
                         case "small" -> "" + (i - 30);
                         default -> blob(i);
                     });
