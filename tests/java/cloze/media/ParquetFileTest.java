@@ -72,7 +72,7 @@ class ParquetFileTest {
                     switch (column) {
                         case "text" -> text(i);
                         case "word" -> List.of("red", "green", "blue").get(i % 3);
-                        case "number" -> i % 5 == 0 ? "null" : "" + (i * i * 1000003L - 7);
+                        case "number" -> i % 5 == 0 ? "null" : "" + (i * (i * 1000003L) - 7);
                         case "small" -> "" + (i - 30);
                         default -> blob(i);
                     });
@@ -224,12 +224,12 @@ class ParquetFileTest {
     private static byte[] mutated(byte[] seed, Random random) {
         byte[] bad = seed.clone();
         int changes = 1 + random.nextInt(8);
-        int footer = Math.min(bad.length, 12 + (bad[bad.length - 8] & 0xFF | (bad[bad.length - 7] & 0xFF) << 8));
+        int footer = Math.min(bad.length, 12 + ((bad[bad.length - 8] & 0xFF) | ((bad[bad.length - 7] & 0xFF) << 8)));
         for (int k = 0; k < changes; k++) {
             int at = random.nextInt(4) == 0 ? bad.length - 1 - random.nextInt(footer) : random.nextInt(bad.length);
             bad[at] = switch (random.nextInt(4)) {
                 case 0 -> (byte) 0xFF;
-                case 1 -> (byte) (bad[at] ^ 1 << random.nextInt(8));
+                case 1 -> (byte) (bad[at] ^ (1 << random.nextInt(8)));
                 case 2 -> 0;
                 default -> (byte) random.nextInt();
             };

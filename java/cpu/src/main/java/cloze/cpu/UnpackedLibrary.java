@@ -87,7 +87,7 @@ final class UnpackedLibrary {
                 || found.permissions().contains(PosixFilePermission.OTHERS_WRITE);
         if (own && open) {
             view.setPermissions(OWNER);
-        } else if (open || !own && !found.owner().getName().equals("root")) {
+        } else if (open || (!own && !found.owner().getName().equals("root"))) {
             throw new BackendException(String.format(
                     Locale.ROOT,
                     "%s must belong to the user of this process or to root, and only they may write it, since libraries are loaded from it; it belongs to %s with %s: set CLOZE_CACHE to another folder",

@@ -82,7 +82,7 @@ final class TarTree {
         if (!isLink && (entry.isDirectory() || !entry.isFile() || entry.isSparse())) {
             return;
         }
-        String[] parts = entry.getName().split("/+");
+        String[] parts = entry.getName().split("/+", -1);
         if (List.of(parts).contains("..") || parts.length > DEEPEST) {
             throw new DataException(tar, entry.getName(), "a name inside of the archive", "one that leads out of it");
         }
@@ -137,11 +137,11 @@ final class TarTree {
         if (link == null) {
             return node;
         }
-        if (links == MOST_LINKS || link.startsWith("/") && !node.isHardLink) {
+        if (links == MOST_LINKS || (link.startsWith("/") && !node.isHardLink)) {
             return null;
         }
         Node at = node.isHardLink || node.parent == null ? root : node.parent;
-        for (String part : link.split("/+")) {
+        for (String part : link.split("/+", -1)) {
             if (++steps > MOST_STEPS) {
                 throw new DataException(tar, "links", MOST_STEPS + " steps along links at most", "more");
             }

@@ -60,7 +60,7 @@ final class Cursor {
         int from = take(size);
         long value = 0;
         for (int i = size - 1; i >= 0; i--) {
-            value = value << 8 | bytes[from + i] & 0xFF;
+            value = (value << 8) | (bytes[from + i] & 0xFF);
         }
         return value;
     }
@@ -85,7 +85,7 @@ final class Cursor {
     /** Signed: 0, -1, 1, -2, ... */
     long zigzag() throws IOException {
         long value = varint();
-        return value >>> 1 ^ -(value & 1);
+        return (value >>> 1) ^ -(value & 1);
     }
 
     /** {@code width} bits, from 0 to 64, at a bit offset from the position {@code from}. */
@@ -95,7 +95,7 @@ final class Cursor {
             long bit = offset + done;
             int in = (int) (bit & 7);
             int count = Math.min(8 - in, width - done);
-            long part = (bytes[from + (int) (bit >>> 3)] & 0xFF) >>> in & (1 << count) - 1;
+            long part = ((bytes[from + (int) (bit >>> 3)] & 0xFFL) >>> in) & ((1L << count) - 1);
             value |= part << done;
             done += count;
         }

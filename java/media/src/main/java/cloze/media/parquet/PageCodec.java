@@ -82,7 +82,7 @@ final class PageCodec {
         }
         // A frame of Parquet says its size: a page that says another is found before memory is taken.
         long says = Zstd.getFrameContentSize(in.bytes(), from, count);
-        if (says > 0 && says != size || says < -1) {
+        if ((says > 0 && says != size) || says < -1) {
             throw sizes(size, says < -1 ? "no frame of zstd" : "" + says);
         }
         byte[] out = new byte[size];

@@ -55,7 +55,7 @@ public final class ParquetFile implements AutoCloseable {
     public static ParquetFile open(Path path) throws IOException {
         SharedFile file = SharedFile.open(path);
         try {
-            return open(path, file);
+            return open(file);
         } catch (DataException e) {
             file.close();
             throw new DataException(String.format(Locale.ROOT, "%s, footer of Parquet: %s", path, e.getMessage()), e);
@@ -65,7 +65,7 @@ public final class ParquetFile implements AutoCloseable {
         }
     }
 
-    private static ParquetFile open(Path path, SharedFile file) throws IOException {
+    private static ParquetFile open(SharedFile file) throws IOException {
         long size = file.size();
         if (size < MAGIC + TAIL) {
             throw new DataException(

@@ -60,7 +60,7 @@ final class ParquetSchema {
 
     private static ParquetColumn.Content content(ThriftStruct element) throws DataException {
         if (element.number(6, -1) == UTF8
-                || element.has(10) && element.struct(10).has(STRING)) {
+                || (element.has(10) && element.struct(10).has(STRING))) {
             return ParquetColumn.Content.TEXT;
         }
         return element.has(6) || element.has(10) ? ParquetColumn.Content.OTHER : ParquetColumn.Content.UNNAMED;

@@ -24,7 +24,7 @@ final class SnappyBlock {
             int tag = in.u8();
             at = switch (tag & 3) {
                 case 0 -> literal(in, tag >>> 2, out, at);
-                case 1 -> Copies.copy(out, at, out.length, (tag >>> 5) << 8 | in.u8(), (tag >>> 2 & 7) + 4);
+                case 1 -> Copies.copy(out, at, out.length, ((tag >>> 5) << 8) | in.u8(), ((tag >>> 2) & 7) + 4);
                 case 2 -> Copies.copy(out, at, out.length, in.little(2), (tag >>> 2) + 1);
                 default -> Copies.copy(out, at, out.length, in.little(4), (tag >>> 2) + 1);
             };
