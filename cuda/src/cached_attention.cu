@@ -8,10 +8,11 @@ using namespace cloze;
 
 CLOZE_KERNEL(cached_attention_forward, const real* qkv, const int32_t* starts, real* keys, real* values, real* y,
              int64_t, int64_t t, int64_t capacity, int64_t heads, int64_t kv_heads, int64_t width, int64_t window,
-             float scale) {
+             float scale, Fault* fault) {
     CLOZE_SHARED(memory);
     int64_t tiles = (t + tile - 1) / tile, unit = blockIdx.x / tiles, sample = unit / heads, head = unit % heads;
-    int64_t kv = head / (heads / kv_heads), query = blockIdx.x % tiles * tile, start = starts[sample];
+    int64_t kv = head / (heads / kv_heads), query = blockIdx.x % tiles * tile,
+            start = index_at(starts, sample, capacity - t + 1, fault, Argument::cached_attention_starts);
     int64_t step = (heads + 2 * kv_heads) * width, cached = kv_heads * width;
     const real* mine = qkv + sample * t * step;
     Mask mask{start + t, start, true, window, nullptr};
@@ -34,11 +35,13 @@ CLOZE_KERNEL(cached_attention_forward, const real* qkv, const int32_t* starts, r
 }
 
 CLOZE_KERNEL(cached_attention_forward_append, const real* qkv, const int32_t* starts, real* keys, real* values, real*,
-             int64_t b, int64_t t, int64_t capacity, int64_t heads, int64_t kv_heads, int64_t width, int64_t, float) {
+             int64_t b, int64_t t, int64_t capacity, int64_t heads, int64_t kv_heads, int64_t width, int64_t, float,
+             Fault* fault) {
     int64_t cached = kv_heads * width, step = (heads + 2 * kv_heads) * width;
     each(b * t * cached, false, [&](int64_t i, auto) {
         int64_t token = i / cached, sample = token / t, column = i % cached;
-        int64_t to = (sample * capacity + starts[sample] + token % t) * cached + column;
+        int64_t start = index_at(starts, sample, capacity - t + 1, fault, Argument::cached_attention_starts);
+        int64_t to = (sample * capacity + start + token % t) * cached + column;
         const real* from = qkv + token * step + heads * width + column;
         keys[to] = from[0];
         values[to] = from[cached];

@@ -14,12 +14,15 @@
 using namespace cloze;
 
 CLOZE_KERNEL(embedding_forward, const int32_t* ids, const real* table, const real* positions, const int32_t* starts,
-             real* y, int64_t b, int64_t t, int64_t, int64_t d, int64_t) {
+             real* y, int64_t b, int64_t t, int64_t v, int64_t d, int64_t p, Fault* fault) {
     each(b * t * d, aligned(table, positions, y) && d % pack == 0, [&](int64_t i, auto step) {
         int64_t token = i / d, column = i % d;
-        auto value = step.load(table + ids[token] * d + column);
-        if (positions)
-            value = value + step.load(positions + ((starts ? starts[token / t] : 0) + token % t) * d + column);
+        int64_t row = index_at(ids, token, v, fault, Argument::embedding_ids);
+        auto value = step.load(table + row * d + column);
+        if (positions) {
+            int64_t start = starts ? index_at(starts, token / t, p - t + 1, fault, Argument::embedding_starts) : 0;
+            value = value + step.load(positions + (start + token % t) * d + column);
+        }
         step.store(y + i, value);
     });
 }
@@ -28,6 +31,12 @@ namespace {
 
 // As in EmbeddingLaunches of java/cuda.
 constexpr int tile = 256, piece = 64, warp_columns = 256;
+
+// Of a token; row 0 where the index is out of bounds, which the forward pass has noted.
+CLOZE_DEVICE int row_at(const int32_t* ids, int64_t token, int64_t v) {
+    int row = ids[token];
+    return row >= 0 && row < v ? row : 0;
+}
 
 // The layout of the scratch.
 struct Sorted {
@@ -72,7 +81,7 @@ CLOZE_KERNEL(embedding_backward_count, const int32_t* ids, const int32_t*, const
              int64_t b, int64_t t, int64_t v, int64_t d, int64_t, int64_t, float* scratch) {
     Sorted at(scratch, b * t, v, d);
     int64_t token = thread_of_grid();
-    if (dtable && token < at.n) atomicAdd(at.first + token / at.chunk * v + ids[token], 1);
+    if (dtable && token < at.n) atomicAdd(at.first + token / at.chunk * v + row_at(ids, token, v), 1);
 }
 
 // A thread a row. The places of a row depend on the order of threads; the order of sums does not.
@@ -109,10 +118,10 @@ CLOZE_KERNEL(embedding_backward_order, const int32_t* ids, const int32_t*, const
     if (!dtable) return;
     Sorted at(scratch, b * t, v, d);
     int64_t token = thread_of_grid(), own = token - threadIdx.x, chunk = own / at.chunk;
-    int row = token < at.n ? ids[token] : -1, rank = 0;
+    int row = token < at.n ? row_at(ids, token, v) : -1, rank = 0;
     for (int64_t from = chunk * at.chunk; from <= own; from += tile) {
         __syncthreads();  // all have compared
-        rows[threadIdx.x] = from < own ? ids[from + threadIdx.x] : row;
+        rows[threadIdx.x] = from < own ? row_at(ids, from + threadIdx.x, v) : row;
         __syncthreads();
         int count = from < own ? tile : int(threadIdx.x);
 #pragma unroll 8
@@ -133,7 +142,7 @@ CLOZE_KERNEL(embedding_backward_sum, const int32_t* ids, const int32_t*, const r
         each_lane(d, whole, [&](int64_t i, auto step) { step.store(dtable + row * d + i, Floats<step.width>{}); });
         return;
     }
-    row = ids[at.order[place]];
+    row = row_at(ids, at.order[place], v);
     int64_t behind = place - at.begin(row), end = at.end(row);
     if (behind % piece) return;
     end = end < place + piece ? end : place + piece;
@@ -157,12 +166,12 @@ CLOZE_KERNEL(embedding_backward_join, const int32_t* ids, const int32_t*, const 
     int64_t place = -1;
 #pragma unroll
     for (int half = 0; half < piece; half += 32) {
-        int64_t mine = own + half + lane_of_warp(), row = mine < at.n ? ids[at.order[mine]] : 0;
+        int64_t mine = own + half + lane_of_warp(), row = mine < at.n ? row_at(ids, at.order[mine], v) : 0;
         uint32_t found = __ballot_sync(all_lanes, mine < at.n && at.begin(row) == mine && at.end(row) - mine > piece);
         if (found) place = own + half + __ffs(int(found)) - 1;
     }
     if (place < 0) return;
-    int64_t row = ids[at.order[place]], end = at.end(row), column = row_of_warp() % shares * warp_columns;
+    int64_t row = row_at(ids, at.order[place], v), end = at.end(row), column = row_of_warp() % shares * warp_columns;
     int64_t columns = d - column < warp_columns ? d - column : warp_columns;
     each_lane(columns, aligned(dtable, scratch) && d % pack == 0, [&](int64_t i, auto step) {
         float* to = dtable + row * d + column + i;

@@ -6,10 +6,10 @@
 using namespace cloze;
 
 CLOZE_KERNEL(gather_tokens_forward, const real* x, const int32_t* ids, real* y, int64_t b, int64_t n, int64_t m,
-             int64_t d) {
+             int64_t d, Fault* fault) {
     each(b * m * d, aligned(x, y) && d % pack == 0, [&](int64_t i, auto step) {
-        int64_t row = i / d;
-        step.store(y + i, step.load(x + (row / m * n + ids[row]) * d + i % d));
+        int64_t row = i / d, token = index_at(ids, row, n, fault, Argument::gather_tokens_ids);
+        step.store(y + i, step.load(x + (row / m * n + token) * d + i % d));
     });
 }
 

@@ -7,7 +7,7 @@
 using namespace cloze;
 
 CLOZE_KERNEL(masked_l1_forward, const real* x, const real* target, const int32_t*, float*, float* row_loss, int64_t n,
-             int64_t d) {
+             int64_t d, Fault*) {
     int64_t row = row_of_warp();
     if (row >= n) return;
     const real *in = x + row * d, *wanted = target + row * d;
@@ -20,8 +20,8 @@ CLOZE_KERNEL(masked_l1_forward, const real* x, const real* target, const int32_t
 }
 
 CLOZE_KERNEL(masked_l1_forward_mean, const real*, const real*, const int32_t* mask, float* loss, float* row_loss,
-             int64_t n, int64_t) {
-    mean_of_hidden(mask, row_loss, loss, n);
+             int64_t n, int64_t, Fault* fault) {
+    mean_of_hidden(mask, row_loss, loss, n, fault, Argument::masked_l1_mask);
 }
 
 // The number of hidden rows, into the scratch.

@@ -28,7 +28,7 @@ struct Norm {
 }  // namespace
 
 CLOZE_KERNEL(masked_mse_forward, const real* x, const real* target, const int32_t*, float*, float* row_loss, int64_t n,
-             int64_t d, int64_t normalize) {
+             int64_t d, int64_t normalize, Fault*) {
     int64_t row = row_of_warp();
     if (row >= n) return;
     const real *in = x + row * d, *wanted = target + row * d;
@@ -44,8 +44,8 @@ CLOZE_KERNEL(masked_mse_forward, const real* x, const real* target, const int32_
 }
 
 CLOZE_KERNEL(masked_mse_forward_mean, const real*, const real*, const int32_t* mask, float* loss, float* row_loss,
-             int64_t n, int64_t, int64_t) {
-    mean_of_hidden(mask, row_loss, loss, n);
+             int64_t n, int64_t, int64_t, Fault* fault) {
+    mean_of_hidden(mask, row_loss, loss, n, fault, Argument::masked_mse_mask);
 }
 
 // The number of hidden rows, into the scratch.

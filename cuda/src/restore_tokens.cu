@@ -7,9 +7,9 @@
 using namespace cloze;
 
 CLOZE_KERNEL(restore_tokens_forward, const real* x, const float* mask_token, const int32_t* ids_restore, real* y,
-             int64_t b, int64_t m, int64_t n, int64_t d) {
+             int64_t b, int64_t m, int64_t n, int64_t d, Fault* fault) {
     each(b * n * d, aligned(x, mask_token, y) && d % pack == 0, [&](int64_t i, auto step) {
-        int64_t row = i / d, id = ids_restore[row];
+        int64_t row = i / d, id = index_at(ids_restore, row, n, fault, Argument::restore_tokens_ids);
         step.store(y + i, id < m ? step.load(x + (row / n * m + id) * d + i % d) : step.load(mask_token + i % d));
     });
 }
@@ -19,7 +19,7 @@ CLOZE_KERNEL(restore_tokens_backward, const int32_t* ids_restore, const real* dy
     if (!dx) return;
     each(b * n * d, aligned(dy, dx) && d % pack == 0, [&](int64_t i, auto step) {
         int64_t row = i / d, id = ids_restore[row];
-        if (id < m) step.put(dx + (row / n * m + id) * d + i % d, step.load(dy + i), accumulate & 1);
+        if (id >= 0 && id < m) step.put(dx + (row / n * m + id) * d + i % d, step.load(dy + i), accumulate & 1);
     });
 }
 

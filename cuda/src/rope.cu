@@ -36,7 +36,9 @@ CLOZE_DEVICE void rotate(const real* x, const int32_t* starts, real* y, int64_t 
 }  // namespace
 
 CLOZE_KERNEL(rope_forward, const real* x, const int32_t* starts, real* y, int64_t b, int64_t t, int64_t heads,
-             int64_t kv_heads, int64_t width, float theta) {
+             int64_t kv_heads, int64_t width, float theta, Fault* fault) {
+    if (starts && thread_of_grid() < b)
+        index_at(starts, thread_of_grid(), (int64_t{1} << 31) - t, fault, Argument::rope_starts);
     rotate(x, starts, y, b, t, heads, kv_heads, width, theta, 1.f, false);
 }
 

@@ -26,7 +26,7 @@ CLOZE_DEVICE Floats<K> classes_only(Floats<K> x, int64_t left, float other) {
 }  // namespace
 
 CLOZE_KERNEL(softmax_cross_entropy_forward, real*, const int32_t* targets, float*, float*, int64_t n, int64_t, int64_t,
-             int64_t ignore_index, float, int64_t, int* counted) {
+             int64_t ignore_index, float, int64_t, int* counted, Fault*) {
     __shared__ int sums[32];
     int count = 0;
     each_thread(n, aligned(targets), [&](int64_t i, auto step) {
@@ -40,7 +40,7 @@ CLOZE_KERNEL(softmax_cross_entropy_forward, real*, const int32_t* targets, float
 
 CLOZE_KERNEL(softmax_cross_entropy_forward_rows, real* logits, const int32_t* targets, float*, float* row_loss, int64_t,
              int64_t v, int64_t columns, int64_t ignore_index, float label_smoothing, int64_t gradient,
-             const int* counted) {
+             const int* counted, Fault* fault) {
     __shared__ float shared[32];
     int64_t row = blockIdx.x;
     real* x = logits + row * columns;
@@ -54,6 +54,7 @@ CLOZE_KERNEL(softmax_cross_entropy_forward_rows, real* logits, const int32_t* ta
             });
         return;
     }
+    if (threadIdx.x == 0 && (target < 0 || target >= v)) note(fault, Argument::targets, row, target, v);
     float top = -INFINITY, sum = 0, logit_sum = 0;
     each_thread(columns, whole, [&](int64_t i, auto step) {
         auto value = classes_only(step.load(x + i), v - i, -INFINITY);
@@ -93,7 +94,7 @@ CLOZE_KERNEL(softmax_cross_entropy_forward_rows, real* logits, const int32_t* ta
 
 // One block: the rows' losses in a fixed order, in double.
 CLOZE_KERNEL(softmax_cross_entropy_forward_mean, real*, const int32_t*, float* loss, float* row_loss, int64_t n,
-             int64_t, int64_t, int64_t, float, int64_t, const int* counted) {
+             int64_t, int64_t, int64_t, float, int64_t, const int* counted, Fault*) {
     __shared__ double sums[32];
     double total = 0;
 #pragma unroll 8

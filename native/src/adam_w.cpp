@@ -8,9 +8,9 @@
 
 using namespace cloze;
 
-CLOZE_EXPORT void adam_w_step(const float* gradient, float* weight, float* m, float* v, int64_t n, float lr,
-                              float beta1, float beta2, float epsilon, float decay, float correction1,
-                              float correction2, float gradient_scale) {
+CLOZE_EXPORT int64_t adam_w_step(const float* gradient, float* weight, float* m, float* v, int64_t n, float lr,
+                                 float beta1, float beta2, float epsilon, float decay, float correction1,
+                                 float correction2, float gradient_scale) noexcept try {
     float keep = 1.f - lr * decay, rate = lr * correction1;
     elementwise(n, [=](int64_t i, auto step) {
         vf g = step.load(gradient + i) * gradient_scale;
@@ -20,4 +20,6 @@ CLOZE_EXPORT void adam_w_step(const float* gradient, float* weight, float* m, fl
         step.store(v + i, v1);
         step.store(weight + i, keep * step.load(weight + i) - rate * m1 / (sqrt(v1 * correction2) + epsilon));
     });
+    return ok;
 }
+CLOZE_CATCH

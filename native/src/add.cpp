@@ -7,14 +7,16 @@
 
 using namespace cloze;
 
-CLOZE_EXPORT void add_forward(const float* x, const float* y, float* z, int64_t n, int64_t d) {
+CLOZE_EXPORT int64_t add_forward(const float* x, const float* y, float* z, int64_t n, int64_t d) noexcept try {
     parallel_blocks(n, row_block(n, d), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++)
             each(0, d, [&](int64_t i, auto step) {
                 step.store(z + row * d + i, step.load(x + row * d + i) + step.load(y + i));
             });
     });
+    return ok;
 }
+CLOZE_CATCH
 
 namespace {
 
@@ -44,10 +46,13 @@ void column_sums(const float* dz, float* dy, int64_t n, int64_t d, bool adds) {
 
 }  // namespace
 
-CLOZE_EXPORT void add_backward(const float* dz, float* dx, float* dy, int64_t n, int64_t d, int64_t accumulate) {
+CLOZE_EXPORT int64_t add_backward(const float* dz, float* dx, float* dy, int64_t n, int64_t d,
+                                  int64_t accumulate) noexcept try {
     if (dx) {
         bool adds = accumulate & 1;
         elementwise(n * d, [=](int64_t i, auto step) { step.put(dx + i, step.load(dz + i), adds); });
     }
     if (dy) column_sums(dz, dy, n, d, accumulate & 2);
+    return ok;
 }
+CLOZE_CATCH

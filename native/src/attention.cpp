@@ -12,9 +12,10 @@
 
 using namespace cloze;
 
-CLOZE_EXPORT void attention_forward(const float* qkv, const int32_t* keep, float* y, float* lse, int64_t b, int64_t t,
-                                    int64_t heads, int64_t kv_heads, int64_t width, int64_t causal, int64_t window,
-                                    float scale, float rate, int64_t seed, int64_t offset) {
+CLOZE_EXPORT int64_t attention_forward(const float* qkv, const int32_t* keep, float* y, float* lse, int64_t b,
+                                       int64_t t, int64_t heads, int64_t kv_heads, int64_t width, int64_t causal,
+                                       int64_t window, float scale, float rate, int64_t seed, int64_t offset) noexcept
+    try {
     int64_t stride = (heads + 2 * kv_heads) * width, chunks = (t + task_queries - 1) / task_queries;
     int64_t units = b * heads * chunks;
     auto head_of = [=](int64_t unit) {
@@ -48,13 +49,15 @@ CLOZE_EXPORT void attention_forward(const float* qkv, const int32_t* keep, float
             attend(head, begin, end, soon);
         }
     });
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void attention_backward(const float* qkv, const int32_t* keep, const float* y, const float* lse,
-                                     const float* dy, float* dqkv, int64_t b, int64_t t, int64_t heads,
-                                     int64_t kv_heads, int64_t width, int64_t causal, int64_t window, float scale,
-                                     float rate, int64_t seed, int64_t offset, int64_t accumulate) {
-    if (!dqkv || t == 0 || kv_heads == 0) return;
+CLOZE_EXPORT int64_t attention_backward(const float* qkv, const int32_t* keep, const float* y, const float* lse,
+                                        const float* dy, float* dqkv, int64_t b, int64_t t, int64_t heads,
+                                        int64_t kv_heads, int64_t width, int64_t causal, int64_t window, float scale,
+                                        float rate, int64_t seed, int64_t offset, int64_t accumulate) noexcept try {
+    if (!dqkv || t == 0 || kv_heads == 0) return ok;
     int64_t stride = (heads + 2 * kv_heads) * width, group = heads / kv_heads, units = b * kv_heads;
     auto head_of = [=](int64_t unit) {
         int64_t batch = unit / kv_heads, kv = unit % kv_heads, h = kv * group;
@@ -85,4 +88,6 @@ CLOZE_EXPORT void attention_backward(const float* qkv, const int32_t* keep, cons
             attend_backward(head_of(unit), unit + 1 < last ? &next : nullptr);
         }
     });
+    return ok;
 }
+CLOZE_CATCH

@@ -1,5 +1,5 @@
 #include "cloze/attention.h"
-#include "cloze/export.h"
+#include "cloze/failure.h"
 #include "cloze/threads.h"
 
 // qkv [b, t, (heads + 2 kv_heads) width], starts [b], keys and values [b, capacity, kv_heads width], y [b, t, heads
@@ -159,10 +159,12 @@ class Decoder {
 
 using namespace cloze;
 
-CLOZE_EXPORT void cached_attention_forward(const float* qkv, const int32_t* starts, float* keys, float* values,
-                                           float* y, int64_t b, int64_t t, int64_t capacity, int64_t heads,
-                                           int64_t kv_heads, int64_t width, int64_t window, float scale) {
-    if (kv_heads == 0) return;
+CLOZE_EXPORT int64_t cached_attention_forward(const float* qkv, const int32_t* starts, float* keys, float* values,
+                                              float* y, int64_t b, int64_t t, int64_t capacity, int64_t heads,
+                                              int64_t kv_heads, int64_t width, int64_t window, float scale) noexcept
+    try {
+    if (kv_heads == 0) return ok;
+    require_indices("CachedAttention", "starts", starts, b, capacity - t + 1);
     int64_t stride = (heads + 2 * kv_heads) * width, cached = kv_heads * width, group = heads / kv_heads;
     auto cache_at = [=](int64_t batch, int64_t kv) { return batch * capacity * cached + kv * width; };
     parallel(b * kv_heads, [&](int64_t task) {
@@ -189,7 +191,7 @@ CLOZE_EXPORT void cached_attention_forward(const float* qkv, const int32_t* star
                       scale};
         Decoder(decode).run();
     });
-    if (t <= few_tokens) return;
+    if (t <= few_tokens) return ok;
     int64_t chunks = (t + task_queries - 1) / task_queries;
     parallel(b * heads * chunks, [&](int64_t task) {
         int64_t batch = task / (heads * chunks), h = task / chunks % heads, chunk = task % chunks;
@@ -210,4 +212,6 @@ CLOZE_EXPORT void cached_attention_forward(const float* qkv, const int32_t* star
         Prefetch none;
         attend(head, t * chunk / chunks, t * (chunk + 1) / chunks, none);
     });
+    return ok;
 }
+CLOZE_CATCH

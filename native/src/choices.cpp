@@ -13,8 +13,8 @@
 
 #include "cloze/export.h"
 
-CLOZE_EXPORT void* memory_map(int64_t bytes);
-CLOZE_EXPORT void memory_unmap(void* memory, int64_t bytes);
+CLOZE_EXPORT void* memory_map(int64_t bytes) noexcept;
+CLOZE_EXPORT void memory_unmap(void* memory, int64_t bytes) noexcept;
 
 namespace cloze {
 namespace {
@@ -87,13 +87,13 @@ bool by_choice(const Product& p) {
 }  // namespace cloze
 
 // 1: from now on, a shape without a choice is timed once and keeps the faster library. 0, the default: no timing.
-CLOZE_EXPORT void products_tune(int64_t on) {
+CLOZE_EXPORT void products_tune(int64_t on) noexcept {
     cloze::tuning = on != 0;
 }
 
 // One line per shape, "transpose_a transpose_b n m k library", library 0 is ours, 1 is oneDNN. Zero-terminated and
 // truncated to capacity. Returns the size of the whole text in bytes.
-CLOZE_EXPORT int64_t product_choices_export(char* out, int64_t capacity) {
+CLOZE_EXPORT int64_t product_choices_export(char* out, int64_t capacity) noexcept try {
     std::ostringstream text;
     if (auto table = cloze::current.load())
         for (auto& [shape, library] : *table) {
@@ -108,11 +108,12 @@ CLOZE_EXPORT int64_t product_choices_export(char* out, int64_t capacity) {
     }
     return int64_t(all.size()) + 1;
 }
+CLOZE_CATCH
 
 // Adds the output of product_choices_export to the table and overrides existing entries, to repeat the bits of that
 // run. Returns the number of shapes; -1 if the text is malformed, without changes; -2 if it needs oneDNN, which is not
 // open.
-CLOZE_EXPORT int64_t product_choices_import(const char* text) {
+CLOZE_EXPORT int64_t product_choices_import(const char* text) noexcept try {
     cloze::Table table;
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
@@ -128,3 +129,4 @@ CLOZE_EXPORT int64_t product_choices_import(const char* text) {
     if (!table.empty()) cloze::put(table);
     return int64_t(table.size());
 }
+CLOZE_CATCH

@@ -177,9 +177,9 @@ struct Rest {
 
 }  // namespace
 
-CLOZE_EXPORT void conv2d_forward(const float* x, const float* weight, const float* bias, float* y, int64_t b, int64_t h,
-                                 int64_t w, int64_t c, int64_t m, int64_t p, int64_t q, int64_t stride, int64_t padding,
-                                 int64_t dilation, int64_t groups) {
+CLOZE_EXPORT int64_t conv2d_forward(const float* x, const float* weight, const float* bias, float* y, int64_t b,
+                                    int64_t h, int64_t w, int64_t c, int64_t m, int64_t p, int64_t q, int64_t stride,
+                                    int64_t padding, int64_t dilation, int64_t groups) noexcept try {
     Convolution v{b, h, w, c, m, p, q, stride, padding, dilation, groups};
     for (int64_t group = 0; group < groups; group++) {
         Windows windows = v.windows(x, group);
@@ -199,12 +199,14 @@ CLOZE_EXPORT void conv2d_forward(const float* x, const float* weight, const floa
         if (bias) product.bias = bias + group * v.group_m;
         gemm(product);
     }
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void conv2d_backward(const float* x, const float* weight, const float* dy, float* dx, float* dweight,
-                                  float* dbias, int64_t b, int64_t h, int64_t w, int64_t c, int64_t m, int64_t p,
-                                  int64_t q, int64_t stride, int64_t padding, int64_t dilation, int64_t groups,
-                                  int64_t accumulate) {
+CLOZE_EXPORT int64_t conv2d_backward(const float* x, const float* weight, const float* dy, float* dx, float* dweight,
+                                     float* dbias, int64_t b, int64_t h, int64_t w, int64_t c, int64_t m, int64_t p,
+                                     int64_t q, int64_t stride, int64_t padding, int64_t dilation, int64_t groups,
+                                     int64_t accumulate) noexcept try {
     Convolution v{b, h, w, c, m, p, q, stride, padding, dilation, groups};
     if (dx)
         for (int64_t group = 0; group < groups; group++)
@@ -233,4 +235,6 @@ CLOZE_EXPORT void conv2d_backward(const float* x, const float* weight, const flo
         gemm(product);
     }
     if (dbias && !with_dweight) column_sums(dy, v.rows(), m, m, dbias, (accumulate & 4) != 0);
+    return ok;
 }
+CLOZE_CATCH

@@ -7,7 +7,7 @@
 
 // The level of this machine: 0 baseline, 1 AVX2 (x86-64-v3), 2 AVX-512 (x86-64-v4). Includes the operating system's
 // support for the wide registers.
-CLOZE_EXPORT int64_t cpu_level() {
+CLOZE_EXPORT int64_t cpu_level() noexcept {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("x86-64-v4")) return 2;
@@ -60,10 +60,12 @@ std::string model_name() {
 }  // namespace
 
 // "model name\nfeatures", truncated to capacity, always zero-terminated.
-CLOZE_EXPORT void cpu_describe(char* out, int64_t capacity) {
-    if (capacity <= 0) return;
+CLOZE_EXPORT int64_t cpu_describe(char* out, int64_t capacity) noexcept try {
+    if (capacity <= 0) return cloze::ok;
     std::string text = model_name() + "\n" + features();
     size_t size = std::min<size_t>(text.size(), size_t(capacity) - 1);
     std::memcpy(out, text.data(), size);
     out[size] = 0;
+    return cloze::ok;
 }
+CLOZE_CATCH

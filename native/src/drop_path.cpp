@@ -29,12 +29,16 @@ void drop(const float* x, float* y, int64_t b, int64_t n, float rate, int64_t se
 
 }  // namespace
 
-CLOZE_EXPORT void drop_path_forward(const float* x, float* y, int64_t b, int64_t n, float rate, int64_t seed,
-                                    int64_t offset) {
+CLOZE_EXPORT int64_t drop_path_forward(const float* x, float* y, int64_t b, int64_t n, float rate, int64_t seed,
+                                       int64_t offset) noexcept try {
     drop(x, y, b, n, rate, seed, offset, false);
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void drop_path_backward(const float* dy, float* dx, int64_t b, int64_t n, float rate, int64_t seed,
-                                     int64_t offset, int64_t accumulate) {
+CLOZE_EXPORT int64_t drop_path_backward(const float* dy, float* dx, int64_t b, int64_t n, float rate, int64_t seed,
+                                        int64_t offset, int64_t accumulate) noexcept try {
     if (dx) drop(dy, dx, b, n, rate, seed, offset, accumulate & 1);
+    return ok;
 }
+CLOZE_CATCH

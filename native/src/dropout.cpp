@@ -32,11 +32,16 @@ void drop(const float* x, float* y, int64_t n, float rate, int64_t seed, int64_t
 
 }  // namespace
 
-CLOZE_EXPORT void dropout_forward(const float* x, float* y, int64_t n, float rate, int64_t seed, int64_t offset) {
+CLOZE_EXPORT int64_t dropout_forward(const float* x, float* y, int64_t n, float rate, int64_t seed,
+                                     int64_t offset) noexcept try {
     drop(x, y, n, rate, seed, offset, false);
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void dropout_backward(const float* dy, float* dx, int64_t n, float rate, int64_t seed, int64_t offset,
-                                   int64_t accumulate) {
+CLOZE_EXPORT int64_t dropout_backward(const float* dy, float* dx, int64_t n, float rate, int64_t seed, int64_t offset,
+                                      int64_t accumulate) noexcept try {
     drop(dy, dx, n, rate, seed, offset, accumulate & 1);
+    return ok;
 }
+CLOZE_CATCH

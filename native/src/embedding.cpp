@@ -1,4 +1,4 @@
-#include "cloze/export.h"
+#include "cloze/failure.h"
 #include "cloze/loop.h"
 
 // ids int32 [b, t], table [v, d], positions [p, d] | null, starts int32 [b] | null, y [b, t, d]
@@ -21,11 +21,18 @@ void scatter(const float* dy, float* table, int64_t tokens, int64_t d, const aut
     });
 }
 
+// Positions are read for [starts[b], starts[b] + t).
+void require(const int32_t* ids, const int32_t* starts, int64_t b, int64_t t, int64_t v, int64_t p, bool positions) {
+    require_indices("Embedding", "ids", ids, b * t, v);
+    if (positions && starts && t > 0) require_indices("Embedding", "starts", starts, b, p - t + 1);
+}
+
 }  // namespace
 
-CLOZE_EXPORT void embedding_forward(const int32_t* ids, const float* table, const float* positions,
-                                    const int32_t* starts, float* y, int64_t b, int64_t t, int64_t, int64_t d,
-                                    int64_t) {
+CLOZE_EXPORT int64_t embedding_forward(const int32_t* ids, const float* table, const float* positions,
+                                       const int32_t* starts, float* y, int64_t b, int64_t t, int64_t v, int64_t d,
+                                       int64_t p) noexcept try {
+    require(ids, starts, b, t, v, p, positions != nullptr);
     int64_t tokens = b * t;
     parallel_blocks(tokens, row_block(tokens, d), [=](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++) {
@@ -40,11 +47,14 @@ CLOZE_EXPORT void embedding_forward(const int32_t* ids, const float* table, cons
             });
         }
     });
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void embedding_backward(const int32_t* ids, const int32_t* starts, const float* dy, float* dtable,
-                                     float* dpositions, int64_t b, int64_t t, int64_t v, int64_t d, int64_t p,
-                                     int64_t accumulate) {
+CLOZE_EXPORT int64_t embedding_backward(const int32_t* ids, const int32_t* starts, const float* dy, float* dtable,
+                                        float* dpositions, int64_t b, int64_t t, int64_t v, int64_t d, int64_t p,
+                                        int64_t accumulate) noexcept try {
+    require(ids, starts, b, t, v, p, dpositions != nullptr);
     if (dtable) {
         if (!(accumulate & 1)) zero(dtable, v * d);
         scatter(dy, dtable, b * t, d, [=](int64_t i) { return int64_t{ids[i]}; });
@@ -53,4 +63,6 @@ CLOZE_EXPORT void embedding_backward(const int32_t* ids, const int32_t* starts, 
         if (!(accumulate & 2)) zero(dpositions, p * d);
         scatter(dy, dpositions, b * t, d, [=](int64_t i) { return (starts ? starts[i / t] : 0) + i % t; });
     }
+    return ok;
 }
+CLOZE_CATCH

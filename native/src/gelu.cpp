@@ -19,17 +19,19 @@ void with_form(int64_t form, F&& f) {
 
 }  // namespace
 
-CLOZE_EXPORT void gelu_forward(const float* x, float* y, int64_t n, int64_t form) {
+CLOZE_EXPORT int64_t gelu_forward(const float* x, float* y, int64_t n, int64_t form) noexcept try {
     with_form(form, [=](auto gelu) {
         elementwise(n, [=](int64_t i, auto step) {
             vf slope;
             step.store(y + i, gelu(step.load(x + i), slope));
         });
     });
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void gelu_backward(const float* x, const float* dy, float* dx, int64_t n, int64_t form,
-                                int64_t accumulate) {
+CLOZE_EXPORT int64_t gelu_backward(const float* x, const float* dy, float* dx, int64_t n, int64_t form,
+                                   int64_t accumulate) noexcept try {
     with_form(form, [=](auto gelu) {
         elementwise(n, [=](int64_t i, auto step) {
             vf slope;
@@ -37,4 +39,6 @@ CLOZE_EXPORT void gelu_backward(const float* x, const float* dy, float* dx, int6
             step.put(dx + i, step.load(dy + i) * slope, accumulate & 1);
         });
     });
+    return ok;
 }
+CLOZE_CATCH

@@ -25,7 +25,7 @@ double squared(const float* x, int64_t n) {
 
 }  // namespace
 
-CLOZE_EXPORT void gradient_norm_squared(const float* x, float* out, int64_t n) {
+CLOZE_EXPORT int64_t gradient_norm_squared(const float* x, float* out, int64_t n) noexcept try {
     constexpr int64_t group = 512;  // blocks whose sums wait on the stack
     double total = 0, parts[group];
     for (int64_t base = 0; base < n; base += group * block) {
@@ -36,4 +36,6 @@ CLOZE_EXPORT void gradient_norm_squared(const float* x, float* out, int64_t n) {
         for (int64_t i = 0; i * block < count; i++) total += parts[i];
     }
     out[0] = static_cast<float>(total);
+    return ok;
 }
+CLOZE_CATCH

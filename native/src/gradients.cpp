@@ -5,6 +5,8 @@
 
 using namespace cloze;
 
-CLOZE_EXPORT void gradients_add(const float* x, float* y, int64_t n) {
+CLOZE_EXPORT int64_t gradients_add(const float* x, float* y, int64_t n) noexcept try {
     elementwise(n, [=](int64_t i, auto step) { step.put(y + i, step.load(x + i), true); });
+    return ok;
 }
+CLOZE_CATCH

@@ -78,7 +78,8 @@ void fill(float* y, int64_t n, int64_t seed, int64_t offset, F f) {
 
 }  // namespace
 
-CLOZE_EXPORT void init_normal(float* y, int64_t n, float mean, float std, int64_t seed, int64_t offset) {
+CLOZE_EXPORT int64_t init_normal(float* y, int64_t n, float mean, float std, int64_t seed, int64_t offset) noexcept
+    try {
     fill(y, n, seed, offset, [=](vu numbers) {
         vl pairs = (vl)(numbers >> 8);  // u in the lower half of a lane, w in the upper
         vd u = to_double(pairs & 0xffffffff) * 0x1p-24, w = to_double(pairs >> 32) * 0x1p-24, cosine, sine;
@@ -86,8 +87,13 @@ CLOZE_EXPORT void init_normal(float* y, int64_t n, float mean, float std, int64_
         vd radius = sqrt(-2.0 * log(1.0 - u)) * double{std};
         return interleave(radius * cosine + double{mean}, radius * sine + double{mean});
     });
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void init_uniform(float* y, int64_t n, float low, float high, int64_t seed, int64_t offset) {
+CLOZE_EXPORT int64_t init_uniform(float* y, int64_t n, float low, float high, int64_t seed, int64_t offset) noexcept
+    try {
     fill(y, n, seed, offset, [=](vu numbers) { return low + (high - low) * uniform(numbers); });
+    return ok;
 }
+CLOZE_CATCH

@@ -11,9 +11,9 @@
 
 using namespace cloze;
 
-CLOZE_EXPORT void layer_norm_forward(const float* x, const float* residual, const float* weight, const float* bias,
-                                     float* y, float* sum, float* mean, float* rstd, int64_t n, int64_t d,
-                                     float epsilon) {
+CLOZE_EXPORT int64_t layer_norm_forward(const float* x, const float* residual, const float* weight, const float* bias,
+                                        float* y, float* sum, float* mean, float* rstd, int64_t n, int64_t d,
+                                        float epsilon) noexcept try {
     parallel_blocks(n, row_block(n, d), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
             const float* s = x + row * d;
@@ -45,7 +45,9 @@ CLOZE_EXPORT void layer_norm_forward(const float* x, const float* residual, cons
             });
         }
     });
+    return ok;
 }
+CLOZE_CATCH
 
 namespace {
 
@@ -94,9 +96,9 @@ struct Backward {
 
 }  // namespace
 
-CLOZE_EXPORT void layer_norm_backward(const float* s, const float* weight, const float* mean, const float* rstd,
-                                      const float* dy, const float* dsum, float* dx, float* dweight, float* dbias,
-                                      int64_t n, int64_t d, int64_t accumulate) {
+CLOZE_EXPORT int64_t layer_norm_backward(const float* s, const float* weight, const float* mean, const float* rstd,
+                                         const float* dy, const float* dsum, float* dx, float* dweight, float* dbias,
+                                         int64_t n, int64_t d, int64_t accumulate) noexcept try {
     Backward backward{s, weight, mean, rstd, dy, dsum, dx, d, (accumulate & 1) != 0};
     int64_t block = row_block(n, d), blocks = (n + block - 1) / block;
     float* partials = scratch(Slot::row, blocks * 2 * d);
@@ -109,4 +111,6 @@ CLOZE_EXPORT void layer_norm_backward(const float* s, const float* weight, const
     });
     if (dweight) combine(partials, blocks, 2 * d, dweight, d, accumulate & 2);
     if (dbias) combine(partials + d, blocks, 2 * d, dbias, d, accumulate & 4);
+    return ok;
 }
+CLOZE_CATCH

@@ -151,10 +151,10 @@ struct Previous {
 
 }  // namespace
 
-CLOZE_EXPORT void lstm_forward(const float* x, const float* h, const float* c, const float* input_weight,
-                               const float* hidden_weight, const float* bias, float* y, float* last_h, float* last_c,
-                               float* kept, int64_t b, int64_t t, int64_t in, int64_t hidden) {
-    if (b == 0 || hidden == 0) return;
+CLOZE_EXPORT int64_t lstm_forward(const float* x, const float* h, const float* c, const float* input_weight,
+                                  const float* hidden_weight, const float* bias, float* y, float* last_h, float* last_c,
+                                  float* kept, int64_t b, int64_t t, int64_t in, int64_t hidden) noexcept try {
+    if (b == 0 || hidden == 0) return ok;
     Sequence s{h, c, b, t, hidden};
     float *gates = kept, *cells = kept + 4 * b * t * hidden;
     Product input{b * t, 4 * hidden, in, x, in, false, input_weight, in, true, gates, 4 * hidden};
@@ -181,13 +181,15 @@ CLOZE_EXPORT void lstm_forward(const float* x, const float* h, const float* c, c
         copy(y + (row * t + t - 1) * hidden, last_h + row * hidden, hidden);
         copy(cells + (row * t + t - 1) * hidden, last_c + row * hidden, hidden);
     }
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void lstm_backward(const float* x, const float* h, const float* c, const float* input_weight,
-                                const float* hidden_weight, const float*, const float* y, float* kept, const float* dy,
-                                const float* dlast_h, const float* dlast_c, float* dx, float* dh, float* dc,
-                                float* dinput_weight, float* dhidden_weight, float* dbias, int64_t b, int64_t t,
-                                int64_t in, int64_t hidden, int64_t accumulate) {
+CLOZE_EXPORT int64_t lstm_backward(const float* x, const float* h, const float* c, const float* input_weight,
+                                   const float* hidden_weight, const float*, const float* y, float* kept,
+                                   const float* dy, const float* dlast_h, const float* dlast_c, float* dx, float* dh,
+                                   float* dc, float* dinput_weight, float* dhidden_weight, float* dbias, int64_t b,
+                                   int64_t t, int64_t in, int64_t hidden, int64_t accumulate) noexcept try {
     Sequence s{h, c, b, t, hidden};
     float *gates = kept, *cells = kept + 4 * b * t * hidden;
     if (b > 0 && hidden > 0) {
@@ -222,4 +224,6 @@ CLOZE_EXPORT void lstm_backward(const float* x, const float* h, const float* c, 
         gemm(product);
     }
     if (dbias) column_sums(gates, b * t, 4 * hidden, 4 * hidden, dbias, (accumulate & 32) != 0);
+    return ok;
 }
+CLOZE_CATCH

@@ -1,4 +1,4 @@
-#include "cloze/export.h"
+#include "cloze/failure.h"
 #include "cloze/hidden.h"
 #include "cloze/loop.h"
 
@@ -8,8 +8,9 @@
 
 using namespace cloze;
 
-CLOZE_EXPORT void masked_l1_forward(const float* x, const float* target, const int32_t* mask, float* loss,
-                                    float* row_loss, int64_t n, int64_t d) {
+CLOZE_EXPORT int64_t masked_l1_forward(const float* x, const float* target, const int32_t* mask, float* loss,
+                                       float* row_loss, int64_t n, int64_t d) noexcept try {
+    require_hidden("MaskedL1", mask, n);
     parallel_blocks(n, row_block(n, d), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
             const float *in = x + row * d, *wanted = target + row * d;
@@ -20,11 +21,13 @@ CLOZE_EXPORT void masked_l1_forward(const float* x, const float* target, const i
         }
     });
     loss[0] = mean_of_hidden(mask, row_loss, n);
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void masked_l1_backward(const float* x, const float* target, const int32_t* mask, const float* dloss,
-                                     float* dx, int64_t n, int64_t d, int64_t accumulate) {
-    if (!dx) return;
+CLOZE_EXPORT int64_t masked_l1_backward(const float* x, const float* target, const int32_t* mask, const float* dloss,
+                                        float* dx, int64_t n, int64_t d, int64_t accumulate) noexcept try {
+    if (!dx) return ok;
     float slope = dloss[0] / (float(std::max<int64_t>(hidden_rows(mask, n), 1)) * float(d));
     bool adds = accumulate & 1;
     parallel_blocks(n, row_block(n, d), [=](int64_t begin, int64_t end) {
@@ -42,4 +45,6 @@ CLOZE_EXPORT void masked_l1_backward(const float* x, const float* target, const 
             });
         }
     });
+    return ok;
 }
+CLOZE_CATCH

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "cloze/export.h"
+#include "cloze/failure.h"
 #include "cloze/hidden.h"
 #include "cloze/loop.h"
 
@@ -30,8 +30,9 @@ struct Norm {
 
 }  // namespace
 
-CLOZE_EXPORT void masked_mse_forward(const float* x, const float* target, const int32_t* mask, float* loss,
-                                     float* row_loss, int64_t n, int64_t d, int64_t normalize) {
+CLOZE_EXPORT int64_t masked_mse_forward(const float* x, const float* target, const int32_t* mask, float* loss,
+                                        float* row_loss, int64_t n, int64_t d, int64_t normalize) noexcept try {
+    require_hidden("MaskedMse", mask, n);
     parallel_blocks(n, row_block(n, d), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
             const float *in = x + row * d, *wanted = target + row * d;
@@ -46,11 +47,14 @@ CLOZE_EXPORT void masked_mse_forward(const float* x, const float* target, const 
         }
     });
     loss[0] = mean_of_hidden(mask, row_loss, n);
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void masked_mse_backward(const float* x, const float* target, const int32_t* mask, const float* dloss,
-                                      float* dx, int64_t n, int64_t d, int64_t normalize, int64_t accumulate) {
-    if (!dx) return;
+CLOZE_EXPORT int64_t masked_mse_backward(const float* x, const float* target, const int32_t* mask, const float* dloss,
+                                         float* dx, int64_t n, int64_t d, int64_t normalize,
+                                         int64_t accumulate) noexcept try {
+    if (!dx) return ok;
     float factor = 2.f * dloss[0] / (float(std::max<int64_t>(hidden_rows(mask, n), 1)) * float(d));
     bool adds = accumulate & 1;
     parallel_blocks(n, row_block(n, d), [=](int64_t begin, int64_t end) {
@@ -68,4 +72,6 @@ CLOZE_EXPORT void masked_mse_backward(const float* x, const float* target, const
             });
         }
     });
+    return ok;
 }
+CLOZE_CATCH

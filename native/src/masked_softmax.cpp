@@ -56,17 +56,22 @@ int64_t rows_of_a_task(int64_t k) {
 
 using namespace cloze;
 
-CLOZE_EXPORT void masked_softmax_forward(const float* scores, const int32_t* mask, float* p, int64_t n, int64_t k) {
+CLOZE_EXPORT int64_t masked_softmax_forward(const float* scores, const int32_t* mask, float* p, int64_t n,
+                                            int64_t k) noexcept try {
     parallel_blocks(n, rows_of_a_task(k), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++) forward_row(scores + i * k, mask + i * k, p + i * k, k);
     });
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void masked_softmax_backward(const float* p, const float* dp, float* dscores, int64_t n, int64_t k,
-                                          int64_t accumulate) {
-    if (!dscores) return;
+CLOZE_EXPORT int64_t masked_softmax_backward(const float* p, const float* dp, float* dscores, int64_t n, int64_t k,
+                                             int64_t accumulate) noexcept try {
+    if (!dscores) return ok;
     parallel_blocks(n, rows_of_a_task(k), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++)
             backward_row(p + i * k, dp + i * k, dscores + i * k, k, (accumulate & 1) != 0);
     });
+    return ok;
 }
+CLOZE_CATCH

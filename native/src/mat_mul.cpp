@@ -79,8 +79,8 @@ void times_slope(const void* context, int64_t row, int64_t column, int64_t rows,
 
 }  // namespace
 
-CLOZE_EXPORT void mat_mul_forward(const float* x, const float* weight, const float* bias, float* y, float* saved,
-                                  int64_t n, int64_t k, int64_t m, int64_t activation) {
+CLOZE_EXPORT int64_t mat_mul_forward(const float* x, const float* weight, const float* bias, float* y, float* saved,
+                                     int64_t n, int64_t k, int64_t m, int64_t activation) noexcept try {
     float* sums = saved ? saved : y;
     Activated activated{y, saved, m, activation};
     Product product{n, m, k, x, k, false, weight, k, true, sums, m};
@@ -91,11 +91,13 @@ CLOZE_EXPORT void mat_mul_forward(const float* x, const float* weight, const flo
         parallel_blocks(n, row_block(n, m), [&](int64_t begin, int64_t end) {
             std::copy(saved + begin * m, saved + end * m, y + begin * m);
         });
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void mat_mul_backward(const float* x, const float* weight, const float* saved, float* dy, float* dx,
-                                   float* dweight, float* dbias, int64_t n, int64_t k, int64_t m, int64_t activation,
-                                   int64_t accumulate) {
+CLOZE_EXPORT int64_t mat_mul_backward(const float* x, const float* weight, const float* saved, float* dy, float* dx,
+                                      float* dweight, float* dbias, int64_t n, int64_t k, int64_t m, int64_t activation,
+                                      int64_t accumulate) noexcept try {
     Slopes slopes{saved, dy, m};
     bool with_dx = dx && n > 0 && k > 0;
     if (activation && !with_dx)
@@ -114,4 +116,6 @@ CLOZE_EXPORT void mat_mul_backward(const float* x, const float* weight, const fl
         gemm(product);
     }
     if (dbias && !with_dweight) column_sums(dy, n, m, m, dbias, (accumulate & 4) != 0);
+    return ok;
 }
+CLOZE_CATCH

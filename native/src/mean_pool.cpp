@@ -29,7 +29,8 @@ void over_columns(int64_t b, int64_t d, F f) {
 
 }  // namespace
 
-CLOZE_EXPORT void mean_pool_forward(const float* x, const int32_t* keep, float* y, int64_t b, int64_t t, int64_t d) {
+CLOZE_EXPORT int64_t mean_pool_forward(const float* x, const int32_t* keep, float* y, int64_t b, int64_t t,
+                                       int64_t d) noexcept try {
     over_columns(b, d, [=](int64_t row, int64_t begin, int64_t end) {
         const int32_t* kept = keep ? keep + row * t : nullptr;
         float* out = y + row * d;
@@ -39,10 +40,12 @@ CLOZE_EXPORT void mean_pool_forward(const float* x, const int32_t* keep, float* 
         float scale = 1.f / static_cast<float>(std::max<int64_t>(kept_tokens(kept, t), 1));
         each(begin, end, [=](int64_t j, auto step) { step.store(out + j, step.load(out + j) * scale); });
     });
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void mean_pool_backward(const int32_t* keep, const float* dy, float* dx, int64_t b, int64_t t, int64_t d,
-                                     int64_t accumulate) {
+CLOZE_EXPORT int64_t mean_pool_backward(const int32_t* keep, const float* dy, float* dx, int64_t b, int64_t t,
+                                        int64_t d, int64_t accumulate) noexcept try {
     bool adds = accumulate & 1;
     over_columns(b, d, [=](int64_t row, int64_t begin, int64_t end) {
         const int32_t* kept = keep ? keep + row * t : nullptr;
@@ -56,4 +59,6 @@ CLOZE_EXPORT void mean_pool_backward(const int32_t* keep, const float* dy, float
                 std::fill(out + begin, out + end, 0.f);
         }
     });
+    return ok;
 }
+CLOZE_CATCH

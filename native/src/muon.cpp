@@ -77,9 +77,9 @@ float* newton_schulz(float* x, float* y, float* s, float* t, int64_t n, int64_t 
 
 }  // namespace
 
-CLOZE_EXPORT void muon_step(const float* gradient, float* weight, float* momentum, float* scratch, int64_t n, int64_t m,
-                            float lr, float beta, float decay, float gradient_scale) {
-    if (n <= 0 || m <= 0) return;
+CLOZE_EXPORT int64_t muon_step(const float* gradient, float* weight, float* momentum, float* scratch, int64_t n,
+                               int64_t m, float lr, float beta, float decay, float gradient_scale) noexcept try {
+    if (n <= 0 || m <= 0) return ok;
     int64_t size = n * m, r = std::min(n, m);
     float *u = scratch, *v = u + size, *s = v + size, *t = s + r * r;
     each(size, [=](int64_t i) {
@@ -92,4 +92,6 @@ CLOZE_EXPORT void muon_step(const float* gradient, float* weight, float* momentu
     const float* step = newton_schulz(u, v, s, t, n, m);
     float keep = 1 - lr * decay, rate = lr * float(std::sqrt(std::max(1.0, double(n) / double(m))));
     each(size, [=](int64_t i) { weight[i] = weight[i] * keep - rate * step[i]; });
+    return ok;
 }
+CLOZE_CATCH

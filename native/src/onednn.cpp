@@ -65,7 +65,7 @@ void onednn_gemm(const Product& p) {
 }  // namespace cloze
 
 // Opens libdnnl and the libgomp beside it. Returns 1 if it can be used from now on, else 0. Stays open.
-CLOZE_EXPORT int64_t onednn_open(const char* path) {
+CLOZE_EXPORT int64_t onednn_open(const char* path) noexcept try {
     std::string beside(path);
     size_t slash = beside.rfind('/');
     beside = (slash == std::string::npos ? std::string() : beside.substr(0, slash + 1)) + "libgomp.so.1";
@@ -79,3 +79,4 @@ CLOZE_EXPORT int64_t onednn_open(const char* path) {
     cloze::sgemm = found;
     return 1;
 }
+CLOZE_CATCH

@@ -22,17 +22,22 @@ void rows(int64_t b, int64_t h, int64_t w, int64_t c, int64_t p, F f) {
 
 }  // namespace
 
-CLOZE_EXPORT void patchify_forward(const float* x, float* y, int64_t b, int64_t h, int64_t w, int64_t c, int64_t p) {
+CLOZE_EXPORT int64_t patchify_forward(const float* x, float* y, int64_t b, int64_t h, int64_t w, int64_t c,
+                                      int64_t p) noexcept try {
     rows(b, h, w, c, p, [=](int64_t from, int64_t to) { copy(x + from, y + to, p * c); });
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void patchify_backward(const float* dy, float* dx, int64_t b, int64_t h, int64_t w, int64_t c, int64_t p,
-                                    int64_t accumulate) {
-    if (!dx) return;
+CLOZE_EXPORT int64_t patchify_backward(const float* dy, float* dx, int64_t b, int64_t h, int64_t w, int64_t c,
+                                       int64_t p, int64_t accumulate) noexcept try {
+    if (!dx) return ok;
     rows(b, h, w, c, p, [=](int64_t to, int64_t from) {
         if (accumulate & 1)
             add(dy + from, dx + to, p * c);
         else
             copy(dy + from, dx + to, p * c);
     });
+    return ok;
 }
+CLOZE_CATCH

@@ -25,11 +25,13 @@ void extend(float* sums, int64_t links) {
 
 }  // namespace
 
-CLOZE_EXPORT void peak_multiply_add(float* sums, int64_t n, int64_t links) {
+CLOZE_EXPORT int64_t peak_multiply_add(float* sums, int64_t n, int64_t links) noexcept try {
     parallel_blocks(n, block, [=](int64_t begin, int64_t end) {
         int64_t i = begin;
         for (; i + chains * lanes <= end; i += chains * lanes) extend(sums + i, links);
         for (; i < end; i++)
             for (int64_t link = 0; link < links; link++) sums[i] = sums[i] * 0.5f + 1.f;
     });
+    return ok;
 }
+CLOZE_CATCH

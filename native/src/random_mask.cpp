@@ -11,8 +11,8 @@
 
 using namespace cloze;
 
-CLOZE_EXPORT void random_mask_draw(int32_t* ids_keep, int32_t* ids_restore, int32_t* mask, int64_t b, int64_t n,
-                                   int64_t m, int64_t lead, int64_t seed, int64_t offset) {
+CLOZE_EXPORT int64_t random_mask_draw(int32_t* ids_keep, int32_t* ids_restore, int32_t* mask, int64_t b, int64_t n,
+                                      int64_t m, int64_t lead, int64_t seed, int64_t offset) noexcept try {
     Philox random(seed, offset);
     parallel(b, [=](int64_t image) {
         std::vector<uint64_t> order(static_cast<size_t>(n));  // number and index
@@ -32,4 +32,6 @@ CLOZE_EXPORT void random_mask_draw(int32_t* ids_keep, int32_t* ids_restore, int3
             if (rank < m) ids_keep[image * m + rank] = i;
         }
     });
+    return ok;
 }
+CLOZE_CATCH

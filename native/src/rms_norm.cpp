@@ -9,8 +9,8 @@
 
 using namespace cloze;
 
-CLOZE_EXPORT void rms_norm_forward(const float* x, const float* residual, const float* weight, float* y, float* sum,
-                                   float* rstd, int64_t n, int64_t d, float epsilon) {
+CLOZE_EXPORT int64_t rms_norm_forward(const float* x, const float* residual, const float* weight, float* y, float* sum,
+                                      float* rstd, int64_t n, int64_t d, float epsilon) noexcept try {
     parallel_blocks(n, row_block(n, d), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
             const float *in = x + row * d, *other = residual ? residual + row * d : nullptr;
@@ -29,7 +29,9 @@ CLOZE_EXPORT void rms_norm_forward(const float* x, const float* residual, const 
                  [=](int64_t i, auto step) { step.store(out + i, step.load(s + i) * scale * step.load(weight + i)); });
         }
     });
+    return ok;
 }
+CLOZE_CATCH
 
 namespace {
 
@@ -70,9 +72,9 @@ struct Backward {
 
 }  // namespace
 
-CLOZE_EXPORT void rms_norm_backward(const float* s, const float* weight, const float* rstd, const float* dy,
-                                    const float* dsum, float* dx, float* dweight, int64_t n, int64_t d,
-                                    int64_t accumulate) {
+CLOZE_EXPORT int64_t rms_norm_backward(const float* s, const float* weight, const float* rstd, const float* dy,
+                                       const float* dsum, float* dx, float* dweight, int64_t n, int64_t d,
+                                       int64_t accumulate) noexcept try {
     Backward backward{s, weight, rstd, dy, dsum, dx, d, (accumulate & 1) != 0};
     int64_t block = row_block(n, d), blocks = (n + block - 1) / block;
     float* partials = scratch(Slot::row, blocks * d);
@@ -84,4 +86,6 @@ CLOZE_EXPORT void rms_norm_backward(const float* s, const float* weight, const f
         for (; row < end; row++) backward.run<1>(row, dw);
     });
     if (dweight) combine(partials, blocks, d, dweight, d, accumulate & 2);
+    return ok;
 }
+CLOZE_CATCH

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "cloze/export.h"
+#include "cloze/failure.h"
 #include "cloze/loop.h"
 
 // x, y [b, t, (heads + 2 kv_heads) width]: q and k heads are rotated, v is copied; starts int32 [b] | null
@@ -46,6 +46,7 @@ struct Turn {
 // sign 1 rotates, -1 rotates back.
 void rotate(const float* x, const int32_t* starts, float* y, int64_t b, int64_t t, int64_t heads, int64_t kv_heads,
             int64_t width, float theta, float sign, bool adds) {
+    if (starts) require_indices("Rope", "starts", starts, b, (int64_t{1} << 31) - t);
     int64_t half = width / 2, row = (heads + 2 * kv_heads) * width, tiles = (t + tokens - 1) / tokens;
     parallel(b * tiles, [=](int64_t task) {
         int64_t batch = task / tiles, begin = task % tiles * tokens, end = std::min(t, begin + tokens);
@@ -75,12 +76,17 @@ void rotate(const float* x, const int32_t* starts, float* y, int64_t b, int64_t 
 
 }  // namespace
 
-CLOZE_EXPORT void rope_forward(const float* x, const int32_t* starts, float* y, int64_t b, int64_t t, int64_t heads,
-                               int64_t kv_heads, int64_t width, float theta) {
+CLOZE_EXPORT int64_t rope_forward(const float* x, const int32_t* starts, float* y, int64_t b, int64_t t, int64_t heads,
+                                  int64_t kv_heads, int64_t width, float theta) noexcept try {
     rotate(x, starts, y, b, t, heads, kv_heads, width, theta, 1.f, false);
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void rope_backward(const int32_t* starts, const float* dy, float* dx, int64_t b, int64_t t, int64_t heads,
-                                int64_t kv_heads, int64_t width, float theta, int64_t accumulate) {
+CLOZE_EXPORT int64_t rope_backward(const int32_t* starts, const float* dy, float* dx, int64_t b, int64_t t,
+                                   int64_t heads, int64_t kv_heads, int64_t width, float theta,
+                                   int64_t accumulate) noexcept try {
     rotate(dy, starts, dx, b, t, heads, kv_heads, width, theta, -1.f, accumulate & 1);
+    return ok;
 }
+CLOZE_CATCH

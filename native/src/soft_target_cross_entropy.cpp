@@ -26,8 +26,8 @@ Softmax softmax(const float* x, int64_t v) {
 
 }  // namespace
 
-CLOZE_EXPORT void soft_target_cross_entropy_forward(const float* logits, const float* targets, float* loss,
-                                                    float* row_loss, int64_t n, int64_t v) {
+CLOZE_EXPORT int64_t soft_target_cross_entropy_forward(const float* logits, const float* targets, float* loss,
+                                                       float* row_loss, int64_t n, int64_t v) noexcept try {
     parallel_blocks(n, row_block(n, v), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
             const float *x = logits + row * v, *t = targets + row * v;
@@ -41,11 +41,14 @@ CLOZE_EXPORT void soft_target_cross_entropy_forward(const float* logits, const f
     double total = 0;
     for (int64_t i = 0; i < n; i++) total += double{row_loss[i]};
     loss[0] = n ? static_cast<float>(total / static_cast<double>(n)) : 0.f;
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void soft_target_cross_entropy_backward(const float* logits, const float* targets, const float* dloss,
-                                                     float* dlogits, int64_t n, int64_t v, int64_t accumulate) {
-    if (!dlogits) return;
+CLOZE_EXPORT int64_t soft_target_cross_entropy_backward(const float* logits, const float* targets, const float* dloss,
+                                                        float* dlogits, int64_t n, int64_t v,
+                                                        int64_t accumulate) noexcept try {
+    if (!dlogits) return ok;
     float slope = dloss[0] / static_cast<float>(std::max<int64_t>(n, 1));
     bool adds = accumulate & 1;
     parallel_blocks(n, row_block(n, v), [=](int64_t begin, int64_t end) {
@@ -61,4 +64,6 @@ CLOZE_EXPORT void soft_target_cross_entropy_backward(const float* logits, const 
             });
         }
     });
+    return ok;
 }
+CLOZE_CATCH

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "cloze/export.h"
+#include "cloze/failure.h"
 #include "cloze/loop.h"
 
 // logits [n, columns], targets int32 [n], loss [1], row_loss [n] in nats; the mean is over rows with target !=
@@ -48,8 +48,7 @@ struct CrossEntropy {
     }
 
     float row(float* x, int32_t target) const {
-        bool inside = target >= 0 && target < v;
-        double chosen = inside ? double{x[target]} : std::nan(""), sum = 0, logits = 0;
+        double chosen = double{x[target]}, sum = 0, logits = 0;
         float tops[chunks], top = -infinity;
         for (int64_t c = 0; c * chunk < v; c++) {
             float* part = x + c * chunk;
@@ -61,7 +60,7 @@ struct CrossEntropy {
             sum += exponentials(part, n, top == -infinity ? 0.f : top);  // e^-inf is 0, but e^(-inf + inf) is not
         }
         if (gradient) differentiate(x, tops, top, sum);
-        if (gradient && inside) x[target] -= (1.f - smoothing) * scale;
+        if (gradient) x[target] -= (1.f - smoothing) * scale;
         double log_sum = std::log(sum) + double{top};
         double loss = (1.0 - double{smoothing}) * (log_sum - chosen);
         if (smoothing != 0.f) loss += double{smoothing} * (log_sum - logits / static_cast<double>(v));
@@ -82,11 +81,15 @@ struct CrossEntropy {
 
 }  // namespace
 
-CLOZE_EXPORT void softmax_cross_entropy_forward(float* logits, const int32_t* targets, float* loss, float* row_loss,
-                                                int64_t n, int64_t v, int64_t columns, int64_t ignore_index,
-                                                float label_smoothing, int64_t gradient) {
+CLOZE_EXPORT int64_t softmax_cross_entropy_forward(float* logits, const int32_t* targets, float* loss, float* row_loss,
+                                                   int64_t n, int64_t v, int64_t columns, int64_t ignore_index,
+                                                   float label_smoothing, int64_t gradient) noexcept try {
     int64_t counted = 0;
-    for (int64_t i = 0; i < n; i++) counted += targets[i] != ignore_index;
+    for (int64_t i = 0; i < n; i++) {
+        if (targets[i] == ignore_index) continue;
+        if (targets[i] < 0 || targets[i] >= v) outside("SoftmaxCrossEntropy", "targets", i, targets[i], v);
+        counted++;
+    }
     float scale = counted ? 1.f / static_cast<float>(counted) : 0.f;
     CrossEntropy entropy{v, std::max<int64_t>(4096, (v + chunks - 1) / chunks), label_smoothing, scale, gradient != 0};
     parallel_blocks(n, row_block(n, 2 * v), [=](int64_t begin, int64_t end) {
@@ -100,10 +103,15 @@ CLOZE_EXPORT void softmax_cross_entropy_forward(float* logits, const int32_t* ta
     double total = 0;
     for (int64_t i = 0; i < n; i++) total += double{row_loss[i]};
     loss[0] = counted ? static_cast<float>(total / static_cast<double>(counted)) : 0.f;
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void softmax_cross_entropy_backward(const float* dloss, float* dlogits, int64_t n, int64_t columns) {
+CLOZE_EXPORT int64_t softmax_cross_entropy_backward(const float* dloss, float* dlogits, int64_t n,
+                                                    int64_t columns) noexcept try {
     float factor = dloss[0];
-    if (factor == 1.f) return;
+    if (factor == 1.f) return ok;
     elementwise(n * columns, [=](int64_t i, auto step) { step.store(dlogits + i, step.load(dlogits + i) * factor); });
+    return ok;
 }
+CLOZE_CATCH

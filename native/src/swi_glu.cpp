@@ -6,7 +6,7 @@
 
 using namespace cloze;
 
-CLOZE_EXPORT void swi_glu_forward(const float* x, float* y, int64_t n, int64_t f) {
+CLOZE_EXPORT int64_t swi_glu_forward(const float* x, float* y, int64_t n, int64_t f) noexcept try {
     parallel_blocks(n, row_block(n, 2 * f), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
             const float *gate = x + row * 2 * f, *up = gate + f;
@@ -16,10 +16,12 @@ CLOZE_EXPORT void swi_glu_forward(const float* x, float* y, int64_t n, int64_t f
             });
         }
     });
+    return ok;
 }
+CLOZE_CATCH
 
-CLOZE_EXPORT void swi_glu_backward(const float* x, const float* dy, float* dx, int64_t n, int64_t f,
-                                   int64_t accumulate) {
+CLOZE_EXPORT int64_t swi_glu_backward(const float* x, const float* dy, float* dx, int64_t n, int64_t f,
+                                      int64_t accumulate) noexcept try {
     bool adds = accumulate & 1;
     parallel_blocks(n, row_block(n, 2 * f), [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
@@ -33,4 +35,6 @@ CLOZE_EXPORT void swi_glu_backward(const float* x, const float* dy, float* dx, i
             });
         }
     });
+    return ok;
 }
+CLOZE_CATCH

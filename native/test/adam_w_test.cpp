@@ -2,9 +2,9 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void adam_w_step(const float* gradient, float* weight, float* m, float* v, int64_t n, float lr,
-                              float beta1, float beta2, float epsilon, float decay, float correction1,
-                              float correction2, float gradient_scale);
+CLOZE_EXPORT int64_t adam_w_step(const float* gradient, float* weight, float* m, float* v, int64_t n, float lr,
+                                 float beta1, float beta2, float epsilon, float decay, float correction1,
+                                 float correction2, float gradient_scale);
 
 TEST(agrees_with_the_formula) {
     for (int64_t n : {0, 1, 2, 7, 15, 16, 17, 31, 32, 33, 1009, 40001}) {

@@ -2,8 +2,8 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void add_forward(const float* x, const float* y, float* z, int64_t n, int64_t d);
-CLOZE_EXPORT void add_backward(const float* dz, float* dx, float* dy, int64_t n, int64_t d, int64_t accumulate);
+CLOZE_EXPORT int64_t add_forward(const float* x, const float* y, float* z, int64_t n, int64_t d);
+CLOZE_EXPORT int64_t add_backward(const float* dz, float* dx, float* dy, int64_t n, int64_t d, int64_t accumulate);
 
 namespace {
 

@@ -11,15 +11,15 @@
 // attention_bench [seconds a shape]: useful GFLOP/s of attention forward and backward and of decoding at one thread, by
 // CPU time, the quartile of the runs. Causal counts half of the scores, backward 2.5 times the forward.
 
-CLOZE_EXPORT void threads_set(int64_t n);
+CLOZE_EXPORT int64_t threads_set(int64_t n);
 CLOZE_EXPORT void* memory_map(int64_t bytes);
-CLOZE_EXPORT void attention_forward(const float*, const int32_t*, float*, float*, int64_t, int64_t, int64_t, int64_t,
-                                    int64_t, int64_t, int64_t, float, float, int64_t, int64_t);
-CLOZE_EXPORT void attention_backward(const float*, const int32_t*, const float*, const float*, const float*, float*,
-                                     int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, float, float,
-                                     int64_t, int64_t, int64_t);
-CLOZE_EXPORT void cached_attention_forward(const float*, const int32_t*, float*, float*, float*, int64_t, int64_t,
-                                           int64_t, int64_t, int64_t, int64_t, int64_t, float);
+CLOZE_EXPORT int64_t attention_forward(const float*, const int32_t*, float*, float*, int64_t, int64_t, int64_t, int64_t,
+                                       int64_t, int64_t, int64_t, float, float, int64_t, int64_t);
+CLOZE_EXPORT int64_t attention_backward(const float*, const int32_t*, const float*, const float*, const float*, float*,
+                                        int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, float, float,
+                                        int64_t, int64_t, int64_t);
+CLOZE_EXPORT int64_t cached_attention_forward(const float*, const int32_t*, float*, float*, float*, int64_t, int64_t,
+                                              int64_t, int64_t, int64_t, int64_t, int64_t, float);
 
 namespace {
 

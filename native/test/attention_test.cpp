@@ -4,13 +4,13 @@
 #include "cloze/philox.h"
 #include "cloze/tiles.h"
 
-CLOZE_EXPORT void attention_forward(const float* qkv, const int32_t* keep, float* y, float* lse, int64_t b, int64_t t,
-                                    int64_t heads, int64_t kv_heads, int64_t width, int64_t causal, int64_t window,
-                                    float scale, float rate, int64_t seed, int64_t offset);
-CLOZE_EXPORT void attention_backward(const float* qkv, const int32_t* keep, const float* y, const float* lse,
-                                     const float* dy, float* dqkv, int64_t b, int64_t t, int64_t heads,
-                                     int64_t kv_heads, int64_t width, int64_t causal, int64_t window, float scale,
-                                     float rate, int64_t seed, int64_t offset, int64_t accumulate);
+CLOZE_EXPORT int64_t attention_forward(const float* qkv, const int32_t* keep, float* y, float* lse, int64_t b,
+                                       int64_t t, int64_t heads, int64_t kv_heads, int64_t width, int64_t causal,
+                                       int64_t window, float scale, float rate, int64_t seed, int64_t offset);
+CLOZE_EXPORT int64_t attention_backward(const float* qkv, const int32_t* keep, const float* y, const float* lse,
+                                        const float* dy, float* dqkv, int64_t b, int64_t t, int64_t heads,
+                                        int64_t kv_heads, int64_t width, int64_t causal, int64_t window, float scale,
+                                        float rate, int64_t seed, int64_t offset, int64_t accumulate);
 
 using namespace cloze;
 using namespace cloze::test;

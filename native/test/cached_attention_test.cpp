@@ -1,11 +1,11 @@
 #include "check.h"
 
-CLOZE_EXPORT void cached_attention_forward(const float* qkv, const int32_t* starts, float* keys, float* values,
-                                           float* y, int64_t b, int64_t t, int64_t capacity, int64_t heads,
-                                           int64_t kv_heads, int64_t width, int64_t window, float scale);
-CLOZE_EXPORT void attention_forward(const float* qkv, const int32_t* keep, float* y, float* lse, int64_t b, int64_t t,
-                                    int64_t heads, int64_t kv_heads, int64_t width, int64_t causal, int64_t window,
-                                    float scale, float rate, int64_t seed, int64_t offset);
+CLOZE_EXPORT int64_t cached_attention_forward(const float* qkv, const int32_t* starts, float* keys, float* values,
+                                              float* y, int64_t b, int64_t t, int64_t capacity, int64_t heads,
+                                              int64_t kv_heads, int64_t width, int64_t window, float scale);
+CLOZE_EXPORT int64_t attention_forward(const float* qkv, const int32_t* keep, float* y, float* lse, int64_t b,
+                                       int64_t t, int64_t heads, int64_t kv_heads, int64_t width, int64_t causal,
+                                       int64_t window, float scale, float rate, int64_t seed, int64_t offset);
 
 using namespace cloze::test;
 

@@ -15,7 +15,7 @@
 
 #include "cloze/export.h"
 
-CLOZE_EXPORT void threads_set(int64_t n);
+CLOZE_EXPORT int64_t threads_set(int64_t n);
 
 namespace cloze::test {
 

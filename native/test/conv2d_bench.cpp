@@ -13,15 +13,15 @@
 #include "cloze/export.h"
 #include "cloze/gemm.h"
 
-CLOZE_EXPORT void threads_set(int64_t n);
+CLOZE_EXPORT int64_t threads_set(int64_t n);
 CLOZE_EXPORT void* memory_map(int64_t bytes);
-CLOZE_EXPORT void conv2d_forward(const float* x, const float* weight, const float* bias, float* y, int64_t b, int64_t h,
-                                 int64_t w, int64_t c, int64_t m, int64_t p, int64_t q, int64_t stride, int64_t padding,
-                                 int64_t dilation, int64_t groups);
-CLOZE_EXPORT void conv2d_backward(const float* x, const float* weight, const float* dy, float* dx, float* dweight,
-                                  float* dbias, int64_t b, int64_t h, int64_t w, int64_t c, int64_t m, int64_t p,
-                                  int64_t q, int64_t stride, int64_t padding, int64_t dilation, int64_t groups,
-                                  int64_t accumulate);
+CLOZE_EXPORT int64_t conv2d_forward(const float* x, const float* weight, const float* bias, float* y, int64_t b,
+                                    int64_t h, int64_t w, int64_t c, int64_t m, int64_t p, int64_t q, int64_t stride,
+                                    int64_t padding, int64_t dilation, int64_t groups);
+CLOZE_EXPORT int64_t conv2d_backward(const float* x, const float* weight, const float* dy, float* dx, float* dweight,
+                                     float* dbias, int64_t b, int64_t h, int64_t w, int64_t c, int64_t m, int64_t p,
+                                     int64_t q, int64_t stride, int64_t padding, int64_t dilation, int64_t groups,
+                                     int64_t accumulate);
 
 using namespace cloze;
 

@@ -3,9 +3,9 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void dropout_forward(const float* x, float* y, int64_t n, float rate, int64_t seed, int64_t offset);
-CLOZE_EXPORT void dropout_backward(const float* dy, float* dx, int64_t n, float rate, int64_t seed, int64_t offset,
-                                   int64_t accumulate);
+CLOZE_EXPORT int64_t dropout_forward(const float* x, float* y, int64_t n, float rate, int64_t seed, int64_t offset);
+CLOZE_EXPORT int64_t dropout_backward(const float* dy, float* dx, int64_t n, float rate, int64_t seed, int64_t offset,
+                                      int64_t accumulate);
 
 namespace {
 

@@ -2,7 +2,7 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void ema_update(const float* weight, float* average, int64_t n, float decay);
+CLOZE_EXPORT int64_t ema_update(const float* weight, float* average, int64_t n, float decay);
 
 TEST(agrees_with_the_formula) {
     for (int64_t n : {0, 1, 7, 31, 32, 33, 40001}) {

@@ -2,12 +2,12 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void embedding_forward(const int32_t* ids, const float* table, const float* positions,
-                                    const int32_t* starts, float* y, int64_t b, int64_t t, int64_t v, int64_t d,
-                                    int64_t p);
-CLOZE_EXPORT void embedding_backward(const int32_t* ids, const int32_t* starts, const float* dy, float* dtable,
-                                     float* dpositions, int64_t b, int64_t t, int64_t v, int64_t d, int64_t p,
-                                     int64_t accumulate);
+CLOZE_EXPORT int64_t embedding_forward(const int32_t* ids, const float* table, const float* positions,
+                                       const int32_t* starts, float* y, int64_t b, int64_t t, int64_t v, int64_t d,
+                                       int64_t p);
+CLOZE_EXPORT int64_t embedding_backward(const int32_t* ids, const int32_t* starts, const float* dy, float* dtable,
+                                        float* dpositions, int64_t b, int64_t t, int64_t v, int64_t d, int64_t p,
+                                        int64_t accumulate);
 
 namespace {
 

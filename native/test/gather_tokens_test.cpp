@@ -2,10 +2,10 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void gather_tokens_forward(const float* x, const int32_t* ids, float* y, int64_t b, int64_t n, int64_t m,
-                                        int64_t d);
-CLOZE_EXPORT void gather_tokens_backward(const int32_t* ids, const float* dy, float* dx, int64_t b, int64_t n,
-                                         int64_t m, int64_t d, int64_t accumulate);
+CLOZE_EXPORT int64_t gather_tokens_forward(const float* x, const int32_t* ids, float* y, int64_t b, int64_t n,
+                                           int64_t m, int64_t d);
+CLOZE_EXPORT int64_t gather_tokens_backward(const int32_t* ids, const float* dy, float* dx, int64_t b, int64_t n,
+                                            int64_t m, int64_t d, int64_t accumulate);
 
 namespace {
 

@@ -2,9 +2,9 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void gelu_forward(const float* x, float* y, int64_t n, int64_t form);
-CLOZE_EXPORT void gelu_backward(const float* x, const float* dy, float* dx, int64_t n, int64_t form,
-                                int64_t accumulate);
+CLOZE_EXPORT int64_t gelu_forward(const float* x, float* y, int64_t n, int64_t form);
+CLOZE_EXPORT int64_t gelu_backward(const float* x, const float* dy, float* dx, int64_t n, int64_t form,
+                                   int64_t accumulate);
 
 namespace {
 

@@ -15,7 +15,7 @@
 #include "cloze/gemm.h"
 #include "cloze/vec.h"
 
-CLOZE_EXPORT void threads_set(int64_t n);
+CLOZE_EXPORT int64_t threads_set(int64_t n);
 CLOZE_EXPORT void* memory_map(int64_t bytes);
 
 using namespace cloze;

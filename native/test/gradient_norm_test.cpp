@@ -2,7 +2,7 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void gradient_norm_squared(const float* x, float* out, int64_t n);
+CLOZE_EXPORT int64_t gradient_norm_squared(const float* x, float* out, int64_t n);
 
 namespace {
 

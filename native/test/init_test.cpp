@@ -3,8 +3,8 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void init_normal(float* y, int64_t n, float mean, float std, int64_t seed, int64_t offset);
-CLOZE_EXPORT void init_uniform(float* y, int64_t n, float low, float high, int64_t seed, int64_t offset);
+CLOZE_EXPORT int64_t init_normal(float* y, int64_t n, float mean, float std, int64_t seed, int64_t offset);
+CLOZE_EXPORT int64_t init_uniform(float* y, int64_t n, float low, float high, int64_t seed, int64_t offset);
 
 namespace {
 

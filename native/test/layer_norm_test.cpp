@@ -2,12 +2,12 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void layer_norm_forward(const float* x, const float* residual, const float* weight, const float* bias,
-                                     float* y, float* sum, float* mean, float* rstd, int64_t n, int64_t d,
-                                     float epsilon);
-CLOZE_EXPORT void layer_norm_backward(const float* s, const float* weight, const float* mean, const float* rstd,
-                                      const float* dy, const float* dsum, float* dx, float* dweight, float* dbias,
-                                      int64_t n, int64_t d, int64_t accumulate);
+CLOZE_EXPORT int64_t layer_norm_forward(const float* x, const float* residual, const float* weight, const float* bias,
+                                        float* y, float* sum, float* mean, float* rstd, int64_t n, int64_t d,
+                                        float epsilon);
+CLOZE_EXPORT int64_t layer_norm_backward(const float* s, const float* weight, const float* mean, const float* rstd,
+                                         const float* dy, const float* dsum, float* dx, float* dweight, float* dbias,
+                                         int64_t n, int64_t d, int64_t accumulate);
 
 namespace {
 

@@ -1,8 +1,8 @@
 #include "check.h"
 
-CLOZE_EXPORT void masked_softmax_forward(const float* scores, const int32_t* mask, float* p, int64_t n, int64_t k);
-CLOZE_EXPORT void masked_softmax_backward(const float* p, const float* dp, float* dscores, int64_t n, int64_t k,
-                                          int64_t accumulate);
+CLOZE_EXPORT int64_t masked_softmax_forward(const float* scores, const int32_t* mask, float* p, int64_t n, int64_t k);
+CLOZE_EXPORT int64_t masked_softmax_backward(const float* p, const float* dp, float* dscores, int64_t n, int64_t k,
+                                             int64_t accumulate);
 
 using namespace cloze::test;
 

@@ -1,11 +1,11 @@
 #include "check.h"
 #include "cloze/gemm.h"
 
-CLOZE_EXPORT void mat_mul_forward(const float* x, const float* weight, const float* bias, float* y, float* saved,
-                                  int64_t n, int64_t k, int64_t m, int64_t activation);
-CLOZE_EXPORT void mat_mul_backward(const float* x, const float* weight, const float* saved, float* dy, float* dx,
-                                   float* dweight, float* dbias, int64_t n, int64_t k, int64_t m, int64_t activation,
-                                   int64_t accumulate);
+CLOZE_EXPORT int64_t mat_mul_forward(const float* x, const float* weight, const float* bias, float* y, float* saved,
+                                     int64_t n, int64_t k, int64_t m, int64_t activation);
+CLOZE_EXPORT int64_t mat_mul_backward(const float* x, const float* weight, const float* saved, float* dy, float* dx,
+                                      float* dweight, float* dbias, int64_t n, int64_t k, int64_t m, int64_t activation,
+                                      int64_t accumulate);
 
 using namespace cloze::test;
 

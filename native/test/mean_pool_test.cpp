@@ -2,9 +2,9 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void mean_pool_forward(const float* x, const int32_t* keep, float* y, int64_t b, int64_t t, int64_t d);
-CLOZE_EXPORT void mean_pool_backward(const int32_t* keep, const float* dy, float* dx, int64_t b, int64_t t, int64_t d,
-                                     int64_t accumulate);
+CLOZE_EXPORT int64_t mean_pool_forward(const float* x, const int32_t* keep, float* y, int64_t b, int64_t t, int64_t d);
+CLOZE_EXPORT int64_t mean_pool_backward(const int32_t* keep, const float* dy, float* dx, int64_t b, int64_t t,
+                                        int64_t d, int64_t accumulate);
 
 namespace {
 

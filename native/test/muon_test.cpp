@@ -1,7 +1,7 @@
 #include "check.h"
 
-CLOZE_EXPORT void muon_step(const float* gradient, float* weight, float* momentum, float* scratch, int64_t n, int64_t m,
-                            float lr, float beta, float decay, float gradient_scale);
+CLOZE_EXPORT int64_t muon_step(const float* gradient, float* weight, float* momentum, float* scratch, int64_t n,
+                               int64_t m, float lr, float beta, float decay, float gradient_scale);
 
 using namespace cloze::test;
 

@@ -5,10 +5,10 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void restore_tokens_forward(const float* x, const float* mask_token, const int32_t* ids_restore, float* y,
-                                         int64_t b, int64_t m, int64_t n, int64_t d);
-CLOZE_EXPORT void restore_tokens_backward(const int32_t* ids_restore, const float* dy, float* dx, float* dmask_token,
-                                          int64_t b, int64_t m, int64_t n, int64_t d, int64_t accumulate);
+CLOZE_EXPORT int64_t restore_tokens_forward(const float* x, const float* mask_token, const int32_t* ids_restore,
+                                            float* y, int64_t b, int64_t m, int64_t n, int64_t d);
+CLOZE_EXPORT int64_t restore_tokens_backward(const int32_t* ids_restore, const float* dy, float* dx, float* dmask_token,
+                                             int64_t b, int64_t m, int64_t n, int64_t d, int64_t accumulate);
 
 namespace {
 

@@ -2,11 +2,11 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void rms_norm_forward(const float* x, const float* residual, const float* weight, float* y, float* sum,
-                                   float* rstd, int64_t n, int64_t d, float epsilon);
-CLOZE_EXPORT void rms_norm_backward(const float* s, const float* weight, const float* rstd, const float* dy,
-                                    const float* dsum, float* dx, float* dweight, int64_t n, int64_t d,
-                                    int64_t accumulate);
+CLOZE_EXPORT int64_t rms_norm_forward(const float* x, const float* residual, const float* weight, float* y, float* sum,
+                                      float* rstd, int64_t n, int64_t d, float epsilon);
+CLOZE_EXPORT int64_t rms_norm_backward(const float* s, const float* weight, const float* rstd, const float* dy,
+                                       const float* dsum, float* dx, float* dweight, int64_t n, int64_t d,
+                                       int64_t accumulate);
 
 namespace {
 

@@ -2,10 +2,10 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void rope_forward(const float* x, const int32_t* starts, float* y, int64_t b, int64_t t, int64_t heads,
-                               int64_t kv_heads, int64_t width, float theta);
-CLOZE_EXPORT void rope_backward(const int32_t* starts, const float* dy, float* dx, int64_t b, int64_t t, int64_t heads,
-                                int64_t kv_heads, int64_t width, float theta, int64_t accumulate);
+CLOZE_EXPORT int64_t rope_forward(const float* x, const int32_t* starts, float* y, int64_t b, int64_t t, int64_t heads,
+                                  int64_t kv_heads, int64_t width, float theta);
+CLOZE_EXPORT int64_t rope_backward(const int32_t* starts, const float* dy, float* dx, int64_t b, int64_t t,
+                                   int64_t heads, int64_t kv_heads, int64_t width, float theta, int64_t accumulate);
 
 namespace {
 

@@ -11,33 +11,33 @@
 // CPU time of the row kernels at the shapes of the README's table, best of the rounds, interleaved: every round runs
 // every case once. Usage: rows_bench [threads] [rounds] [word in the name]. GB/s counts each array once a use.
 
-CLOZE_EXPORT void threads_set(int64_t n);
+CLOZE_EXPORT int64_t threads_set(int64_t n);
 CLOZE_EXPORT void* memory_map(int64_t bytes);
-CLOZE_EXPORT void layer_norm_forward(const float*, const float*, const float*, const float*, float*, float*, float*,
-                                     float*, int64_t, int64_t, float);
-CLOZE_EXPORT void layer_norm_backward(const float*, const float*, const float*, const float*, const float*,
-                                      const float*, float*, float*, float*, int64_t, int64_t, int64_t);
-CLOZE_EXPORT void rms_norm_forward(const float*, const float*, const float*, float*, float*, float*, int64_t, int64_t,
-                                   float);
-CLOZE_EXPORT void rms_norm_backward(const float*, const float*, const float*, const float*, const float*, float*,
-                                    float*, int64_t, int64_t, int64_t);
-CLOZE_EXPORT void gelu_forward(const float*, float*, int64_t, int64_t);
-CLOZE_EXPORT void gelu_backward(const float*, const float*, float*, int64_t, int64_t, int64_t);
-CLOZE_EXPORT void swi_glu_forward(const float*, float*, int64_t, int64_t);
-CLOZE_EXPORT void swi_glu_backward(const float*, const float*, float*, int64_t, int64_t, int64_t);
-CLOZE_EXPORT void rope_forward(const float*, const int32_t*, float*, int64_t, int64_t, int64_t, int64_t, int64_t,
-                               float);
-CLOZE_EXPORT void add_backward(const float*, float*, float*, int64_t, int64_t, int64_t);
-CLOZE_EXPORT void dropout_forward(const float*, float*, int64_t, float, int64_t, int64_t);
-CLOZE_EXPORT void softmax_cross_entropy_forward(float*, const int32_t*, float*, float*, int64_t, int64_t, int64_t,
-                                                int64_t, float, int64_t);
-CLOZE_EXPORT void embedding_backward(const int32_t*, const int32_t*, const float*, float*, float*, int64_t, int64_t,
-                                     int64_t, int64_t, int64_t, int64_t);
-CLOZE_EXPORT void adam_w_step(const float*, float*, float*, float*, int64_t, float, float, float, float, float, float,
-                              float, float);
-CLOZE_EXPORT void gradient_norm_squared(const float*, float*, int64_t);
-CLOZE_EXPORT void gradients_add(const float*, float*, int64_t);
-CLOZE_EXPORT void init_normal(float*, int64_t, float, float, int64_t, int64_t);
+CLOZE_EXPORT int64_t layer_norm_forward(const float*, const float*, const float*, const float*, float*, float*, float*,
+                                        float*, int64_t, int64_t, float);
+CLOZE_EXPORT int64_t layer_norm_backward(const float*, const float*, const float*, const float*, const float*,
+                                         const float*, float*, float*, float*, int64_t, int64_t, int64_t);
+CLOZE_EXPORT int64_t rms_norm_forward(const float*, const float*, const float*, float*, float*, float*, int64_t,
+                                      int64_t, float);
+CLOZE_EXPORT int64_t rms_norm_backward(const float*, const float*, const float*, const float*, const float*, float*,
+                                       float*, int64_t, int64_t, int64_t);
+CLOZE_EXPORT int64_t gelu_forward(const float*, float*, int64_t, int64_t);
+CLOZE_EXPORT int64_t gelu_backward(const float*, const float*, float*, int64_t, int64_t, int64_t);
+CLOZE_EXPORT int64_t swi_glu_forward(const float*, float*, int64_t, int64_t);
+CLOZE_EXPORT int64_t swi_glu_backward(const float*, const float*, float*, int64_t, int64_t, int64_t);
+CLOZE_EXPORT int64_t rope_forward(const float*, const int32_t*, float*, int64_t, int64_t, int64_t, int64_t, int64_t,
+                                  float);
+CLOZE_EXPORT int64_t add_backward(const float*, float*, float*, int64_t, int64_t, int64_t);
+CLOZE_EXPORT int64_t dropout_forward(const float*, float*, int64_t, float, int64_t, int64_t);
+CLOZE_EXPORT int64_t softmax_cross_entropy_forward(float*, const int32_t*, float*, float*, int64_t, int64_t, int64_t,
+                                                   int64_t, float, int64_t);
+CLOZE_EXPORT int64_t embedding_backward(const int32_t*, const int32_t*, const float*, float*, float*, int64_t, int64_t,
+                                        int64_t, int64_t, int64_t, int64_t);
+CLOZE_EXPORT int64_t adam_w_step(const float*, float*, float*, float*, int64_t, float, float, float, float, float,
+                                 float, float, float);
+CLOZE_EXPORT int64_t gradient_norm_squared(const float*, float*, int64_t);
+CLOZE_EXPORT int64_t gradients_add(const float*, float*, int64_t);
+CLOZE_EXPORT int64_t init_normal(float*, int64_t, float, float, int64_t, int64_t);
 
 namespace {
 

@@ -2,10 +2,10 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void softmax_cross_entropy_forward(float* logits, const int32_t* targets, float* loss, float* row_loss,
-                                                int64_t n, int64_t v, int64_t columns, int64_t ignore_index,
-                                                float label_smoothing, int64_t gradient);
-CLOZE_EXPORT void softmax_cross_entropy_backward(const float* dloss, float* dlogits, int64_t n, int64_t columns);
+CLOZE_EXPORT int64_t softmax_cross_entropy_forward(float* logits, const int32_t* targets, float* loss, float* row_loss,
+                                                   int64_t n, int64_t v, int64_t columns, int64_t ignore_index,
+                                                   float label_smoothing, int64_t gradient);
+CLOZE_EXPORT int64_t softmax_cross_entropy_backward(const float* dloss, float* dlogits, int64_t n, int64_t columns);
 
 namespace {
 

@@ -2,9 +2,9 @@
 
 using namespace cloze::test;
 
-CLOZE_EXPORT void swi_glu_forward(const float* x, float* y, int64_t n, int64_t f);
-CLOZE_EXPORT void swi_glu_backward(const float* x, const float* dy, float* dx, int64_t n, int64_t f,
-                                   int64_t accumulate);
+CLOZE_EXPORT int64_t swi_glu_forward(const float* x, float* y, int64_t n, int64_t f);
+CLOZE_EXPORT int64_t swi_glu_backward(const float* x, const float* dy, float* dx, int64_t n, int64_t f,
+                                      int64_t accumulate);
 
 namespace {
 

@@ -9,7 +9,7 @@ CLOZE_EXPORT int64_t threads_get();
 CLOZE_EXPORT void* memory_map(int64_t bytes);
 CLOZE_EXPORT void memory_unmap(void* memory, int64_t bytes);
 CLOZE_EXPORT int64_t cpu_level();
-CLOZE_EXPORT void cpu_describe(char* out, int64_t capacity);
+CLOZE_EXPORT int64_t cpu_describe(char* out, int64_t capacity);
 
 using namespace cloze;
 

@@ -56,6 +56,46 @@ using real = float;
 
 constexpr uint32_t all_lanes = 0xffffffff;
 
+// ---- wrong indices
+
+// As in IndexFault of java/cuda. A kernel that reads indices gets it as its last parameter, a plan that says so.
+enum class Argument : int {
+    embedding_ids = 1,
+    embedding_starts,
+    gather_tokens_ids,
+    restore_tokens_ids,
+    targets,
+    cached_attention_starts,
+    rope_starts,
+    masked_mse_mask,
+    masked_l1_mask
+};
+
+// The first wrong index since the host last looked. It lies in memory of the host, which reads it when it has waited
+// for the device: a fault costs no copy, and no step without one is slower. position -1: no row is hidden.
+struct Fault {
+    int count;
+    Argument argument;
+    int64_t position, value, bound;
+};
+
+CLOZE_DEVICE void note(Fault* fault, Argument argument, int64_t position, int64_t value, int64_t bound) {
+    if (atomicAdd(&fault->count, 1) != 0) return;
+    fault->argument = argument;
+    fault->position = position;
+    fault->value = value;
+    fault->bound = bound;
+}
+
+// indices[position] if it is in [0, bound), else 0, with a note.
+CLOZE_DEVICE int64_t index_at(const int32_t* indices, int64_t position, int64_t bound, Fault* fault,
+                              Argument argument) {
+    int64_t index = indices[position];
+    if (index >= 0 && index < bound) return index;
+    note(fault, argument, position, index, bound);
+    return 0;
+}
+
 // ---- numbers
 
 CLOZE_DEVICE uint32_t bits_of(float x) {

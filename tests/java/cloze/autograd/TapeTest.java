@@ -188,4 +188,71 @@ class TapeTest {
             assertThatThrownBy(y::memory).hasMessage("y [7, 33] f32 was freed when scope 'step 1/inner' closed");
         }
     }
+
+    private static void backward(Graph graph, Tape tape, Tensor loss) {
+        tape.backward(loss, new ParameterGradients(graph.backend, Map.of()));
+    }
+
+    private static Tensor scalar(Graph graph, Tape tape) {
+        return gelu(tape, graph.leaf("x", 1));
+    }
+
+    @Test
+    void backward_from_a_value_that_is_no_scalar_is_refused() {
+        try (var graph = new Graph()) {
+            Tape tape = graph.tape();
+            Tensor y = gelu(tape, graph.leaf("x", N, D));
+            assertThatThrownBy(() -> backward(graph, tape, y))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("backward: loss must be a scalar, [1] f32, but it is y [7, 33] f32");
+        }
+    }
+
+    @Test
+    void a_gradient_of_another_shape_is_refused() {
+        try (var graph = new Graph()) {
+            Tape tape = graph.tape();
+            Tensor y = gelu(tape, graph.leaf("x", N, D));
+            assertThatThrownBy(() ->
+                            tape.backward(y, graph.leaf("dy", D), new Gradients(graph.backend, tape.scope(), null)))
+                    .hasMessage("backward: the gradient of y [7, 33] f32 must have its shape, but it is dy [33] f32");
+        }
+    }
+
+    @Test
+    void backward_on_a_tape_for_inference_is_refused() {
+        try (var graph = new Graph()) {
+            Tape tape = Tape.inference(graph.backend, graph.tape().scope());
+            Tensor y = scalar(graph, tape);
+            assertThatThrownBy(() -> backward(graph, tape, y))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessage(
+                            "backward: the tape must be a recording one, but y [1] f32 was computed by one for inference");
+        }
+    }
+
+    @Test
+    void backward_twice_is_refused() {
+        try (var graph = new Graph()) {
+            Tape tape = graph.tape();
+            Tensor y = scalar(graph, tape);
+            backward(graph, tape, y);
+            assertThatThrownBy(() -> backward(graph, tape, y))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageStartingWith(
+                            "backward: the tape must be fresh, but an earlier backward has consumed it");
+        }
+    }
+
+    @Test
+    void backward_from_what_the_tape_has_not_computed_is_refused() {
+        try (var graph = new Graph()) {
+            Tape tape = graph.tape();
+            var _ = scalar(graph, tape);
+            assertThatThrownBy(() -> backward(graph, tape, graph.leaf("other", 1)))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessage(
+                            "backward: the value must be computed by this tape from a trainable tensor, but other [1] f32 is not");
+        }
+    }
 }

@@ -27,7 +27,9 @@ class BackendsTest {
     @Test
     void options_are_checked() {
         assertThatThrownBy(() -> BackendOptions.DEFAULT.withThreads(-1))
-                .hasMessage("threads must be 0 (one per core) or more, but it is -1");
+                .hasMessage("threads must be in [0, 1024], where 0 is one per core, but it is -1");
+        assertThatThrownBy(() -> BackendOptions.DEFAULT.withThreads(100_000))
+                .hasMessage("threads must be in [0, 1024], where 0 is one per core, but it is 100000");
         assertThatThrownBy(() -> BackendOptions.DEFAULT.withMemory(0))
                 .hasMessage("memory must be more than 0 bytes, but it is 0");
     }

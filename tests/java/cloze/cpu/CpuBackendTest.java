@@ -68,7 +68,8 @@ class CpuBackendTest {
             assertThatThrownBy(() -> backend.set(x, 1f, 2f)).hasMessage("2 values for x [2, 3] f32");
             assertThatThrownBy(() -> backend.scalar(x)).hasMessage("1 values for x [2, 3] f32");
             Tensor half = scope.tensor("half", new Shape(2), DType.BF16);
-            assertThatThrownBy(() -> backend.set(half, 1f, 2f)).hasMessage("4-byte values for half [2] bf16");
+            assertThatThrownBy(() -> backend.set(half, 1f, 2f))
+                    .hasMessage("floats are written to f32, not half [2] bf16");
         }
     }
 
@@ -97,5 +98,19 @@ class CpuBackendTest {
         Backend leaky = new CpuBackendProvider().open(BackendOptions.DEFAULT);
         leaky.memory().scope("forgotten").tensor("x", new Shape(1 << 18), DType.F32);
         assertThatThrownBy(leaky::close).hasMessage("closed with open scopes: 'forgotten' 1.0 MiB");
+    }
+
+    @Test
+    void values_of_another_type_are_refused() {
+        try (Scope scope = backend.memory().scope("test")) {
+            Tensor x = scope.tensor("x", new Shape(2), DType.F32);
+            Tensor ids = scope.tensor("ids", new Shape(2), DType.I32);
+            assertThatThrownBy(() -> backend.set(x, 1, 2)).hasMessage("ints are written to i32, not x [2] f32");
+            assertThatThrownBy(() -> backend.set(ids, 1f, 2f)).hasMessage("floats are written to f32, not ids [2] i32");
+            assertThatThrownBy(() -> backend.floats(ids))
+                    .hasMessage("floats are read from f32 or bf16, not from ids [2] i32");
+            assertThatThrownBy(() -> backend.ints(x)).hasMessage("ints are read from i32, not x [2] f32");
+            assertThatThrownBy(() -> backend.copy(x, ids)).hasMessage("x [2] f32 can not be copied to ids [2] i32");
+        }
     }
 }

@@ -92,7 +92,6 @@ class CudaScriptTest {
         Ran ran = build(warning + "\n" + GOOD + GOOD.replaceFirst("    0 bytes stack.*", warning));
         assertThat(ran.exitCode()).isEqualTo(1);
         assertThat(ran.output)
-                .endsWith("cloze: kernels spill registers, do one product of warpgroups after another, or ignore"
-                        + " setmaxnreg\n");
+                .endsWith("cloze: kernels spill registers, run wgmma one after another, or ignore" + " setmaxnreg\n");
     }
 }

@@ -295,7 +295,8 @@ class ForeignMaeTest {
         Path other =
                 GoldenMae.changed(folder.resolve("other"), GoldenMae.Change.NONE.with(name, new float[64], 1, 8, 8));
         assertThatThrownBy(() -> use(mae(other), (_, _, _) -> {}))
-                .hasMessage(other + ": shape of " + name + " must be [1, 1 + a square, 8], but is [1, 8, 8]");
+                .hasMessage(
+                        other + ": shape of " + name + " must be [1, 1 + 5 * 5, 8] by the config, but is [1, 8, 8]");
     }
 
     @Test

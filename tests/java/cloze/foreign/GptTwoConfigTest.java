@@ -4,10 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cloze.checkpoint.CheckpointException;
+import cloze.checkpoint.ConfigJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.OptionalInt;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,12 +24,12 @@ class GptTwoConfigTest {
 
     @Test
     void a_configuration_comes_back() throws IOException {
-        tiny().write(folder, OptionalInt.of(100));
+        tiny().write(folder, Map.of("bos_token_id", 100, "eos_token_id", 100));
         assertThat(GptTwoConfig.read(folder)).isEqualTo(tiny());
         assertThat(folder.resolve("config.json"))
                 .content()
                 .contains("\"GPT2LMHeadModel\"", "\"gelu_new\"", "\"n_embd\" : 32", "\"eos_token_id\" : 100");
-        tiny().write(folder, OptionalInt.empty());
+        tiny().write(folder, Map.of("bos_token_id", ConfigJson.NONE, "eos_token_id", ConfigJson.NONE));
         assertThat(folder.resolve("config.json")).content().contains("\"eos_token_id\" : null");
     }
 
@@ -43,8 +44,8 @@ class GptTwoConfigTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "\"activation_function\":\"relu\"|activation_function must be gelu_new or gelu_pytorch_tanh, but is relu",
-                "\"activation_function\":7|activation_function must be gelu_new or gelu_pytorch_tanh, but is 7",
+                "\"activation_function\":\"relu\"|activation_function must be gelu_new or gelu_pytorch_tanh or gelu, but is relu",
+                "\"activation_function\":7|activation_function must be gelu_new or gelu_pytorch_tanh or gelu, but is 7",
                 "\"tie_word_embeddings\":false|tie_word_embeddings must be true, but is false",
                 "\"scale_attn_by_inverse_layer_idx\":true|scale_attn_by_inverse_layer_idx must be false, but is true",
                 "\"n_inner\":1024|n_inner must be 3072.0, which is 4 n_embd, but is 1024.0",

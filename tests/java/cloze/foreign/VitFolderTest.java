@@ -198,7 +198,8 @@ class VitFolderTest {
                         config + ": architecture must be like vit_base_patch16_224, tiny to huge, but is 'resnet50'");
         Files.writeString(config, "{\"model_type\": \"swin\"}");
         assertThatThrownBy(() -> Encoders.config(folder))
-                .hasMessage(folder + " is a model of kind swin, but an image encoder is needed (a run of mae or simmim,"
+                .hasMessage(folder
+                        + " is a model of kind swin, but an image encoder is needed (a run of mae or simmim or classifier,"
                         + " or a vision transformer of Hugging Face or timm)");
     }
 

@@ -89,7 +89,7 @@ class Bf16Test {
         }
     }
 
-    /** Weights and biases of norms and products, and mask tokens, which stay f32. */
+    /** Weights and biases of norms and matrix multiplications, and mask tokens, which stay f32. */
     private static boolean isVector(OpContract contract, Case c, int input) {
         return !(contract instanceof AddTest)
                 && input > 0

@@ -7,13 +7,13 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
-/** The contract of a layer of LSTM whose products for all tokens cuBLASLt makes. */
+/** The contract of a layer of LSTM whose matrix multiplications over all tokens cuBLASLt does. */
 class LstmCublasLtTest extends LstmTest {
     static List<Device> devices() {
         return Device.cublasLt().stream().limit(1).toList();
     }
 
-    /** Wide layers have the products of small ones. */
+    /** Wide layers multiply the same matrices as small ones. */
     @Override
     Stream<Case> cases() {
         return super.cases().filter(c -> !c.toString().startsWith("wide "));

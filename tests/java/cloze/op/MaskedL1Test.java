@@ -18,10 +18,7 @@ class MaskedL1Test extends OpContract {
         return Stream.of(shapes).flatMap(s -> {
             Array64 target = Array64.normal(random, s);
             Array64 x = apart(target, random);
-            return Stream.of(
-                    l1("some", x, target, i -> i % 4 == 1 ? 0 : 1),
-                    l1("all", x, target, _ -> 1),
-                    l1("none", x, target, _ -> 0));
+            return Stream.of(l1("some", x, target, i -> i % 4 == 1 ? 0 : 1), l1("all", x, target, _ -> 1));
         });
     }
 

@@ -254,7 +254,8 @@ public abstract class OpContract {
             if (!trainable.isEmpty()) {
                 backward(c, tape, inputs, results, trainable, arrived, gradients);
             }
-            List<float[]> after = inputs.stream().map(backend::floats).toList();
+            List<float[]> after =
+                    inputs.stream().map(input -> bits(backend, input)).toList();
             for (int i = 0; i < after.size(); i++) {
                 if (!overwrites(i, !trainable.isEmpty())) {
                     assertThat(after.get(i))
@@ -268,12 +269,17 @@ public abstract class OpContract {
 
     private static float[] bits(Case c, int input) {
         Array64 x = c.inputs().get(input);
-        if (x.dtype() == DType.F32) {
-            return x.floats();
-        }
-        var bits = new float[x.size()];
+        return x.dtype() == DType.F32 ? x.floats() : bits(x.intValues());
+    }
+
+    private static float[] bits(Backend backend, Tensor x) {
+        return x.dtype() == DType.F32 ? backend.floats(x) : bits(backend.ints(x));
+    }
+
+    private static float[] bits(int[] values) {
+        var bits = new float[values.length];
         for (int i = 0; i < bits.length; i++) {
-            bits[i] = Float.intBitsToFloat(x.intAt(i));
+            bits[i] = Float.intBitsToFloat(values[i]);
         }
         return bits;
     }

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Products, convolutions and recurrences in tf32 on devices that have it, on the cases of their contracts, against the same device in
+ * Matrix multiplications, convolutions and recurrences in tf32 on devices that have it, on the cases of their contracts, against the same device in
  * f32, which the contracts hold to float64. Each factor is off by at most half a unit of its 10 bits, 2^-11, of either sign: errors of a
  * sum grow as the sum does, with the square root of its length. Results may be off by four times that of the largest,
  * gradients, whose factor is a slope at a result, by eight times.

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Folders as the command wrote them before there were recipes are read. */
 class EarlierRunsTest {
-    private static final String GPT = """
+    static final String GPT = """
             {"model_type": "cloze-gpt", "vocabulary": 5, "context": 8, "layers": 1, "width": 16,
              "heads": {"queries": 2, "key_values": 2, "width": 8},
              "style": {"positions": "rotary", "norm": "rms", "mlp": "swiglu", "bias": false}, "dropout": 0.0,
@@ -41,7 +41,7 @@ class EarlierRunsTest {
               "seed": 7}}
             """;
 
-    private static final String MAE = """
+    static final String MAE = """
             {"model_type": "cloze-mae", "image": 32, "channels": 1, "patch": 4,
              "encoder": {"layers": 6, "width": 128, "heads": 4, "positions": "sin_cos", "epsilon": 1.0E-6},
              "decoder": {"layers": 2, "width": 96, "heads": 4, "positions": "sin_cos", "epsilon": 1.0E-6},
@@ -56,7 +56,7 @@ class EarlierRunsTest {
               "seed": 1337}}
             """;
 
-    private static final String CLASSIFIER = """
+    static final String CLASSIFIER = """
             {"model_type": "cloze-vit-classifier", "image": 32, "channels": 1, "patch": 4,
              "encoder": {"layers": 12, "width": 192, "heads": 3, "positions": "learned", "epsilon": 1.0E-6},
              "num_classes": 2, "pool": "class_token", "drop_path_rate": 0.1, "classes": ["cat", "dog"],

@@ -10,12 +10,14 @@ import cloze.backend.Backends;
 import cloze.foreign.Companions;
 import cloze.foreign.GptTwo;
 import cloze.generate.Sampling;
+import cloze.generate.TextBounds;
 import cloze.model.Gpt;
 import cloze.model.GptConfig;
 import cloze.nn.Parameters;
 import cloze.op.Heads;
 import cloze.tensor.Scope;
 import cloze.tensor.Tensor;
+import cloze.text.token.ByteTokenizer;
 import cloze.text.token.CharTokenizer;
 import cloze.text.token.Tokenizer;
 import java.io.IOException;
@@ -23,7 +25,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -44,7 +48,11 @@ class LanguageModelTest {
 
     /** Weights far from the start, so that the distributions are far from uniform. */
     private Parameters.Built<Gpt> built(Tokenizer tokenizer, int context, GptConfig.Style style) {
-        GptConfig config = new GptConfig(tokenizer.vocabularySize(), context, 2, 16, Heads.of(2, 8), style, 0);
+        return built(tokenizer.vocabularySize(), context, style);
+    }
+
+    private Parameters.Built<Gpt> built(int vocabulary, int context, GptConfig.Style style) {
+        GptConfig config = new GptConfig(vocabulary, context, 2, 16, Heads.of(2, 8), style, 0);
         Parameters.Built<Gpt> built = Parameters.build(backend, scope, 3, p -> new Gpt(config, p));
         var random = new SplittableRandom(8);
         for (Tensor p : built.parameters().tensors()) {
@@ -179,5 +187,87 @@ class LanguageModelTest {
         assertThatThrownBy(() -> LanguageModel.load(folder, backend))
                 .isInstanceOf(IOException.class)
                 .hasMessage(folder + " is a model of kind bert, but a language model is needed");
+    }
+
+    @Test
+    void ids_beyond_the_tokenizer_are_never_drawn() {
+        Tokenizer tokenizer = CharTokenizer.of("abc\n");
+        var built = built(64, 8, GptConfig.Style.GPT2);
+        try (LanguageModel model = LanguageModel.of(backend, built, tokenizer)) {
+            Sampling uniform = Sampling.DEFAULT.withTokens(200).withTemperature(1e6);
+            List<Sampling> ways = List.of(
+                    uniform, uniform.withTopK(40), uniform.withTopP(0.9), Sampling.greedy(200), uniform.withTopK(1));
+            for (Sampling sampling : ways) {
+                assertThat(model.generate("a", sampling)).hasSize(200).matches("[abc\n]*");
+            }
+        }
+    }
+
+    /** Texts begin after a line end, or after whatever there is: text without line ends is text. */
+    @Test
+    void a_tokenizer_without_line_ends_begins_texts_all_the_same() throws IOException {
+        for (String alphabet : List.of("abc\n", "abc\r", "abc ", "abc", "中文字")) {
+            Tokenizer tokenizer = CharTokenizer.of(alphabet);
+            assertThat(tokenizer.decode(tokenizer.beforeText()))
+                    .isEqualTo(alphabet.substring(3).isEmpty() ? alphabet.substring(0, 1) : alphabet.substring(3));
+            try (LanguageModel model = model(tokenizer, 8, GptConfig.Style.MODERN)) {
+                assertThat(model.generate("", Sampling.DEFAULT.withTokens(9))).hasSize(9);
+                assertThat(model.score(alphabet.substring(0, 3)).tokens()).hasSize(3);
+            }
+        }
+    }
+
+    @Test
+    void ends_where_the_config_says_by_id(@TempDir Path folder) throws IOException {
+        Tokenizer tokenizer = new ByteTokenizer();
+        Parameters.Built<Gpt> built = built(300, 8, GptConfig.Style.GPT2);
+        new GptTwo().save(folder, built, Companions.of(tokenizer), backend);
+        String greedy;
+        try (LanguageModel model = LanguageModel.load(folder, backend)) {
+            int[] ids = tokenizer.encode(model.generate("a", Sampling.greedy(1)));
+            assertThat(ids).hasSize(1);
+            greedy = "" + ids[0];
+        }
+        for (String ends : List.of(greedy, "[299, " + greedy + "]")) {
+            Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\": " + ends + "}");
+            try (LanguageModel model = LanguageModel.load(folder, backend)) {
+                assertThat(model.generate("a", Sampling.greedy(5))).isEmpty();
+            }
+        }
+        for (String wrong : List.of("\"a\"", "[1.5]", "{}", "1e400", "[[1]]")) {
+            Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\": " + wrong + "}");
+            assertThatThrownBy(() -> LanguageModel.load(folder, backend))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContainingAll("generation_config.json", "eos_token_id");
+        }
+    }
+
+    @Test
+    void bounds_without_a_token_are_passed_over(@TempDir Path folder) throws IOException {
+        Tokenizer tokenizer = new ByteTokenizer();
+        Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\": 50256, \"bos_token_id\": -1}");
+        assertThat(TextBounds.read(folder, tokenizer)).isEqualTo(new TextBounds(256, Set.of(50256)));
+        Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\": null, \"bos_token_id\": 7}");
+        assertThat(TextBounds.read(folder, tokenizer)).isEqualTo(new TextBounds(7, Set.of(256)));
+        Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\": 9}");
+        assertThat(TextBounds.read(folder, tokenizer)).isEqualTo(new TextBounds(9, Set.of(9)));
+    }
+
+    @Test
+    void an_interrupt_ends_a_text_and_cancels_a_score() {
+        try (LanguageModel model = model(CharTokenizer.of("abc\n"), 8, GptConfig.Style.GPT2)) {
+            var text = new StringBuilder();
+            model.generate("a", Sampling.DEFAULT.withTokens(1_000_000), part -> {
+                text.append(part);
+                if (text.length() == 20) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+            assertThat(text).hasSize(20);
+            assertThatThrownBy(() -> model.score("abc"))
+                    .isInstanceOf(CancellationException.class)
+                    .hasMessageContaining("interrupted");
+            assertThat(Thread.interrupted()).isTrue();
+        }
     }
 }

@@ -38,7 +38,7 @@ final class HostMemory implements DeviceMemory {
     }
 
     @Override
-    public synchronized MemorySegment view(long address, long bytes) {
+    public synchronized MemorySegment view(long address, long bytes, Arena lifetime) {
         for (MemorySegment block : blocks.values()) {
             long offset = address - block.address();
             if (offset >= 0 && offset + bytes <= block.byteSize()) {

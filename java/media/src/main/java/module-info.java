@@ -7,10 +7,12 @@ import cloze.media.TarImages;
 @org.jspecify.annotations.NullMarked
 module cloze.media {
     requires cloze.core;
-    requires dev.hardwood.core;
+    requires com.github.luben.zstd_jni;
     requires java.desktop;
     requires metadata.extractor;
     requires org.apache.commons.compress;
+    requires org.slf4j;
+    requires tools.jackson.databind;
     requires static org.jspecify;
 
     provides cloze.text.TextFormat with

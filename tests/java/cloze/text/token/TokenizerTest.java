@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -140,5 +141,74 @@ class TokenizerTest {
         assertThat((double) split.validation().length() / text.length()).isBetween(0.097, 0.101);
         assertThat(TextSplit.of(text, 0).validation()).isEmpty();
         assertThat(TextSplit.of(text, 1).train()).isEmpty();
+    }
+
+    private Path bytePairs(String model, String added) throws IOException {
+        String json = """
+                {"added_tokens":[%s],"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
+                 "decoder":{"type":"ByteLevel"},"model":{"type":"BPE",%s"vocab":{"a":0,"b":1,"c":2},"merges":[]}}
+                """;
+        return Files.writeString(folder.resolve("tokenizer.json"), String.format(Locale.ROOT, json, added, model));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "2147483647, /added_tokens/0/id",
+        "2147483646, /added_tokens/0/id",
+        "100000,     /added_tokens/0/id",
+        "-1,         /added_tokens/0/id",
+        "4294967296, /added_tokens/0",
+        "1.5,        /added_tokens/0",
+        "null,       /added_tokens/0",
+        "1,          /model/vocab"
+    })
+    void ids_of_added_tokens_are_checked(String id, String place) throws IOException {
+        Path file = bytePairs("", String.format(Locale.ROOT, "{\"id\":%s,\"content\":\"<x>\"}", id));
+        assertThatThrownBy(() -> Tokenizer.load(file))
+                .isInstanceOf(DataException.class)
+                .hasMessageContainingAll(file.toString(), place);
+    }
+
+    @Test
+    void added_tokens_have_ids_of_their_own_and_may_leave_gaps() throws IOException {
+        String x = "{\"id\":9,\"content\":\"<x>\",\"special\":true}";
+        Tokenizer gap = Tokenizer.load(bytePairs("", x));
+        assertThat(gap.vocabularySize()).isEqualTo(10);
+        assertThat(gap.encode("a<x>b")).containsExactly(0, 9, 1);
+        assertThat(gap.ordinary().encode("<x>")).isEmpty();
+        assertThat(gap.decode(0, 5, 9)).isEqualTo("a<x>");
+        Path twice = bytePairs("", x + "," + x.replace("<x>", "<y>"));
+        assertThatThrownBy(() -> Tokenizer.load(twice)).hasMessageContainingAll("/added_tokens/1/id", "<x>");
+        Path moved = bytePairs("", "{\"id\":5,\"content\":\"b\"}");
+        assertThatThrownBy(() -> Tokenizer.load(moved)).hasMessageContainingAll("/added_tokens/0/id", "/model/vocab");
+    }
+
+    @Test
+    void a_dropout_of_zero_is_none() throws IOException {
+        for (String zero : List.of("0", "0.0", "null", "-0.0")) {
+            assertThat(Tokenizer.load(bytePairs("\"dropout\":" + zero + ",", ""))
+                            .encode("cab"))
+                    .containsExactly(2, 0, 1);
+        }
+        for (String other : List.of("0.1", "true", "[0]", "\"0\"")) {
+            assertThatThrownBy(() -> Tokenizer.load(bytePairs("\"dropout\":" + other + ",", "")))
+                    .isInstanceOf(DataException.class)
+                    .hasMessageContaining("/model/dropout");
+        }
+    }
+
+    @Test
+    void json_that_is_too_deep_or_no_utf8_is_refused() throws IOException {
+        Path file = folder.resolve("tokenizer.json");
+        for (String open : List.of("[", "{\"a\":", "{\"pre_tokenizer\":{\"pretokenizers\":[")) {
+            Files.writeString(file, open.repeat(100_000));
+            assertThatThrownBy(() -> Tokenizer.load(file))
+                    .isInstanceOf(DataException.class)
+                    .hasMessageContainingAll("tokenizer.json", "nesting depth");
+        }
+        Files.write(file, new byte[] {'{', '"', (byte) 0xFF});
+        assertThatThrownBy(() -> Tokenizer.load(file))
+                .isInstanceOf(DataException.class)
+                .hasMessageContainingAll("tokenizer.json", "byte 2", "UTF-8");
     }
 }

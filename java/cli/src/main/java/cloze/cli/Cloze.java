@@ -76,7 +76,12 @@ public final class Cloze {
      * @return its exit code
      */
     public static int run(PrintWriter out, PrintWriter err, String... args) {
-        return commandLine(args).setOut(out).setErr(err).execute(args);
+        CommandLine command = commandLine(args).setOut(out).setErr(err);
+        try {
+            return command.execute(args);
+        } catch (OutOfMemoryError | StackOverflowError e) { // picocli reports exceptions alone
+            return Errors.exhausted(e, command, args);
+        }
     }
 
     /**

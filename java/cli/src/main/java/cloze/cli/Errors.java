@@ -75,7 +75,34 @@ final class Errors {
         return command.getCommandSpec().exitCodeOnExecutionException();
     }
 
+    /** Exit code 1 for memory that is not enough. */
+    static int exhausted(Error e, CommandLine command, String... args) {
+        if (List.of(args).contains(STACKTRACE)) {
+            e.printStackTrace(command.getErr());
+        } else {
+            command.getErr().println("cloze: " + exhaustion(e));
+        }
+        command.getErr().flush();
+        return command.getCommandSpec().exitCodeOnExecutionException();
+    }
+
+    private static String exhaustion(Error e) {
+        if (e instanceof StackOverflowError) {
+            return "the stack of a thread is full: something is nested too deeply; CLOZE_JAVA_OPTIONS=-Xss64m gives more";
+        }
+        return String.format(
+                Locale.ROOT,
+                "out of memory (%s): the heap is limited to %,d MiB; CLOZE_JAVA_OPTIONS=-Xmx8g gives it 8 GiB",
+                e.getMessage(),
+                Runtime.getRuntime().maxMemory() >> 20);
+    }
+
     static String describe(Exception e) {
+        for (Throwable cause = e.getCause(); cause != null; cause = cause.getCause()) {
+            if (cause instanceof OutOfMemoryError || cause instanceof StackOverflowError) {
+                return exhaustion((Error) cause);
+            }
+        }
         String message = e.getMessage();
         return switch (e) {
             case NoSuchFileException _ -> message + " does not exist";

@@ -13,8 +13,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "export",
         description =
-                "Writes a trained model in a foreign layout: a GPT in the layout of Hugging Face's GPT-2, a masked"
-                        + " autoencoder in that of Hugging Face, timm or the paper's code.",
+                "Writes a trained model in a foreign layout: a GPT in the layout of Hugging Face's GPT-2, or of its Llama"
+                        + " where positions are rotary, a masked autoencoder in that of Hugging Face, timm or the paper's code.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  cloze export --run runs/gpt2 --to exported",

@@ -9,6 +9,7 @@ import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +40,7 @@ public final class Tape {
     private final long seed;
     private final List<Node> nodes = new ArrayList<>();
     private long draw;
+    private boolean consumed;
 
     private Tape(Backend backend, Scope scope, boolean recording, long seed, long draw) {
         this.backend = backend;
@@ -152,8 +154,15 @@ public final class Tape {
     /**
      * Propagates the gradient of {@code loss}, a scalar, to all tensors that it was computed from. Consumes the tape:
      * frees the results of all ops except the one that computed {@code loss}.
+     *
+     * @throws IllegalArgumentException if {@code loss} is no scalar
+     * @throws IllegalStateException if this tape is for inference or consumed, or has not computed {@code loss} from a
+     *     trainable tensor
      */
     public Gradients backward(Tensor loss, ParameterGradients parameters) {
+        if (loss.shape().size() != 1 || loss.dtype() != DType.F32) {
+            throw new IllegalArgumentException("backward: loss must be a scalar, [1] f32, but it is " + loss);
+        }
         var gradients = new Gradients(backend, scope, parameters);
         Tensor one = scope.tensor("d" + loss.name(), new Shape(1), DType.F32);
         backend.set(one, 1f);
@@ -165,9 +174,42 @@ public final class Tape {
      * gradient.
      */
     public Gradients backward(Tensor value, Tensor valueGradient, Gradients gradients) {
+        if (valueGradient.shape().size() != value.shape().size()) {
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "backward: the gradient of %s must have its shape, but it is %s",
+                    value,
+                    valueGradient));
+        }
+        requireRecorded(value);
+        consumed = true;
         gradients.set(value, valueGradient);
         propagate(value, gradients);
         return gradients;
+    }
+
+    private void requireRecorded(Tensor value) {
+        if (!recording) {
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT,
+                    "backward: the tape must be a recording one, but %s was computed by one for inference",
+                    value));
+        }
+        if (consumed) {
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT,
+                    "backward: the tape must be fresh, but an earlier backward has consumed it; %s needs a forward pass of its own",
+                    value));
+        }
+        for (Node node : nodes.reversed()) {
+            if (node.results().contains(value)) { // the last one, as a rule
+                return;
+            }
+        }
+        throw new IllegalStateException(String.format(
+                Locale.ROOT,
+                "backward: the value must be computed by this tape from a trainable tensor, but %s is not",
+                value));
     }
 
     private void propagate(@Nullable Tensor value, Gradients gradients) {

@@ -4,7 +4,6 @@ import cloze.tensor.DType;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +36,7 @@ public interface Backend extends AutoCloseable {
     /** Copies a tensor into host memory that is at least as long, after all work that writes the tensor. */
     void download(Tensor tensor, MemorySegment host);
 
-    /** Copies a tensor into another one of the same size in bytes on this device. */
+    /** Copies a tensor into another one of the same type and number of elements on this device. */
     void copy(Tensor from, Tensor to);
 
     /** Sets every byte to zero. */
@@ -97,7 +96,12 @@ public interface Backend extends AutoCloseable {
         return Precision.FP32;
     }
 
+    /** The elements of an f32 or bf16 tensor. */
     default float[] floats(Tensor tensor) {
+        if (tensor.dtype() == DType.I32) {
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "floats are read from f32 or bf16, not from %s", tensor));
+        }
         var values = new float[Math.toIntExact(tensor.shape().size())];
         if (tensor.dtype() == DType.BF16) {
             var halves = new short[values.length];
@@ -111,7 +115,9 @@ public interface Backend extends AutoCloseable {
         return values;
     }
 
+    /** The elements of an i32 tensor. */
     default int[] ints(Tensor tensor) {
+        requireType(tensor, DType.I32, "ints are read from");
         var values = new int[Math.toIntExact(tensor.shape().size())];
         download(tensor, MemorySegment.ofArray(values));
         return values;
@@ -119,17 +125,22 @@ public interface Backend extends AutoCloseable {
 
     /** The only element of an f32 tensor. */
     default float scalar(Tensor tensor) {
+        requireType(tensor, DType.F32, "a scalar is read from");
         requireSize(tensor, 1);
         return floats(tensor)[0];
     }
 
+    /** Writes all elements of an f32 tensor. */
     default Tensor set(Tensor tensor, float... values) {
+        requireType(tensor, DType.F32, "floats are written to");
         requireSize(tensor, values.length);
         upload(MemorySegment.ofArray(values), tensor);
         return tensor;
     }
 
+    /** Writes all elements of an i32 tensor. */
     default Tensor set(Tensor tensor, int... values) {
+        requireType(tensor, DType.I32, "ints are written to");
         requireSize(tensor, values.length);
         upload(MemorySegment.ofArray(values), tensor);
         return tensor;
@@ -139,11 +150,27 @@ public interface Backend extends AutoCloseable {
         if (tensor.shape().size() != length) {
             throw new IllegalArgumentException(String.format(Locale.ROOT, "%d values for %s", length, tensor));
         }
-        if (tensor.dtype().bytes() != ValueLayout.JAVA_FLOAT.byteSize()) {
-            throw new IllegalArgumentException(String.format(Locale.ROOT, "4-byte values for %s", tensor));
+    }
+
+    private static void requireType(Tensor tensor, DType type, String what) {
+        if (tensor.dtype() != type) {
+            throw new IllegalArgumentException(String.format(Locale.ROOT, "%s %s, not %s", what, type, tensor));
         }
     }
 
+    /** Checks what {@link #copy} needs: the same type and number of elements. */
+    static void requireAlike(Tensor from, Tensor to) {
+        if (from.dtype() != to.dtype() || from.shape().size() != to.shape().size()) {
+            throw new IllegalArgumentException(String.format(Locale.ROOT, "%s can not be copied to %s", from, to));
+        }
+    }
+
+    /**
+     * Waits for calls under way and frees all memory, then libraries. Every later call of the backend, of its kernels and
+     * with its tensors throws an {@link IllegalStateException} that names what is closed. A second close does nothing.
+     *
+     * @throws IllegalStateException if scopes are still open; they are closed too, and the message names them
+     */
     @Override
     void close();
 }

@@ -3,6 +3,7 @@ package cloze.backend;
 import cloze.tensor.DeviceMemory;
 import cloze.tensor.Pool;
 import cloze.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Method;
@@ -32,12 +33,12 @@ public final class ShapeBackend implements Backend {
         }
 
         @Override
-        public MemorySegment view(long address, long bytes) {
+        public MemorySegment view(long address, long bytes, Arena lifetime) {
             return MemorySegment.ofAddress(address);
         }
     }
 
-    private final Pool memory = new Pool(new Addresses(), Long.MAX_VALUE);
+    private final Pool memory = new Pool("shapes", new Addresses(), Long.MAX_VALUE);
     private final Map<Class<?>, Object> kernels = new ConcurrentHashMap<>();
     private final Precision precision;
 

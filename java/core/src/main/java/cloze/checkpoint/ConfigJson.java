@@ -1,6 +1,7 @@
 package cloze.checkpoint;
 
 import cloze.io.DurableFiles;
+import cloze.io.FileKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,21 +47,22 @@ public final class ConfigJson {
     public static ConfigJson read(Path path) throws IOException {
         Path file = Files.isDirectory(path) ? path.resolve(NAME) : path;
         if (!Files.isRegularFile(file) || Files.size(file) > LONGEST) {
-            String actual = Files.exists(file) ? "something else" : "missing";
+            String actual = FileKind.of(file).orElse("a longer one");
             throw new CheckpointException(file, "configuration", "a file of at most 1 MiB", actual);
         }
         try {
             JsonNode root = JSON.readTree(Files.readAllBytes(file));
             if (!root.isObject()) {
-                throw new CheckpointException(
-                        file,
-                        "configuration",
-                        "a JSON object",
-                        root.getNodeType().name());
+                String kind = root.isMissingNode()
+                        ? "an empty file"
+                        : root.getNodeType().name();
+                throw new CheckpointException(file, "configuration", "a JSON object", kind);
             }
             return new ConfigJson(file, "", root);
         } catch (JacksonException e) {
-            throw new CheckpointException(file, "configuration", "JSON", e.getOriginalMessage());
+            String actual =
+                    FileKind.of(file).filter(kind -> !kind.contains("JSON")).orElse(e.getOriginalMessage());
+            throw new CheckpointException(file, "configuration", "JSON", actual);
         }
     }
 
@@ -97,6 +99,10 @@ public final class ConfigJson {
 
     public boolean has(String key) {
         return !missing(root.path(key));
+    }
+
+    public boolean isList(String key) {
+        return root.path(key).isArray();
     }
 
     private void require(String key) throws CheckpointException {
@@ -154,6 +160,20 @@ public final class ConfigJson {
         return value.longValue();
     }
 
+    /** A whole number or a list of them, which must be there. */
+    public List<Long> wholes(String key) throws CheckpointException {
+        require(key);
+        JsonNode value = root.path(key);
+        var numbers = new ArrayList<Long>();
+        for (JsonNode each : value.isArray() ? value : List.of(value)) {
+            if (!each.isIntegralNumber() || !each.canConvertToLong()) {
+                throw new CheckpointException(file, place(key), "a whole number or a list of them", value.toString());
+            }
+            numbers.add(each.longValue());
+        }
+        return numbers;
+    }
+
     /** A list of texts that must be there. */
     public List<String> texts(String key) throws CheckpointException {
         require(key);
@@ -176,10 +196,11 @@ public final class ConfigJson {
         if (missing(value)) {
             return absent;
         }
-        if (!value.isNumber()) {
-            throw new CheckpointException(file, place(key), "a number", value.toString());
+        if (!isFinite(value)) {
+            String kind = value.isNumber() ? "a finite number" : "a number";
+            throw new CheckpointException(file, place(key), kind, value.toString());
         }
-        return value.doubleValue();
+        return value.numberValue().doubleValue();
     }
 
     /** A required list of numbers. */
@@ -188,10 +209,10 @@ public final class ConfigJson {
         JsonNode value = root.path(key);
         var numbers = new ArrayList<Double>();
         for (JsonNode each : value) {
-            if (!value.isArray() || !each.isNumber()) {
+            if (!value.isArray() || !isFinite(each)) {
                 throw new CheckpointException(file, place(key), "a list of numbers", value.toString());
             }
-            numbers.add(each.doubleValue());
+            numbers.add(each.numberValue().doubleValue());
         }
         if (numbers.isEmpty()) {
             throw new CheckpointException(file, place(key), "a list of numbers", value.toString());
@@ -220,6 +241,11 @@ public final class ConfigJson {
         if (!same) {
             throw new CheckpointException(file, place(key), "" + expected, value.toString());
         }
+    }
+
+    /** Whole numbers beyond a double have no {@code doubleValue} of their own; as a number they are infinite. */
+    private static boolean isFinite(JsonNode value) {
+        return value.isNumber() && Double.isFinite(value.numberValue().doubleValue());
     }
 
     private static boolean missing(JsonNode value) {

@@ -1,5 +1,6 @@
 package cloze.checkpoint;
 
+import cloze.io.FileKind;
 import cloze.tensor.DType;
 import cloze.tensor.Tensor;
 import java.io.IOException;
@@ -16,6 +17,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +32,10 @@ import org.jspecify.annotations.Nullable;
 public final class Safetensors implements AutoCloseable {
     static final String MODEL = "model.safetensors";
     static final String INDEX = "model.safetensors.index.json";
+
+    private static final Pattern OTHERS =
+            Pattern.compile(".*\\.(bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|npz|safetensors)");
+    private static final int SHOWN = 3;
 
     private record Shard(Path file, SafetensorsHeader header, MemorySegment data) {}
 
@@ -65,7 +73,7 @@ public final class Safetensors implements AutoCloseable {
             } else if (Files.exists(path.resolve(INDEX))) {
                 opened.addShards(ShardIndex.read(path.resolve(INDEX)));
             } else {
-                throw new CheckpointException(path, "folder", "one with " + MODEL + " or " + INDEX, "one without");
+                throw new CheckpointException(path, "folder", "one with " + MODEL + " or " + INDEX, others(path));
             }
             return opened;
         } catch (IOException | RuntimeException | Error e) {
@@ -74,10 +82,22 @@ public final class Safetensors implements AutoCloseable {
         }
     }
 
+    /** Weights of other formats in a folder without safetensors. */
+    private static String others(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            String names = files.map(file -> String.valueOf(file.getFileName()))
+                    .filter(name -> OTHERS.matcher(name).matches())
+                    .sorted()
+                    .limit(SHOWN)
+                    .collect(Collectors.joining(", "));
+            return names.isEmpty() ? "one without" : "one with weights of another format: " + names;
+        }
+    }
+
     private Shard map(Path file) throws IOException {
         // opening a named pipe would block
         if (!Files.isRegularFile(file)) {
-            String actual = Files.exists(file) ? "something else" : "missing";
+            String actual = FileKind.of(file).orElse("something else");
             throw new CheckpointException(file, "safetensors", "a regular file", actual);
         }
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {

@@ -1,5 +1,6 @@
 package cloze.checkpoint;
 
+import cloze.io.FileKind;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 
 /**
@@ -51,15 +53,25 @@ record SafetensorsHeader(
             read = channel.read(start, start.position());
         } while (read > 0 && start.hasRemaining());
         if (start.hasRemaining()) {
+            requireUnknown(file);
             throw new CheckpointException(file, "size", "at least 8 bytes", start.position() + " bytes");
         }
         long length = start.getLong(0);
         long limit = Math.min(LONGEST, size - Long.BYTES);
         if (length < 2 || length > limit) {
+            requireUnknown(file);
             String actual = Long.toUnsignedString(length);
             throw new CheckpointException(file, "header length (bytes 0 to 7)", "2 to " + limit, actual);
         }
         return length;
+    }
+
+    /** Names a file that is of another known kind. */
+    private static void requireUnknown(Path file) throws IOException {
+        Optional<String> kind = FileKind.of(file);
+        if (kind.isPresent()) {
+            throw new CheckpointException(file, "weights", "a safetensors file", kind.get());
+        }
     }
 
     private static void requireTiling(Path file, Map<String, StoredTensor> tensors, long dataLength)

@@ -1,5 +1,6 @@
 package cloze.checkpoint;
 
+import cloze.io.FileKind;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -36,7 +37,8 @@ record ShardIndex(Map<String, String> shardOf) {
 
     static ShardIndex read(Path file) throws IOException {
         if (!Files.isRegularFile(file) || Files.size(file) > LONGEST) {
-            throw new CheckpointException(file, "index", "a regular file of at most 100 MB", "something else");
+            String actual = FileKind.of(file).orElse("something else");
+            throw new CheckpointException(file, "index", "a regular file of at most 100 MB", actual);
         }
         Map<String, String> shardOf = new LinkedHashMap<>();
         try (InputStream bytes = Files.newInputStream(file);

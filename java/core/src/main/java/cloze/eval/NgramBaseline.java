@@ -19,8 +19,8 @@ import java.util.stream.IntStream;
  * @param bitsPerByte of order 1, 2, ...
  */
 public record NgramBaseline(List<Double> bitsPerByte) {
-    /** The most text from which n-grams are counted: tables of order 8 take about 100 bytes for each. */
-    private static final int MOST = 8 << 20;
+    /** The most symbols from which n-grams are counted: tables of order 8 take about 100 bytes for each. */
+    private static final int MOST = (int) Math.min(8 << 20, Runtime.getRuntime().maxMemory() / 256);
 
     public NgramBaseline {
         bitsPerByte = List.copyOf(bitsPerByte);

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 
 /**
  * Masked autoencoders in foreign layouts. Positions are read as fixed if they are the sines and cosines of the paper,
@@ -58,7 +59,17 @@ public enum ForeignMae implements Foreign<Mae> {
     @Override
     public Parameters.Built<Mae> load(Path folder, Backend backend, Scope scope) throws IOException {
         MaeConfig config = config(folder);
-        return load(folder, HUGGING_FACE.layout(config), config, backend, scope);
+        try (var file = Safetensors.open(folder)) {
+            int layers = config.encoder().layers();
+            int decoderLayers = config.decoder().layers();
+            Set<String> names = file.tensors().keySet();
+            return load(
+                    file,
+                    VitLayout.huggingFace(layers, decoderLayers, config.channels(), names),
+                    config,
+                    backend,
+                    scope);
+        }
     }
 
     /**
@@ -69,32 +80,31 @@ public enum ForeignMae implements Foreign<Mae> {
      */
     public static Parameters.Built<Mae> loadPaper(Path file, MaeConfig config, Backend backend, Scope scope)
             throws IOException {
-        return load(file, PAPER.layout(config), config, backend, scope);
+        try (var opened = Safetensors.open(file)) {
+            return load(opened, PAPER.layout(config), config, backend, scope);
+        }
     }
 
     private static Parameters.Built<Mae> load(
-            Path path, VitLayout layout, MaeConfig sizes, Backend backend, Scope scope) throws IOException {
-        try (var file = Safetensors.open(path)) {
-            StoredPositions encoder = positions(file, layout.positions(), sizes.encoder(), sizes.grid());
-            StoredPositions decoder =
-                    positions(file, Objects.requireNonNull(layout.decoderPositions()), sizes.decoder(), sizes.grid());
-            MaeConfig config = sizes.withEncoder(sizes.encoder().withPositions(encoder.kind()))
-                    .withDecoder(sizes.decoder().withPositions(decoder.kind()));
-            Parameters.Built<Mae> built = Parameters.build(backend, scope, 0, p -> new Mae(config, p));
-            VitWeights.read(
-                    file,
-                    layout.layout(),
-                    built.parameters(),
-                    backend,
-                    Map.of(Vit.POSITIONS, encoder.grid(), Mae.DECODER_POSITIONS, decoder.all()),
-                    encoder.classToken());
-            return built;
-        }
+            Safetensors file, VitLayout layout, MaeConfig sizes, Backend backend, Scope scope) throws IOException {
+        StoredPositions encoder = positions(file, layout.positions(), sizes.encoder(), sizes.grid());
+        StoredPositions decoder =
+                positions(file, Objects.requireNonNull(layout.decoderPositions()), sizes.decoder(), sizes.grid());
+        MaeConfig config = sizes.withEncoder(sizes.encoder().withPositions(encoder.kind()))
+                .withDecoder(sizes.decoder().withPositions(decoder.kind()));
+        return VitWeights.load(
+                file,
+                layout.layout(),
+                Map.of(Vit.POSITIONS, encoder.grid(), Mae.DECODER_POSITIONS, decoder.all()),
+                encoder.classToken(),
+                backend,
+                scope,
+                p -> new Mae(config, p));
     }
 
     private static StoredPositions positions(Safetensors file, String name, Stack stack, int grid)
             throws CheckpointException {
-        return StoredPositions.read(file, "", name, stack.width()).resized(grid);
+        return StoredPositions.read(file, "", name, stack.width(), grid);
     }
 
     @Override
@@ -107,7 +117,10 @@ public enum ForeignMae implements Foreign<Mae> {
             throws IOException {
         MaeConfig c = model.model().config();
         requireEpsilon(c);
-        Normalization normalization = Objects.requireNonNull(companions.normalization(), "images have a normalization");
+        Normalization normalization = companions.normalization();
+        if (normalization == null) {
+            throw new IllegalArgumentException("its images have no normalization");
+        }
         List<String> files = switch (this) {
             case HUGGING_FACE -> {
                 ConfigJson.write(folder, ForeignVit.json(c));

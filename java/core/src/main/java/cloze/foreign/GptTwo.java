@@ -6,14 +6,18 @@ import cloze.checkpoint.ConfigJson;
 import cloze.checkpoint.Safetensors;
 import cloze.model.Gpt;
 import cloze.model.GptConfig;
+import cloze.nn.Mlp;
+import cloze.nn.Norm;
 import cloze.nn.Parameters;
 import cloze.op.Heads;
 import cloze.tensor.Scope;
+import cloze.tensor.Shape;
 import cloze.text.token.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 
 /** {@code GPT2LMHeadModel} of Hugging Face. */
@@ -41,23 +45,28 @@ public final class GptTwo implements Foreign<Gpt> {
                     folder.resolve("config.json"), "layer_norm_epsilon", "" + EPSILON, "" + c.epsilon());
         }
         Heads heads = Heads.of(c.heads(), c.width() / c.heads());
-        return new GptConfig(
-                c.vocabulary(), c.positions(), c.layers(), c.width(), heads, GptConfig.Style.GPT2, (float) c.dropout());
+        Mlp.Kind mlp = c.exactGelu() ? Mlp.Kind.GELU_ERF : Mlp.Kind.GELU_TANH;
+        var style = new GptConfig.Style(GptConfig.Positions.LEARNED, Norm.Kind.LAYER, mlp, true);
+        return new GptConfig(c.vocabulary(), c.positions(), c.layers(), c.width(), heads, style, (float) c.dropout());
+    }
+
+    /** The file has a place for every bias; those that a model lacks are zeros there. */
+    private static GptConfig withBiases(GptConfig c) {
+        return c.withStyle(new GptConfig.Style(
+                c.style().positions(), Norm.Kind.LAYER, c.style().mlp(), true));
     }
 
     @Override
     public Parameters.Built<Gpt> load(Path folder, Backend backend, Scope scope) throws IOException {
         GptConfig config = config(folder);
         try (var file = Safetensors.open(folder)) {
-            Parameters.Built<Gpt> built = Parameters.build(backend, scope, 0, p -> new Gpt(config, p));
-            HostParameters.read(file, GptTwoLayout.of(config.layers()), built.parameters(), backend);
-            return built;
+            return HostParameters.load(file, GptTwoLayout.of(config.layers()), backend, scope, p -> new Gpt(config, p));
         }
     }
 
     @Override
     public Companions companions(Path folder) throws IOException {
-        return Companions.of(Tokenizer.load(folder));
+        return Companions.of(Tokenizer.load(folder), ConfigJson.read(folder));
     }
 
     @Override
@@ -66,7 +75,11 @@ public final class GptTwo implements Foreign<Gpt> {
         GptConfig c = model.model().config();
         boolean square = c.heads().inner() == c.width()
                 && c.heads().keyValues() == c.heads().queries();
-        if (!c.style().equals(GptConfig.Style.GPT2) || !square) {
+        GptConfig whole = withBiases(c);
+        if (c.style().positions() != GptConfig.Positions.LEARNED
+                || c.style().norm() == Norm.Kind.RMS
+                || c.style().mlp() == Mlp.Kind.SWIGLU
+                || !square) {
             throw new IllegalArgumentException(String.format(
                     Locale.ROOT,
                     "only a model of GPT-2's make has its layout: %s of %s is not one",
@@ -74,9 +87,18 @@ public final class GptTwo implements Foreign<Gpt> {
                     c.heads()));
         }
         Tokenizer tokenizer = Objects.requireNonNull(companions.tokenizer(), "a language model has a tokenizer");
-        new GptTwoConfig(c.layers(), c.heads().queries(), c.width(), c.context(), c.vocabulary(), EPSILON, c.dropout())
-                .write(folder, tokenizer.endOfText());
-        HostParameters.write(folder, GptTwoLayout.of(c.layers()), model.parameters(), backend);
+        new GptTwoConfig(
+                        c.layers(),
+                        c.heads().queries(),
+                        c.width(),
+                        c.context(),
+                        c.vocabulary(),
+                        EPSILON,
+                        c.dropout(),
+                        c.style().mlp() == Mlp.Kind.GELU_ERF)
+                .write(folder, companions.ends());
+        Map<String, Shape> all = Parameters.shapes(p -> new Gpt(whole, p));
+        HostParameters.write(folder, GptTwoLayout.of(c.layers()), model.parameters(), all, backend);
         tokenizer.save(folder.resolve("tokenizer.json"));
         return List.of("config.json", "model.safetensors", "tokenizer.json");
     }

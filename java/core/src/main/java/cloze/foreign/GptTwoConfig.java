@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.OptionalInt;
 
 /**
  * {@code config.json} of a GPT-2: pre-norm blocks, learned positions, GELU by tanh, MLP of width 4 D, a tied head.
@@ -20,19 +19,35 @@ import java.util.OptionalInt;
  * @param vocabulary V
  * @param epsilon of the layer norms
  * @param dropout of embeddings, attention and residuals alike, in [0, 1)
+ * @param exactGelu true for GELU by erf, as in nanoGPT; false for that by tanh
  */
 public record GptTwoConfig(
-        int layers, int heads, int width, int positions, int vocabulary, double epsilon, double dropout) {
+        int layers,
+        int heads,
+        int width,
+        int positions,
+        int vocabulary,
+        double epsilon,
+        double dropout,
+        boolean exactGelu) {
+    private static final String EXACT = "gelu";
     private static final int LARGEST = 1 << 24;
+    private static final int WIDEST = 1 << 20;
 
     public GptTwoConfig {
         require(layers > 0 && layers <= 1000, "layers", "1 to 1000", layers);
-        require(width > 0 && width <= LARGEST, "width", "1 to 2^24", width);
+        require(width > 0 && width <= WIDEST, "width", "1 to 2^20", width);
         require(heads > 0 && width % heads == 0, "heads", "a divisor of the width " + width, heads);
         require(positions > 0 && positions <= LARGEST, "positions", "1 to 2^24", positions);
         require(vocabulary > 0 && vocabulary <= LARGEST, "vocabulary", "1 to 2^24", vocabulary);
         require(epsilon > 0 && epsilon < 1, "epsilon", "in (0, 1)", epsilon);
         require(dropout >= 0 && dropout < 1, "dropout", "in [0, 1)", dropout);
+    }
+
+    /** With GELU by tanh. */
+    public GptTwoConfig(
+            int layers, int heads, int width, int positions, int vocabulary, double epsilon, double dropout) {
+        this(layers, heads, width, positions, vocabulary, epsilon, dropout, false);
     }
 
     private static void require(boolean ok, String name, String expected, Number actual) {
@@ -50,7 +65,7 @@ public record GptTwoConfig(
     public static GptTwoConfig read(Path path) throws IOException {
         var json = ConfigJson.read(path);
         json.requireText("model_type", "", List.of("gpt2"));
-        json.requireText("activation_function", "gelu_new", List.of("gelu_new", "gelu_pytorch_tanh"));
+        json.requireText("activation_function", "gelu_new", List.of("gelu_new", "gelu_pytorch_tanh", EXACT));
         json.requireFlag("tie_word_embeddings", true, true);
         json.requireFlag("scale_attn_weights", true, true);
         json.requireFlag("scale_attn_by_inverse_layer_idx", false, false);
@@ -65,8 +80,9 @@ public record GptTwoConfig(
         int positions = json.whole("n_positions", 1024);
         int vocabulary = json.whole("vocab_size", 50257);
         double epsilon = json.number("layer_norm_epsilon", 1e-5);
+        boolean exact = json.text("activation_function", "").equals(EXACT);
         try {
-            return new GptTwoConfig(layers, heads, width, positions, vocabulary, epsilon, dropout);
+            return new GptTwoConfig(layers, heads, width, positions, vocabulary, epsilon, dropout, exact);
         } catch (IllegalArgumentException e) {
             throw new CheckpointException(json.file(), "" + e.getMessage());
         }
@@ -75,13 +91,13 @@ public record GptTwoConfig(
     /**
      * Writes {@code config.json}.
      *
-     * @param endOfText id of the token that ends a text, if the vocabulary has one
+     * @param ends as {@link Companions#ends}
      */
-    public void write(Path folder, OptionalInt endOfText) throws IOException {
+    public void write(Path folder, Map<String, Object> ends) throws IOException {
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("architectures", List.of("GPT2LMHeadModel"));
         json.put("model_type", "gpt2");
-        json.put("activation_function", "gelu_new");
+        json.put("activation_function", exactGelu ? EXACT : "gelu_new");
         json.put("n_layer", layers);
         json.put("n_head", heads);
         json.put("n_embd", width);
@@ -92,10 +108,7 @@ public record GptTwoConfig(
         for (String rate : List.of("resid_pdrop", "embd_pdrop", "attn_pdrop")) {
             json.put(rate, dropout);
         }
-        // absent, they would mean 50256
-        Object end = endOfText.isPresent() ? endOfText.getAsInt() : ConfigJson.NONE;
-        json.put("bos_token_id", end);
-        json.put("eos_token_id", end);
+        json.putAll(ends);
         json.put("tie_word_embeddings", true);
         json.put("torch_dtype", "float32");
         ConfigJson.write(folder, json);

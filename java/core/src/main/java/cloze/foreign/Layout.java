@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /**
  * The names and forms of a model's parameters in a foreign file format, for reading and writing.
@@ -29,6 +30,8 @@ import java.util.function.Predicate;
  * @param ignored names in a file, without prefix, that are not parameters
  */
 public record Layout(List<Mapping> mappings, String prefix, Map<String, String> ties, Predicate<String> ignored) {
+    private static final int MOST_PROBLEMS = 20; // in a message
+
     /**
      * One parameter.
      *
@@ -77,6 +80,24 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
      * @throws CheckpointException naming every tensor that is missing, unexpected or of another shape
      */
     public void read(Safetensors file, Map<String, Values> parameters) throws CheckpointException {
+        var shapes = new LinkedHashMap<String, Shape>();
+        parameters.forEach((name, values) -> shapes.put(name, values.shape()));
+        check(file, shapes);
+        SequencedMap<String, String> stored = storedNames(file);
+        for (Mapping mapping : mappings) {
+            String name = stored.getOrDefault(mapping.file(), mapping.file());
+            mapping.form().read(file, name, of(parameters, mapping));
+        }
+    }
+
+    /**
+     * Checks that a file has a model's parameters and no others, from names and shapes alone: sizes that a config claims
+     * are compared with the file before memory is taken for them.
+     *
+     * @param parameters shapes by the model's names: exactly those of the mappings
+     * @throws CheckpointException naming every tensor that is missing, unexpected or of another shape
+     */
+    public void check(Safetensors file, Map<String, Shape> parameters) throws CheckpointException {
         requireMapped(parameters);
         SequencedMap<String, String> stored = storedNames(file);
         List<String> problems = new ArrayList<>();
@@ -87,19 +108,22 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
             if (name == null) {
                 problems.add("missing " + mapping.file());
             } else {
-                checkFits(file.tensor(name), mapping, values(parameters, mapping), problems);
+                checkFits(file.tensor(name), mapping, of(parameters, mapping), problems);
             }
         }
         unexpected.removeIf(name -> ignored.test(name) || ties.containsKey(name));
         unexpected.forEach(name -> problems.add("unexpected " + CheckpointException.quote(name)));
         requireTied(file, stored, problems);
         if (!problems.isEmpty()) {
-            throw new CheckpointException(file.path(), String.join("; ", problems));
+            throw new CheckpointException(file.path(), summary(problems));
         }
-        for (Mapping mapping : mappings) {
-            String name = stored.getOrDefault(mapping.file(), mapping.file());
-            mapping.form().read(file, name, values(parameters, mapping));
-        }
+    }
+
+    /** The first problems; a model of other sizes has one with every tensor. */
+    private static String summary(List<String> problems) {
+        String some = problems.stream().limit(MOST_PROBLEMS).collect(Collectors.joining("; "));
+        int rest = problems.size() - MOST_PROBLEMS;
+        return rest > 0 ? some + "; and " + rest + " more" : some;
     }
 
     /** Names without prefix, each to the name in the file. */
@@ -114,8 +138,8 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
         return stored;
     }
 
-    private static void checkFits(StoredTensor stored, Mapping mapping, Values values, List<String> problems) {
-        Shape expected = mapping.form().inFile(values.shape());
+    private static void checkFits(StoredTensor stored, Mapping mapping, Shape shape, List<String> problems) {
+        Shape expected = mapping.form().inFile(shape);
         if (!stored.shape().equals(expected)) {
             problems.add(String.format(
                     Locale.ROOT, "shape of %s must be %s, but is %s", mapping.file(), expected, stored.shape()));
@@ -151,7 +175,7 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
     public void write(Map<String, Values> parameters, SafetensorsWriter to) {
         requireMapped(parameters);
         for (Mapping mapping : mappings) {
-            Values values = values(parameters, mapping);
+            Values values = of(parameters, mapping);
             to.add(
                     prefix + mapping.file(),
                     StoredType.F32,
@@ -160,8 +184,8 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
         }
     }
 
-    private static Values values(Map<String, Values> parameters, Mapping mapping) {
-        Values values = parameters.get(mapping.model());
+    private static <V> V of(Map<String, V> parameters, Mapping mapping) {
+        V values = parameters.get(mapping.model());
         if (values == null) {
             throw new IllegalArgumentException(
                     String.format(Locale.ROOT, "Layout: parameter %s must be given, but is missing", mapping.model()));
@@ -169,7 +193,7 @@ public record Layout(List<Mapping> mappings, String prefix, Map<String, String> 
         return values;
     }
 
-    private void requireMapped(Map<String, Values> parameters) {
+    private void requireMapped(Map<String, ?> parameters) {
         Set<String> unknown = new LinkedHashSet<>(parameters.keySet());
         mappings.forEach(mapping -> unknown.remove(mapping.model()));
         if (!unknown.isEmpty()) {

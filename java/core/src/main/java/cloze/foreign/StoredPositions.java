@@ -29,22 +29,23 @@ final class StoredPositions {
      * Reads [1, 1 + N, D].
      *
      * @param prefix that the name may have in the file
+     * @param side patches along a side
      * @throws CheckpointException if they are missing, have another shape or type
      */
-    static StoredPositions read(Safetensors file, String prefix, String plain, int width) throws CheckpointException {
+    static StoredPositions read(Safetensors file, String prefix, String plain, int width, int side)
+            throws CheckpointException {
         String name = file.tensors().containsKey(prefix + plain) ? prefix + plain : plain;
         StoredTensor stored = file.tensors().get(name);
         if (stored == null) {
             throw new CheckpointException(file.path(), "missing " + plain);
         }
         int[] shape = stored.shape().extents();
-        int side = shape.length == 3 ? (int) Math.round(Math.sqrt(shape[1] - 1.0)) : 0;
-        if (side < 1 || shape[0] != 1 || shape[1] != 1 + side * side || shape[2] != width) {
-            throw new CheckpointException(
-                    file.path(),
-                    "shape of " + name,
-                    String.format(Locale.ROOT, "[1, 1 + a square, %d]", width),
-                    "" + stored.shape());
+        if (shape.length != 3 || shape[0] != 1 || shape[1] != 1 + side * side || shape[2] != width) {
+            String expected = String.format(Locale.ROOT, "[1, 1 + %1$d * %1$d, %2$d] by the config", side, width);
+            throw new CheckpointException(file.path(), "shape of " + name, expected, "" + stored.shape());
+        }
+        if (!stored.type().convertsToFloat()) {
+            throw new CheckpointException(file.path(), "dtype of " + name, "F32, F16, BF16 or F64", "" + stored.type());
         }
         var rows = new float[Math.toIntExact(stored.shape().size())];
         file.copyTo(name, MemorySegment.ofArray(rows));

@@ -20,11 +20,19 @@ public sealed interface TensorForm {
     /** The file has {@code axes} axes of extent 1 in front. */
     record Leading(int axes) implements TensorForm {}
 
-    /** The file has part {@code index} of {@code count} equal parts along the first axis, such as the keys of [Q; K; V]. */
-    record Band(int index, int count) implements TensorForm {
+    /**
+     * The file has {@code parts} of {@code count} equal parts along the first axis, such as the keys of [Q; K; V].
+     *
+     * @param index of the first part
+     */
+    record Band(int index, int parts, int count) implements TensorForm {
+        Band(int index, int count) {
+            this(index, 1, count);
+        }
+
         private MemorySegment of(Layout.Values values) {
             long bytes = values.floats().byteSize() / count;
-            return values.floats().asSlice(index * bytes, bytes);
+            return values.floats().asSlice(index * bytes, parts * bytes);
         }
     }
 
@@ -53,9 +61,9 @@ public sealed interface TensorForm {
                 System.arraycopy(model.extents(), 0, extents, axes, model.rank());
                 yield new Shape(extents);
             }
-            case Band(int _, int count) -> {
+            case Band(int _, int parts, int count) -> {
                 int[] extents = model.extents();
-                extents[0] /= count;
+                extents[0] = extents[0] / count * parts;
                 yield new Shape(extents);
             }
             case Patches(int channels) -> {

@@ -7,10 +7,12 @@ import cloze.checkpoint.Safetensors;
 import cloze.image.Normalization;
 import cloze.model.Vit;
 import cloze.model.VitConfig;
+import cloze.nn.ParameterSource;
 import cloze.nn.Parameters;
 import cloze.nn.SinCosPositions;
 import cloze.nn.Stack;
 import cloze.tensor.Scope;
+import cloze.tensor.Shape;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -98,35 +100,52 @@ public final class VitFolder {
      *
      * @param config for that size; its positions are learned if they are no sines and cosines any more
      */
-    private record Opened(Safetensors file, Layout layout, VitConfig config, StoredPositions positions) {
-        static Opened of(Safetensors file, Layout layout, VitConfig stored, StoredPositions found, int side) {
+    private record Opened(
+            Safetensors file, Layout layout, VitConfig config, boolean pooledNorm, StoredPositions positions) {
+        static Opened of(
+                Safetensors file,
+                Layout layout,
+                VitConfig stored,
+                boolean pooledNorm,
+                StoredPositions found,
+                int side) {
             VitConfig wanted = stored.withImage(side);
             StoredPositions positions = found.resized(wanted.grid());
             VitConfig config = wanted.withStack(stored.stack().withPositions(positions.kind()));
-            return new Opened(file, layout, config, positions);
+            return new Opened(file, layout, config, pooledNorm, positions);
         }
 
         Parameters.Built<Vit> load(Backend backend, Scope scope) throws IOException {
-            Parameters.Built<Vit> built = Parameters.build(backend, scope, 0, p -> new Vit(config, p));
             Map<String, float[]> tables = Map.of(Vit.POSITIONS, positions.grid());
-            VitWeights.read(file, layout, built.parameters(), backend, tables, positions.classToken());
-            return built;
+            return VitWeights.load(
+                    file, layout, tables, positions.classToken(), backend, scope, p -> vit(config, pooledNorm, p));
         }
+    }
+
+    private static Vit vit(VitConfig config, boolean pooledNorm, ParameterSource p) {
+        return pooledNorm ? Vit.withPooledNorm(config, p) : new Vit(config, p);
+    }
+
+    /** True if the last norm is behind the pooling: fine-tuned by the mean of the patches, {@code global_pool="avg"}. */
+    private static boolean hasPooledNorm(Collection<String> names) {
+        return names.contains(Vit.POOLED_NORM + ".weight") && !names.contains("norm.weight");
     }
 
     private static Opened open(Path folder, Safetensors file, int side) throws IOException {
         ConfigJson json = ConfigJson.read(folder);
         VitConfig stored = config(json);
         int layers = stored.stack().layers();
+        boolean pooledNorm = isTimm(json) && hasPooledNorm(file.tensors().keySet());
         VitLayout layout = isTimm(json)
-                ? VitLayout.timm(layers, stored.channels())
+                ? VitLayout.timm(layers, stored.channels(), pooledNorm ? Vit.POOLED_NORM : "norm")
                 : VitLayout.huggingFaceEncoder(layers, stored.channels());
         StoredPositions found = StoredPositions.read(
                 file,
                 layout.layout().prefix(),
                 layout.positions(),
-                stored.stack().width());
-        return Opened.of(file, layout.layout(), stored, found, side);
+                stored.stack().width(),
+                stored.grid());
+        return Opened.of(file, layout.layout(), stored, pooledNorm, found, side);
     }
 
     /** As {@link #config(Path)}, for images of {@code side} pixels, with the kind of positions that the weights show. */
@@ -150,8 +169,9 @@ public final class VitFolder {
 
     private static Opened own(Safetensors file, VitConfig stored, Collection<String> all, int side)
             throws CheckpointException {
-        Set<String> names =
-                new LinkedHashSet<>(Parameters.shapes(p -> new Vit(stored, p)).keySet());
+        Map<String, Shape> shapes = Parameters.shapes(p -> vit(stored, hasPooledNorm(all), p));
+        Layout.own(shapes.keySet(), all).check(file, shapes);
+        Set<String> names = new LinkedHashSet<>(shapes.keySet());
         names.remove(Vit.POSITIONS);
         Set<String> others = new LinkedHashSet<>(all);
         others.removeAll(names);
@@ -162,7 +182,7 @@ public final class VitFolder {
             file.copyTo(Vit.POSITIONS, MemorySegment.ofArray(table));
         }
         var positions = StoredPositions.of(table, stored.grid(), width, fixed);
-        return Opened.of(file, Layout.own(names, others), stored, positions, side);
+        return Opened.of(file, Layout.own(names, others), stored, hasPooledNorm(all), positions, side);
     }
 
     /**

@@ -26,6 +26,9 @@ public record VitLayout(
             "(decoder|decoder_blocks|decoder_embed|decoder_norm|decoder_pred|head|fc_norm|pooler|classifier)\\..*"
                     + "|mask_token|decoder_pos_embed|embeddings\\.mask_token");
 
+    private static final String DECODER = "decoder.decoder_layers.";
+    private static final String RENAMED_DECODER = "decoder.decoder_encoder.layer.";
+
     /** Names of the model's parameters in the layout. */
     public Set<String> parameters() {
         return layout.mappings().stream().map(Mapping::model).collect(Collectors.toSet());
@@ -37,7 +40,7 @@ public record VitLayout(
      * @param channels C
      */
     public static VitLayout paper(int layers, int decoderLayers, int channels) {
-        List<Mapping> mappings = paperEncoder(layers, channels);
+        List<Mapping> mappings = paperEncoder(layers, channels, "norm");
         linear(mappings, "decoder_embed", "decoder_embed");
         mappings.add(new Mapping("mask_token", "mask_token", new TensorForm.Leading(2)));
         for (int i = 0; i < decoderLayers; i++) {
@@ -51,20 +54,25 @@ public record VitLayout(
 
     /** The encoder as the paper's code and timm name it; other tensors of the file are ignored. */
     public static VitLayout timm(int layers, int channels) {
+        return timm(layers, channels, "norm");
+    }
+
+    /** @param norm name of the last norm, which may come behind the pooling */
+    static VitLayout timm(int layers, int channels, String norm) {
         return new VitLayout(
-                new Layout(paperEncoder(layers, channels), "", Map.of(), VitLayout::isBesideEncoder),
+                new Layout(paperEncoder(layers, channels, norm), "", Map.of(), VitLayout::isBesideEncoder),
                 Vit.POSITIONS,
                 null);
     }
 
-    private static List<Mapping> paperEncoder(int layers, int channels) {
+    private static List<Mapping> paperEncoder(int layers, int channels, String norm) {
         List<Mapping> mappings = new ArrayList<>();
         mappings.add(new Mapping("cls_token", "cls_token", new TensorForm.Leading(2)));
         patches(mappings, "patch_embed.proj", channels);
         for (int i = 0; i < layers; i++) {
             paperBlock(mappings, "blocks." + i);
         }
-        linear(mappings, "norm", "norm");
+        linear(mappings, norm, norm);
         return mappings;
     }
 
@@ -76,11 +84,25 @@ public record VitLayout(
 
     /** {@code ViTMAEForPreTraining} of Hugging Face. Encoder and decoder. */
     public static VitLayout huggingFace(int layers, int decoderLayers, int channels) {
+        return huggingFace(layers, decoderLayers, channels, DECODER);
+    }
+
+    /**
+     * {@code ViTMAEForPreTraining} as a file names its decoder, which transformers 5 has renamed.
+     *
+     * @param names of tensors in the file
+     */
+    public static VitLayout huggingFace(int layers, int decoderLayers, int channels, Set<String> names) {
+        boolean renamed = names.stream().anyMatch(name -> name.startsWith(RENAMED_DECODER));
+        return huggingFace(layers, decoderLayers, channels, renamed ? RENAMED_DECODER : DECODER);
+    }
+
+    private static VitLayout huggingFace(int layers, int decoderLayers, int channels, String decoder) {
         List<Mapping> mappings = huggingFaceEncoder("vit.", layers, channels);
         linear(mappings, "decoder.decoder_embed", "decoder_embed");
         mappings.add(new Mapping("decoder.mask_token", "mask_token", new TensorForm.Leading(2)));
         for (int i = 0; i < decoderLayers; i++) {
-            huggingFaceBlock(mappings, "decoder.decoder_layers." + i, "decoder_blocks." + i);
+            huggingFaceBlock(mappings, decoder + i, "decoder_blocks." + i);
         }
         linear(mappings, "decoder.decoder_norm", "decoder_norm");
         linear(mappings, "decoder.decoder_pred", "decoder_pred");

@@ -7,30 +7,53 @@ import cloze.checkpoint.StoredType;
 import cloze.model.Mae;
 import cloze.model.MaeConfig;
 import cloze.model.Vit;
+import cloze.nn.ParameterSource;
 import cloze.nn.Parameters;
 import cloze.nn.SinCosPositions;
 import cloze.nn.Stack;
+import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Reads and writes the parameters of vision transformers, and converts their positions. */
 public final class VitWeights {
+    private static final Set<String> TABLES = Set.of(Vit.POSITIONS, Mae.DECODER_POSITIONS);
+
     private VitWeights() {}
 
     /**
-     * Fills a model from a file that has its positions in another form.
+     * Makes a model from a file that has its positions in another form, once names and shapes are known to agree.
      *
      * @param positions the tables that the model has a parameter for if they are learned
      * @param classToken the class token's position, [D]
+     * @param scope owns the parameters
      */
-    static void read(
+    static <M> Parameters.Built<M> load(
+            Safetensors file,
+            Layout layout,
+            Map<String, float[]> positions,
+            float[] classToken,
+            Backend backend,
+            Scope scope,
+            Function<ParameterSource, M> model)
+            throws IOException {
+        var shapes = new LinkedHashMap<>(Parameters.shapes(model));
+        shapes.keySet().removeAll(TABLES);
+        layout.check(file, shapes);
+        Parameters.Built<M> built = Parameters.build(backend, scope, 0, model);
+        read(file, layout, built.parameters(), backend, positions, classToken);
+        return built;
+    }
+
+    private static void read(
             Safetensors file,
             Layout layout,
             Parameters parameters,
@@ -56,7 +79,7 @@ public final class VitWeights {
 
     private static Map<String, Layout.Values> withoutPositions(HostParameters host) {
         var rest = new LinkedHashMap<>(host.values());
-        rest.keySet().removeAll(List.of(Vit.POSITIONS, Mae.DECODER_POSITIONS));
+        rest.keySet().removeAll(TABLES);
         return rest;
     }
 

@@ -11,12 +11,15 @@ import cloze.tensor.Tensor;
 import cloze.text.token.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
  * Continues a batch of prompts. When a row fills the model's context, all rows keep only its
- * last half.
+ * last half. Only ids of the tokenizer are drawn, although a model may have more. An interrupt ends all texts after the
+ * token under way; the thread stays interrupted.
  */
 public final class Generation {
     /** Receives text as it is generated. */
@@ -29,24 +32,46 @@ public final class Generation {
     private final CausalModel model;
     private final Tokenizer tokenizer;
     private final Sampling sampling;
+    private final TextBounds bounds;
+    private final BitSet without; // ids that have no token
     private final List<Row> rows = new ArrayList<>();
 
     public Generation(
             Backend backend,
             CausalModel model,
             Tokenizer tokenizer,
+            TextBounds bounds,
             Sampling sampling,
             List<int[]> prompts,
             Sink sink) {
         this.backend = backend;
         this.model = model;
         this.tokenizer = tokenizer;
+        this.bounds = bounds;
         this.sampling = sampling;
+        without = without(tokenizer, model.vocabulary(), bounds);
         for (int[] prompt : prompts) {
             int row = rows.size();
             rows.add(new Row(
                     prompt, new Sampler(sampling, row), new TextStream(sampling.stop(), t -> sink.accept(row, t))));
         }
+    }
+
+    private static BitSet without(Tokenizer tokenizer, int vocabulary, TextBounds bounds) {
+        var without = new BitSet(vocabulary);
+        int known = Math.min(vocabulary, tokenizer.vocabularySize());
+        for (int id = 0; id < known; id++) {
+            without.set(id, tokenizer.bytes(id).length == 0);
+        }
+        without.set(known, vocabulary);
+        bounds.ends().forEach(without::clear);
+        if (without.cardinality() == vocabulary) {
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "Generation: tokenizer must have a token among the model's %d ids, but has none",
+                    vocabulary));
+        }
+        return without;
     }
 
     /** One sequence: the tokens that the model has not read yet, and the generated tokens. */
@@ -82,7 +107,9 @@ public final class Generation {
             float[] logits = fill(scope, state, context);
             for (int made = 0; ; made++) {
                 draw(logits);
-                if (made + 1 == sampling.tokens() || rows.stream().allMatch(row -> row.done)) {
+                if (made + 1 == sampling.tokens()
+                        || rows.stream().allMatch(row -> row.done)
+                        || Thread.currentThread().isInterrupted()) {
                     break;
                 }
                 logits = full(state) ? fill(scope, state, Math.max(1, context / 2)) : step(scope, state, lastIds(), 1);
@@ -102,13 +129,15 @@ public final class Generation {
 
     private void draw(float[] logits) {
         int v = model.vocabulary();
-        int endOfText = tokenizer.endOfText().orElse(-1);
         for (int i = 0; i < rows.size(); i++) {
             Row row = rows.get(i);
+            for (int id = without.nextSetBit(0); id >= 0; id = without.nextSetBit(id + 1)) {
+                logits[i * v + id] = Float.NEGATIVE_INFINITY;
+            }
             int id = row.sampler.draw(logits, i * v, v);
             row.add(id);
             if (!row.done) {
-                row.done = id == endOfText || row.text.add(tokenizer.bytes(id));
+                row.done = bounds.ends().contains(id) || row.text.add(tokenizer.bytes(id));
             }
         }
     }

@@ -8,7 +8,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Decodes the bytes of tokens to text as they arrive, and ends the text before a stop string. */
+/**
+ * Decodes the bytes of tokens to text as they arrive, and ends the text before the stop string that begins first in it.
+ * Which one that is depends on the text alone, not on how tokens divide it.
+ */
 final class TextStream {
     private final List<String> stop;
     private final Consumer<String> sink;
@@ -34,24 +37,46 @@ final class TextStream {
      */
     boolean add(byte[] token) {
         decode(token, false);
-        for (String s : stop) {
-            int at = held.indexOf(s);
-            if (at >= 0) {
-                held.setLength(at);
-                flush(at);
-                stopped = true;
-                return true;
-            }
+        int match = firstMatch();
+        int open = firstOpen();
+        if (match >= 0 && match <= open) {
+            cut(match);
+            return true;
         }
-        flush(Math.max(0, held.length() - Math.max(0, longestStop - 1)));
+        flush(open);
         return false;
+    }
+
+    /** Where the first whole stop string begins in the held text, -1 if there is none. */
+    private int firstMatch() {
+        return stop.stream().mapToInt(held::indexOf).filter(at -> at >= 0).min().orElse(-1);
+    }
+
+    /** Where the held text may still become a stop string, its length if nowhere. */
+    private int firstOpen() {
+        int at = Math.max(0, held.length() - Math.max(0, longestStop - 1));
+        while (at < held.length() && !opensStop(held.substring(at))) {
+            at++;
+        }
+        return at;
+    }
+
+    private boolean opensStop(String end) {
+        return stop.stream().anyMatch(s -> s.length() > end.length() && s.startsWith(end));
+    }
+
+    private void cut(int at) {
+        held.setLength(at);
+        flush(at);
+        stopped = true;
     }
 
     /** Emits the text that was held back as the possible start of a stop string. */
     void end() {
         if (!stopped) {
             decode(new byte[0], true);
-            flush(held.length());
+            int match = firstMatch();
+            flush(match < 0 ? held.length() : match);
             stopped = true;
         }
     }

@@ -29,6 +29,7 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
     private final int ahead;
     private final ExecutorService threads;
     private final Map<Long, Future<ImageBatch>> pending = new TreeMap<>();
+    private volatile boolean closed;
 
     /**
      * Starts reading at the first request for a batch.
@@ -86,6 +87,10 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
      */
     @Override
     public ImageBatch at(long index) throws IOException {
+        if (closed) {
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "ImageBatches: batch %d is asked for after close()", index));
+        }
         forget(index);
         Future<ImageBatch> first = pending.remove(index);
         if (first == null) {
@@ -122,10 +127,14 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
     private ImageBatch make(long index) throws IOException {
         float[] pixels = new float[Math.multiplyExact(batch, augmentation.size())];
         int[] labels = new int[batch];
-        for (int b = 0; b < batch; b++) {
+        for (int b = 0; b < batch && !closed; b++) { // nobody waits for a batch once this is closed
             long sample = index * batch + b;
             int image = read(sample, pixels, b * augmentation.size());
             labels[b] = images.label(image);
+        }
+        if (closed) {
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "ImageBatches: closed while batch %d was read", index));
         }
         return new ImageBatch(pixels, labels);
     }
@@ -150,9 +159,12 @@ public final class ImageBatches implements BatchSource<ImageBatch> {
                         order.at(sample % n))));
     }
 
+    /** Drops what was to be read ahead, and waits for images that are being read. */
     @Override
     public void close() {
-        threads.shutdownNow();
+        closed = true;
+        pending.values().forEach(ahead -> ahead.cancel(false));
+        threads.shutdown(); // no interrupts: one would close a channel that other readers of the images share
         try {
             threads.awaitTermination(1, TimeUnit.MINUTES);
         } catch (InterruptedException e) {

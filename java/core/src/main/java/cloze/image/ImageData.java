@@ -1,6 +1,7 @@
 package cloze.image;
 
 import cloze.io.DataException;
+import cloze.io.FolderFiles;
 import cloze.stat.Permutation;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -39,7 +40,8 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
      * Opens images by a user's argument.
      *
      * @param data a folder of images (sub-folders are classes; if they are {@code train} and {@code val} or
-     *     {@code test}, the second is held out), a list of files ({@code .txt}, {@code .tsv}), IDX images, an archive
+     *     {@code test}, the second is held out), a folder of archives (shards of one set; parts are told by names that
+     *     begin with {@code train-} and so on), a list of files ({@code .txt}, {@code .tsv}), IDX images, an archive
      *     that {@link ImageArchive} reads, or the name of an installed set
      * @param cache folder of installed sets ({@code data/NAME})
      * @param heldOut share to hold out if the data have no split
@@ -58,7 +60,72 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
                 }
             }
         }
-        return split(set(path), heldOut);
+        boolean isFolder = Files.isDirectory(path);
+        List<Path> files = isFolder ? FolderFiles.of(path) : List.of(); // once: there may be millions
+        List<Path> shards = shards(files);
+        for (String name : HELD_OUT) {
+            List<Path> learnt = part(shards, "train");
+            List<Path> held = part(shards, name);
+            if (!learnt.isEmpty() && !held.isEmpty()) {
+                return new ImageData(joined(learnt), joined(held));
+            }
+        }
+        ImageSet all = isFolder ? folder(path, files, shards) : set(path);
+        ImageSet inside = all.inside("train");
+        for (String name : HELD_OUT) {
+            ImageSet held = all.inside(name);
+            if (inside != null && held != null) {
+                return new ImageData(inside, held);
+            }
+        }
+        return split(all, heldOut);
+    }
+
+    /** The archives among files, unless images are among them too. */
+    private static List<Path> shards(List<Path> files) throws IOException {
+        if (files.isEmpty()) {
+            return List.of(); // IDX needs no codec
+        }
+        ImageCodec codec = ImageCodec.installed();
+        boolean hasImages = files.stream().anyMatch(file -> codec.reads(file.toString()));
+        List<ImageArchive> archives = archives();
+        return hasImages
+                ? List.of()
+                : files.stream()
+                        .filter(file -> archives.stream().anyMatch(archive -> archive.reads(file)))
+                        .toList();
+    }
+
+    /** Shards of one part of a data set, as Hugging Face names them: {@code train-00000-of-00002.parquet}. */
+    private static List<Path> part(List<Path> shards, String name) {
+        return shards.stream()
+                .filter(file -> file.getFileName().toString().matches(name + "[-_.].*"))
+                .toList();
+    }
+
+    private static ImageSet folder(Path folder, List<Path> files, List<Path> shards) throws IOException {
+        return shards.isEmpty() ? ImageFiles.folder(folder, files, ImageCodec.installed()) : joined(shards);
+    }
+
+    private static ImageSet joined(List<Path> shards) throws IOException {
+        List<ImageSet> sets = new ArrayList<>();
+        try {
+            for (Path shard : shards) {
+                sets.add(set(shard));
+            }
+            return sets.size() == 1 ? sets.getFirst() : new JoinedImages(sets);
+        } catch (IOException e) {
+            for (ImageSet set : sets) {
+                set.close();
+            }
+            throw e;
+        }
+    }
+
+    private static List<ImageArchive> archives() {
+        return ServiceLoader.load(ImageArchive.class).stream()
+                .map(ServiceLoader.Provider::get)
+                .toList();
     }
 
     private static Path path(String data, Path cache) throws IOException {
@@ -101,12 +168,13 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         return PackedImages.read(files, labels, 32, CIFAR, ImageCodec.installed());
     }
 
-    /** Opens all images of a folder, a list or an archive. */
+    /** Opens all images of a folder, which may hold archives instead, of a list or of an archive. */
     public static ImageSet set(Path path) throws IOException {
         if (Files.isDirectory(path)) {
-            return ImageFiles.folder(path, ImageCodec.installed());
+            List<Path> files = FolderFiles.of(path);
+            return folder(path, files, shards(files));
         }
-        for (ImageArchive archive : ServiceLoader.load(ImageArchive.class)) {
+        for (ImageArchive archive : archives()) {
             if (archive.reads(path)) {
                 return archive.open(path, ImageCodec.installed());
             }
@@ -119,7 +187,7 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
                         path,
                         "name",
                         "a folder of images, a list of files (.txt, .tsv), IDX (.gz, .idx), or an archive (.tar,"
-                                + " .parquet)",
+                                + " .tar.gz, .parquet)",
                         "a file of another kind");
         };
     }

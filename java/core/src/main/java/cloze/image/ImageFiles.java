@@ -1,73 +1,55 @@
 package cloze.image;
 
 import cloze.io.DataException;
+import cloze.io.FolderFiles;
+import cloze.io.LeftOut;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.TreeSet;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Image files of a folder, whose sub-folders are classes, or of a list. A file is read on demand. */
 public final class ImageFiles implements ImageSet {
     private final List<Path> files;
-    private final List<Integer> labels;
-    private final List<String> classes;
+    private final ClassLabels classes;
     private final ImageCodec codec;
 
     private ImageFiles(List<Path> files, List<@Nullable String> names, ImageCodec codec) {
         this.files = List.copyOf(files);
         this.codec = codec;
-        var sorted = new TreeSet<String>();
-        boolean all = true;
-        for (String name : names) {
-            if (name == null) {
-                all = false;
-            } else {
-                sorted.add(name);
-            }
-        }
-        classes = all ? List.copyOf(sorted) : List.of();
-        Map<String, Integer> index = new LinkedHashMap<>();
-        classes.forEach(name -> index.put(name, index.size()));
-        labels = names.stream()
-                .map(name -> name == null ? -1 : index.getOrDefault(name, -1))
-                .toList();
+        classes = ClassLabels.of(names, false);
     }
 
-    /** All images of a folder, sorted by name; the first sub-folder on the path of an image is its class. */
+    /**
+     * All images of a folder, sorted by name; the first sub-folder on the path of an image is its class. Symbolic links
+     * are followed. Files of other formats are counted and logged.
+     */
     public static ImageFiles folder(Path folder, ImageCodec codec) throws IOException {
-        List<Path> found;
-        try (Stream<Path> tree = Files.walk(folder)) {
-            found = tree.filter(file -> Files.isRegularFile(file)
-                            && !hidden(folder.relativize(file))
-                            && codec.reads(file.toString()))
-                    .sorted()
-                    .toList();
+        return folder(folder, FolderFiles.of(folder), codec);
+    }
+
+    /** @param files all that are in the folder */
+    static ImageFiles folder(Path folder, List<Path> files, ImageCodec codec) throws IOException {
+        List<Path> found = new ArrayList<>();
+        List<@Nullable String> names = new ArrayList<>();
+        var leftOut = new LeftOut();
+        for (Path file : files) {
+            if (codec.reads(file.toString())) {
+                Path inside = folder.relativize(file);
+                found.add(file);
+                names.add(inside.getNameCount() > 1 ? inside.getName(0).toString() : null);
+            } else {
+                leftOut.add(file.toString());
+            }
         }
         if (found.isEmpty()) {
-            throw new DataException(folder + ": no images are in this folder");
+            throw leftOut.nothing(folder, "folder");
         }
-        List<@Nullable String> names = new ArrayList<>();
-        for (Path file : found) {
-            Path inside = folder.relativize(file);
-            names.add(inside.getNameCount() > 1 ? inside.getName(0).toString() : null);
-        }
+        leftOut.warn(folder);
         return new ImageFiles(found, names, codec);
-    }
-
-    private static boolean hidden(Path inside) {
-        for (Path part : inside) {
-            if (part.toString().startsWith(".")) {
-                return true;
-            }
-        }
-        return false;
     }
 
     /** The files in the lines of a list, relative to its folder; a class may follow after a tab. */
@@ -109,12 +91,12 @@ public final class ImageFiles implements ImageSet {
 
     @Override
     public int label(int i) {
-        return classes.isEmpty() ? -1 : labels.get(i);
+        return classes.label(i);
     }
 
     @Override
     public List<String> classes() {
-        return classes;
+        return classes.classes();
     }
 
     @Override

@@ -2,10 +2,12 @@ package cloze.image;
 
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +23,7 @@ public final class ImagePass implements AutoCloseable {
             Thread.ofPlatform().daemon().name("image-pass").factory());
     private int next;
     private @Nullable Future<ImageBatch> ahead;
+    private volatile boolean closed;
 
     /** @param batch maximum number of images in a batch */
     public ImagePass(ImageSet images, Augmentation augmentation, int batch, Unreadable unreadable) {
@@ -71,7 +74,7 @@ public final class ImagePass implements AutoCloseable {
         float[] pixels = new float[Math.multiplyExact(to - from, augmentation.size())];
         int[] labels = new int[to - from];
         int count = 0;
-        for (int i = from; i < to; i++) {
+        for (int i = from; i < to && !closed; i++) {
             try {
                 augmentation.apply(images.read(i), i, pixels, count * augmentation.size());
                 labels[count++] = images.label(i);
@@ -79,11 +82,22 @@ public final class ImagePass implements AutoCloseable {
                 unreadable.add(i, images.name(i), e);
             }
         }
+        if (closed) {
+            throw new IllegalStateException(
+                    String.format(Locale.ROOT, "ImagePass: closed while images %d to %d were read", from, to));
+        }
         return new ImageBatch(Arrays.copyOf(pixels, count * augmentation.size()), Arrays.copyOf(labels, count));
     }
 
+    /** Drops what was to be read ahead, and waits for an image that is being read. */
     @Override
     public void close() {
-        reader.shutdownNow();
+        closed = true;
+        reader.shutdown(); // no interrupts: one would close a channel that other readers of the images share
+        try {
+            reader.awaitTermination(1, TimeUnit.MINUTES);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

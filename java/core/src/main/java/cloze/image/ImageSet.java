@@ -2,6 +2,7 @@ package cloze.image;
 
 import java.io.IOException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Images by index, read on demand. Thread-safe. */
 public interface ImageSet extends AutoCloseable {
@@ -22,6 +23,14 @@ public interface ImageSet extends AutoCloseable {
     /** True if every image has a class. */
     default boolean labelled() {
         return !classes().isEmpty();
+    }
+
+    /**
+     * The images of one folder of an archive, with classes of their own; null if there is no such folder, or if this is
+     * no archive of folders. Closing it closes this set.
+     */
+    default @Nullable ImageSet inside(String folder) {
+        return null;
     }
 
     /** A view of some of the images, in the given order. */

@@ -29,7 +29,7 @@ public record Normalization(List<Double> mean, List<Double> deviation) {
                     deviation));
         }
         for (double d : deviation) {
-            if (!(d > 0)) {
+            if (!(d > 0 && Double.isFinite(d))) {
                 throw new IllegalArgumentException("Normalization: deviations must be above 0, but are " + deviation);
             }
         }

@@ -2,6 +2,8 @@ package cloze.image;
 
 import cloze.io.DataException;
 import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.util.Locale;
 import java.util.TreeMap;
 import org.slf4j.Logger;
@@ -24,8 +26,12 @@ public final class Unreadable {
      * Records an image that cannot be read.
      *
      * @throws DataException if this is strict
+     * @throws IOException if the thread was interrupted, which says nothing of the image
      */
-    void add(int index, String name, IOException why) throws DataException {
+    void add(int index, String name, IOException why) throws IOException {
+        if (why instanceof ClosedByInterruptException || why instanceof InterruptedIOException) {
+            throw new InterruptedIOException("interrupted while reading " + name);
+        }
         if (strict) {
             throw new DataException(String.format(Locale.ROOT, "%s can not be read: %s", name, why.getMessage()), why);
         }

@@ -12,11 +12,11 @@ import cloze.tensor.Tensor;
  *
  * @param bytes a second, read and written: the better of a copy and of y = x + y
  * @param multiplyAdds operations a second of f32 multiply-adds in registers
- * @param product operations a second of a square matrix multiplication in the backend's precision
+ * @param matMul operations a second of a square matrix multiplication in the backend's precision
  * @param side of its matrices
  * @param call seconds until the call of a kernel returns to the host
  */
-public record Ceilings(double bytes, double multiplyAdds, double product, int side, double call) {
+public record Ceilings(double bytes, double multiplyAdds, double matMul, int side, double call) {
     private static final int LITTLE = 32;
 
     /** @param seconds to spend on each */
@@ -25,7 +25,7 @@ public record Ceilings(double bytes, double multiplyAdds, double product, int si
         return new Ceilings(
                 bytes(backend, watch, shapes.copied),
                 multiplyAdds(backend, watch, shapes),
-                product(backend, watch, shapes.side),
+                matMul(backend, watch, shapes.side),
                 shapes.side,
                 call(backend, watch));
     }
@@ -51,7 +51,7 @@ public record Ceilings(double bytes, double multiplyAdds, double product, int si
         }
     }
 
-    private static double product(Backend backend, Stopwatch watch, int side) {
+    private static double matMul(Backend backend, Stopwatch watch, int side) {
         try (var in = new Inputs(backend)) {
             var op = new MatMul(in.real("x", side, side), in.real("weight", side, side), null, Activation.NONE);
             Pass pass = in.forward(op, Cost.ofFlops(2.0 * side * side * side));
@@ -68,7 +68,7 @@ public record Ceilings(double bytes, double multiplyAdds, double product, int si
 
     /** The larger of the two. */
     public double flops() {
-        return Math.max(multiplyAdds, product);
+        return Math.max(multiplyAdds, matMul);
     }
 
     /** Share of a ceiling that a call reaches; 0 if it has none. */

@@ -117,7 +117,7 @@ public final class Gpt implements CausalModel {
 
     @Override
     public List<Tensor> losses(Tape tape, Tensor ids, Tensor targets) {
-        Tensor logits = product(tape, hidden(tape, ids, null), head);
+        Tensor logits = logits(tape, hidden(tape, ids, null), head);
         return tape.applyAll(new SoftmaxCrossEntropy(logits, targets, config.vocabulary()));
     }
 
@@ -128,18 +128,18 @@ public final class Gpt implements CausalModel {
 
     /** @return [B, T, V] */
     public Tensor logits(Tape tape, Tensor ids) {
-        return product(tape, hidden(tape, ids, null), tokens);
+        return logits(tape, hidden(tape, ids, null), tokens);
     }
 
     @Override
     public Tensor next(Tape tape, Tensor ids, Tensor ends, DecoderState state) {
         Tensor hidden = hidden(tape, ids, (KeyValueCache) state);
-        return product(tape, tape.apply(new GatherTokens(hidden, ends)), tokens);
+        return logits(tape, tape.apply(new GatherTokens(hidden, ends)), tokens);
     }
 
     /** @return [B, T, V], of tokens that have just been added to the cache */
     public Tensor logits(Tape tape, Tensor ids, KeyValueCache cache) {
-        return product(tape, hidden(tape, ids, cache), tokens);
+        return logits(tape, hidden(tape, ids, cache), tokens);
     }
 
     @Override
@@ -169,7 +169,7 @@ public final class Gpt implements CausalModel {
         return recompute ? tape.recompute("h." + i, stream, block) : tape.block("h." + i, stream, block);
     }
 
-    private static Tensor product(Tape tape, Tensor hidden, Tensor tokens) {
+    private static Tensor logits(Tape tape, Tensor hidden, Tensor tokens) {
         return tape.apply(new MatMul(hidden, tokens, null, Activation.NONE));
     }
 }

@@ -70,14 +70,19 @@ public record GptConfig(
     /** Added to the variance by the norms, as in GPT-2. */
     public static final float EPSILON = 1e-5f;
 
+    // sizes come from files; beyond these, products of extents overflow and lists of layers have no end
+    private static final int LARGEST = 1 << 24;
+    private static final int MOST_LAYERS = 1000;
+    private static final int WIDEST = 1 << 20;
+
     private static final int GPT2_VOCABULARY = 50_257;
     private static final int GPT3_CONTEXT = 2048;
 
     public GptConfig {
-        requirePositive("vocabulary", vocabulary);
-        requirePositive("context", context);
-        requirePositive("layers", layers);
-        requirePositive("width", width);
+        requireIn("vocabulary", vocabulary, LARGEST);
+        requireIn("context", context, LARGEST);
+        requireIn("layers", layers, MOST_LAYERS);
+        requireIn("width", width, WIDEST);
         if (style.positions() == Positions.ROTARY && heads.width() % 2 != 0) {
             throw new IllegalArgumentException("rotary positions need an even head width, but it is " + heads.width());
         }
@@ -86,10 +91,10 @@ public record GptConfig(
         }
     }
 
-    private static void requirePositive(String what, int value) {
-        if (value <= 0) {
+    private static void requireIn(String what, int value, int most) {
+        if (value <= 0 || value > most) {
             throw new IllegalArgumentException(
-                    String.format(Locale.ROOT, "%s must be positive, but it is %d", what, value));
+                    String.format(Locale.ROOT, "%s must be positive and %d or less, but it is %d", what, most, value));
         }
     }
 
@@ -99,6 +104,10 @@ public record GptConfig(
 
     public GptConfig withContext(int tokens) {
         return new GptConfig(vocabulary, tokens, layers, width, heads, style, dropout);
+    }
+
+    public GptConfig withStyle(Style other) {
+        return new GptConfig(vocabulary, context, layers, width, heads, other, dropout);
     }
 
     public GptConfig withDropout(float rate) {

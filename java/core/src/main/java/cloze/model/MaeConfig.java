@@ -51,6 +51,7 @@ public record MaeConfig(
 
     public MaeConfig {
         var _ = new VitConfig(image, channels, patch, encoder); // checks that the sizes fit
+        VitConfig.requirePositions(image / patch, decoder);
         var _ = RandomMask.kept(1, ratio); // checks the ratio
     }
 

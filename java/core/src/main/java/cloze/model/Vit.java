@@ -6,6 +6,7 @@ import cloze.nn.GridPositions;
 import cloze.nn.HostValues;
 import cloze.nn.Init;
 import cloze.nn.Linear;
+import cloze.nn.Norm;
 import cloze.nn.ParameterSource;
 import cloze.nn.Role;
 import cloze.nn.Stack;
@@ -17,6 +18,8 @@ import cloze.op.Patchify;
 import cloze.op.RestoreTokens;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The vision transformer: patches of an image as tokens behind a class token. Names of parameters are those of timm.
@@ -31,6 +34,9 @@ public final class Vit implements VisionEncoder {
     /** Name of learned positions. */
     public static final String POSITIONS = "pos_embed";
 
+    /** Name of the norm behind the pooling. */
+    public static final String POOLED_NORM = "fc_norm";
+
     /** The class token, which is never hidden. */
     static final int LEAD = 1;
 
@@ -39,9 +45,25 @@ public final class Vit implements VisionEncoder {
     private final Tensor classToken;
     private final GridPositions positions;
     private final Transformer blocks;
+    private final @Nullable Norm pooledNorm;
 
     public Vit(VitConfig config, ParameterSource p) {
         this(config, p, true, 0);
+    }
+
+    /**
+     * An encoder whose norm is {@value #POOLED_NORM}, behind the pooling, as fine-tuning leaves it.
+     *
+     * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, appendix A.1</a>
+     */
+    public static Vit withPooledNorm(VitConfig config, ParameterSource p) {
+        Stack stack = config.stack();
+        return new Vit(
+                config,
+                p,
+                false,
+                0,
+                source -> Norm.of(source.in(POOLED_NORM), Norm.Kind.LAYER, stack.width(), stack.epsilon()));
     }
 
     /**
@@ -51,12 +73,22 @@ public final class Vit implements VisionEncoder {
      * @param dropPath of the last block; it grows linearly from 0 at the first
      */
     Vit(VitConfig config, ParameterSource p, boolean norm, double dropPath) {
+        this(config, p, norm, dropPath, _ -> null);
+    }
+
+    private Vit(
+            VitConfig config,
+            ParameterSource p,
+            boolean norm,
+            double dropPath,
+            Function<ParameterSource, @Nullable Norm> pooledNorm) {
         this.config = config;
         int d = config.stack().width();
         patchEmbed = Transformer.linear(p.in("patch_embed.proj"), config.pixels(), d);
         classToken = p.parameter("cls_token", new Shape(d), Role.VECTOR, TOKEN);
         positions = new GridPositions(p, POSITIONS, 0, config.grid(), config.stack());
         blocks = new Transformer(p, "blocks", norm ? "norm" : null, config.stack(), dropPath);
+        this.pooledNorm = pooledNorm.apply(p);
     }
 
     public VitConfig config() {
@@ -132,7 +164,10 @@ public final class Vit implements VisionEncoder {
             case CLASS_TOKEN ->
                 tape.apply(new GatherTokens(tokens, HostValues.ids(tape, "the class token", tokens, LEAD, i -> i)));
         };
-        return tape.apply(new MeanPool(pooled, null));
+        Tensor mean = tape.apply(new MeanPool(pooled, null));
+        return pooledNorm == null
+                ? mean
+                : pooledNorm.forward(tape, new Norm.Residual(mean, null)).y();
     }
 
     @Override

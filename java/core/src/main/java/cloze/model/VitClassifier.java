@@ -36,7 +36,7 @@ public final class VitClassifier {
         Stack stack = config.encoder().stack();
         boolean mean = config.pool() == Pooling.MEAN;
         encoder = new Vit(config.encoder(), p, !mean, config.dropPath());
-        norm = mean ? Norm.of(p.in("fc_norm"), Norm.Kind.LAYER, stack.width(), stack.epsilon()) : null;
+        norm = mean ? Norm.of(p.in(Vit.POOLED_NORM), Norm.Kind.LAYER, stack.width(), stack.epsilon()) : null;
         head = new Linear(
                 p.parameter("head.weight", new Shape(config.classes(), stack.width()), Role.TABLE, HEAD),
                 p.parameter("head.bias", new Shape(config.classes()), Role.VECTOR, Init.zeros()));

@@ -22,6 +22,12 @@ public record VitConfig(
         int patch,
 
         Stack stack) {
+    // sizes come from files, and fixed positions are made without a tensor of the file that would show a wrong one
+    private static final int MOST_PATCHES = 1 << 16;
+    private static final int MOST_POSITIONS = 1 << 26;
+    private static final int MOST_PIXELS = 1 << 24;
+    private static final int LARGEST_SIDE = 1 << 14;
+
     public VitConfig {
         if (image <= 0 || patch <= 0 || image % patch != 0) {
             throw new IllegalArgumentException(String.format(
@@ -32,6 +38,22 @@ public record VitConfig(
         }
         if (channels <= 0) {
             throw new IllegalArgumentException("VitConfig: channels must be 1 or more, but it is " + channels);
+        }
+        requireAtMost(LARGEST_SIDE, "pixels of a side", image);
+        requireAtMost(MOST_PATCHES, "patches of an image", (long) (image / patch) * (image / patch));
+        requireAtMost(MOST_PIXELS, "values of a patch", (long) patch * patch * channels);
+        requirePositions(image / patch, stack);
+    }
+
+    /** Checks the size of a table of positions, [N, D]. */
+    static void requirePositions(int grid, Stack stack) {
+        requireAtMost(MOST_POSITIONS, "values of the positions", (long) grid * grid * stack.width());
+    }
+
+    private static void requireAtMost(int most, String what, long actual) {
+        if (actual > most) {
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "VitConfig: %s must be %d or less, but are %d", what, most, actual));
         }
     }
 

@@ -14,7 +14,9 @@ public final class GridPositions {
     private final int count; // lead + N
     private final int width;
     private final @Nullable Tensor learned; // [lead + N, D]
-    private final float[] fixed; // [lead + N, D], empty where they are learned
+    private final int lead;
+    private final int grid;
+    private volatile float @Nullable [] fixed; // [lead + N, D]
 
     /**
      * @param name of the table, if it is learned
@@ -26,7 +28,18 @@ public final class GridPositions {
         width = stack.width();
         boolean learns = stack.positions() == Stack.Positions.LEARNED;
         learned = learns ? p.parameter(name, new Shape(count, width), Role.TABLE, Init.normal(STD)) : null;
-        fixed = learns ? new float[0] : fixed(lead, grid, width);
+        this.lead = lead;
+        this.grid = grid;
+    }
+
+    /** Made when first needed: a model is also made without memory, to see what sizes of a file would mean. */
+    private float[] fixed() {
+        float[] table = fixed;
+        if (table == null) {
+            table = fixed(lead, grid, width);
+            fixed = table; // threads that meet here make the same one
+        }
+        return table;
     }
 
     private static float[] fixed(int lead, int grid, int width) {
@@ -37,7 +50,7 @@ public final class GridPositions {
     }
 
     private Tensor table(Tape tape) {
-        return learned == null ? HostValues.real(tape, "positions", fixed, count, width) : learned;
+        return learned == null ? HostValues.real(tape, "positions", fixed(), count, width) : learned;
     }
 
     /** @param x [B, lead + N, D] */

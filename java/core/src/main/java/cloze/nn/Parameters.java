@@ -8,6 +8,7 @@ import cloze.tensor.Pool;
 import cloze.tensor.Scope;
 import cloze.tensor.Shape;
 import cloze.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -204,7 +205,7 @@ public final class Parameters {
         public void unmap(long address, long bytes) {}
 
         @Override
-        public MemorySegment view(long address, long bytes) {
+        public MemorySegment view(long address, long bytes, Arena lifetime) {
             return MemorySegment.NULL;
         }
     }

@@ -25,10 +25,16 @@ public record Stack(int layers, int width, int heads, Positions positions, float
         this(layers, width, heads, Positions.SIN_COS, EPSILON);
     }
 
+    // sizes come from files; beyond these, products of extents overflow and lists of layers have no end
+    private static final int MOST_LAYERS = 1000;
+    private static final int WIDEST = 1 << 20;
+
     public Stack {
         require(
                 layers > 0 && heads > 0,
                 "layers and heads must be 1 or more, but they are " + layers + " and " + heads);
+        require(layers <= MOST_LAYERS, "layers must be " + MOST_LAYERS + " or less, but they are " + layers);
+        require(width <= WIDEST, "the width must be " + WIDEST + " or less, but it is " + width);
         require(width > 0 && width % heads == 0, "a width of " + width + " is not a multiple of " + heads + " heads");
         require(width % 4 == 0, "a width of " + width + " is not a multiple of 4, as sin-cos positions need");
         require(epsilon > 0 && epsilon < 1, "epsilon must be in (0, 1), but it is " + epsilon);

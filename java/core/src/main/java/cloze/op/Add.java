@@ -24,6 +24,7 @@ public record Add(Tensor x, Tensor y) implements Op {
 
     public Add {
         Check.real("Add", "x", x);
+        Check.same("Add", "y", y, x);
         if (!x.shape().endsWith(y.shape())) {
             throw new ShapeException("Add", "y", "the last axes of " + x, y);
         }

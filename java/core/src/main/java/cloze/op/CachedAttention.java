@@ -12,7 +12,7 @@ import java.util.List;
  * row b is at position {@code starts[b] + i}. For inference only.
  *
  * @param qkv [B, T, (H + 2 G) K]
- * @param starts [B] i32, tokens that are in the cache already
+ * @param starts [B] i32, tokens that are in the cache already, in [0, capacity - T]
  * @param keys [B, capacity, G K], written
  * @param values [B, capacity, G K], written
  * @param window as in {@link AttentionMask.Window}, 0 for none
@@ -38,12 +38,16 @@ public record CachedAttention(Tensor qkv, Heads heads, Tensor starts, Tensor key
 
     public CachedAttention {
         Check.rank("CachedAttention", "qkv", qkv, 3, "[B, T, (H + 2 G) K]");
+        Check.real("CachedAttention", "qkv", qkv);
         int b = qkv.shape().extent(0);
         Check.shape("CachedAttention", "qkv", qkv, qkv, b, qkv.shape().extent(1), heads.fused());
         Check.shape("CachedAttention", "starts", starts, qkv, b);
         Check.dtype("CachedAttention", "starts", starts, DType.I32);
         Check.rank("CachedAttention", "keys", keys, 3, "[B, capacity, G K]");
         Check.shape("CachedAttention", "keys", keys, qkv, b, keys.shape().extent(1), heads.keyValues() * heads.width());
+        Check.same("CachedAttention", "keys", keys, qkv);
+        Check.same("CachedAttention", "values", values, qkv);
+        Check.that(window >= 0, "CachedAttention", "window", "0 or more", window);
         Check.shape("CachedAttention", "values", values, keys, keys.shape().extents());
     }
 

@@ -2,6 +2,7 @@ package cloze.op;
 
 import cloze.autograd.Gradients;
 import cloze.backend.Backend;
+import cloze.tensor.DType;
 import cloze.tensor.Shape;
 import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
@@ -105,6 +106,7 @@ public record Conv2d(Tensor x, Tensor weight, @Nullable Tensor bias, Window wind
                     weight);
         }
         Check.that(w.extent(0) % window.groups() == 0, "Conv2d", "groups", "a divisor of M of " + weight, window);
+        Check.dtype("Conv2d", "bias", bias, DType.F32);
         Check.shape("Conv2d", "bias", bias, weight, w.extent(0));
         Check.that(
                 window.count(x.shape().extent(1), w.extent(1)) > 0

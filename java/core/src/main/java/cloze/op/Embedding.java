@@ -10,13 +10,12 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Rows of a table, with learned positions added: {@code y[b, t] = table[ids[b, t]] + positions[starts[b] + t]}. The
- * caller has checked that ids are in [0, V) and positions in [0, P).
+ * Rows of a table, with learned positions added: {@code y[b, t] = table[ids[b, t]] + positions[starts[b] + t]}.
  *
- * @param ids [B, T] i32
+ * @param ids [B, T] i32, each in [0, V)
  * @param table [V, D]
  * @param positions [P, D], or null for none
- * @param starts [B] i32, position of the first token of each row, or null for 0
+ * @param starts [B] i32, position of the first token of each row, in [0, P - T], or null for 0
  */
 public record Embedding(
         Tensor ids,
@@ -56,6 +55,8 @@ public record Embedding(
         Check.rank("Embedding", "ids", ids, 2, "[B, T]");
         Check.dtype("Embedding", "ids", ids, DType.I32);
         Check.rank("Embedding", "table", table, 2, "[V, D]");
+        Check.real("Embedding", "table", table);
+        Check.same("Embedding", "positions", positions, table);
         int t = ids.shape().extent(1);
         if (positions != null) {
             Check.rank("Embedding", "positions", positions, 2, "[P, D]");

@@ -9,10 +9,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tokens at given places: {@code y[b, i] = x[b, ids[b, i]]}. The caller has checked that ids are in [0, N).
+ * The tokens at given places: {@code y[b, i] = x[b, ids[b, i]]}.
  *
  * @param x [B, N, D]
- * @param ids [B, M] i32
+ * @param ids [B, M] i32, each in [0, N)
  */
 public record GatherTokens(Tensor x, Tensor ids) implements Op {
     public interface Forward {

@@ -71,6 +71,9 @@ public record LayerNorm(
             throw new ShapeException(
                     "LayerNorm", "bias", String.format(Locale.ROOT, "[%d], the last axis of %s", d, x), bias);
         }
+        Check.dtype("LayerNorm", "weight", weight, DType.F32);
+        Check.dtype("LayerNorm", "bias", bias, DType.F32);
+        Check.same("LayerNorm", "residual", residual, x);
         Check.shape("LayerNorm", "residual", residual, x, x.shape().extents());
     }
 

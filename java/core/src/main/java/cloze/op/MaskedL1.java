@@ -10,12 +10,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Mean absolute error over the hidden patches alone: with {@code e[i] = mean over D of |x[i] - target[i]|} the loss is
- * {@code sum(mask e) / sum(mask)}, 0 where nothing is hidden. Its gradient is 0 where the two are equal. Results: the
+ * {@code sum(mask e) / sum(mask)}. Its gradient is 0 where the two are equal. Results: the
  * loss, and e of every patch.
  *
  * @param x [B, N, D], the prediction
  * @param target [B, N, D]
- * @param mask [B, N] i32, 1 is hidden
+ * @param mask [B, N] i32, 1 is hidden and 0 is not; at least one is hidden
  * @see <a href="https://arxiv.org/abs/2111.09886">Xie et al. 2021, equation 1</a>
  */
 public record MaskedL1(Tensor x, Tensor target, Tensor mask) implements Op {

@@ -10,11 +10,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Mean squared error over the hidden patches alone: with {@code e[i] = mean over D of (x[i] - target[i])^2} the loss is
- * {@code sum(mask e) / sum(mask)}, 0 where nothing is hidden. Results: the loss, and e of every patch.
+ * {@code sum(mask e) / sum(mask)}. Results: the loss, and e of every patch.
  *
  * @param x [B, N, D], the prediction
  * @param target [B, N, D]
- * @param mask [B, N] i32, 1 is hidden
+ * @param mask [B, N] i32, 1 is hidden and 0 is not; at least one is hidden
  * @param normalize true to bring each target patch to mean 0 and variance 1 first: {@code (t - mean) / sqrt(var +
  *     1e-6)}, the variance unbiased
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, section 3 and table 1d</a>

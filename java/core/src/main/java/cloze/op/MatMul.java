@@ -2,6 +2,7 @@ package cloze.op;
 
 import cloze.autograd.Gradients;
 import cloze.backend.Backend;
+import cloze.tensor.DType;
 import cloze.tensor.ShapeException;
 import cloze.tensor.Tensor;
 import java.util.ArrayList;
@@ -60,6 +61,8 @@ public record MatMul(Tensor x, Tensor weight, @Nullable Tensor bias, Activation 
                     String.format(Locale.ROOT, "[M, %d] to fit %s", x.shape().extent(-1), x),
                     weight);
         }
+        Check.same("MatMul", "weight", weight, x);
+        Check.dtype("MatMul", "bias", bias, DType.F32);
         Check.shape("MatMul", "bias", bias, weight, weight.shape().extent(0));
     }
 

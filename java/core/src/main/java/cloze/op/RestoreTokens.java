@@ -14,8 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param x [B, M, D]
  * @param maskToken [D]
- * @param idsRestore [B, N] i32, the inverse of the shuffle whose first M were kept: each of 0 to M - 1 once, which the
- *     caller has checked
+ * @param idsRestore [B, N] i32, the inverse of the shuffle whose first M were kept: each of 0 to M - 1 once
  * @see <a href="https://arxiv.org/abs/2111.06377">He et al. 2021, section 3</a>
  */
 public record RestoreTokens(Tensor x, Tensor maskToken, Tensor idsRestore) implements Op {
@@ -40,6 +39,7 @@ public record RestoreTokens(Tensor x, Tensor maskToken, Tensor idsRestore) imple
         Check.rank("RestoreTokens", "x", x, 3, "[B, M, D]");
         Check.real("RestoreTokens", "x", x);
         Check.shape("RestoreTokens", "maskToken", maskToken, x, x.shape().extent(2));
+        Check.dtype("RestoreTokens", "maskToken", maskToken, DType.F32);
         Check.rank("RestoreTokens", "idsRestore", idsRestore, 2, "[B, N]");
         Check.shape(
                 "RestoreTokens",

@@ -55,6 +55,8 @@ public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor weight, float 
             throw new ShapeException(
                     "RmsNorm", "weight", String.format(Locale.ROOT, "[%d], the last axis of %s", d, x), weight);
         }
+        Check.dtype("RmsNorm", "weight", weight, DType.F32);
+        Check.same("RmsNorm", "residual", residual, x);
         Check.shape("RmsNorm", "residual", residual, x, x.shape().extents());
     }
 

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * values pass unchanged.
  *
  * @param qkv [B, T, (H + 2 G) K], K even
- * @param starts [B] i32, position of the first token of each row, or null for 0
+ * @param starts [B] i32, position of the first token of each row, 0 or more, or null for 0
  * @see <a href="https://arxiv.org/abs/2104.09864">Su et al. 2021, equation 34</a>
  */
 public record Rope(Tensor qkv, Heads heads, @Nullable Tensor starts, float theta) implements Op {

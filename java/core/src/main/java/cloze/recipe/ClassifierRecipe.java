@@ -137,8 +137,9 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
     }
 
     @Override
-    public Companions companions(Preset<VitClassifierConfig> preset, Path folder) {
-        return ImageRecipe.companions(((LabelledImageSettings) preset.data()).images());
+    public Companions companions(Preset<VitClassifierConfig> preset, Path folder) throws IOException {
+        ImageSettings images = ((LabelledImageSettings) preset.data()).images();
+        return ImageRecipe.companions(images, preset.model().encoder(), folder);
     }
 
     @Override
@@ -149,12 +150,6 @@ public final class ClassifierRecipe implements ImageRecipe<VitClassifierConfig, 
     @Override
     public VitConfig vit(VitClassifierConfig config) {
         return config.encoder();
-    }
-
-    /** Under mean pooling the encoder's last norm is gone. */
-    @Override
-    public boolean wholeEncoder(VitClassifierConfig config) {
-        return config.pool() == Pooling.CLASS_TOKEN;
     }
 
     @Override

@@ -15,7 +15,6 @@ import cloze.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
@@ -23,7 +22,7 @@ import java.util.stream.Collectors;
 public final class Encoders {
     private static final String NEEDED = "an image encoder";
     private static final String CHOICES = Recipes.ALL.stream()
-            .filter(recipe -> recipe instanceof ImageRecipe && !recipe.startsFromCheckpoint())
+            .filter(recipe -> recipe instanceof ImageRecipe)
             .map(Recipe::name)
             .collect(Collectors.joining(" or ", " (a run of ", ", or a vision transformer of Hugging Face or timm)"));
 
@@ -42,7 +41,6 @@ public final class Encoders {
 
         static <C extends Record, M> Optional<Own<?, ?>> of(StoredRun<C, M> run, Path folder) throws IOException {
             return run.recipe() instanceof ImageRecipe<C, M> images
-                            && images.wholeEncoder(run.preset().model())
                     ? Optional.of(new Own<>(images, run.preset(), run.companions(folder)))
                     : Optional.empty();
         }
@@ -87,9 +85,7 @@ public final class Encoders {
     /** The shift and scale of the images that an encoder was trained on. */
     public static Normalization normalization(Path folder) throws IOException {
         Optional<Own<?, ?>> own = own(folder);
-        return own.isPresent()
-                ? Objects.requireNonNull(own.get().companions().normalization(), "a run has a normalization")
-                : VitFolder.normalization(folder);
+        return own.isPresent() ? own.get().companions().normalization(folder) : VitFolder.normalization(folder);
     }
 
     /**

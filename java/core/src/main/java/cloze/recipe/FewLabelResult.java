@@ -1,6 +1,7 @@
 package cloze.recipe;
 
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * The accuracy of one classifier trained on few labels.
@@ -10,6 +11,10 @@ import java.util.Locale;
  * @param seconds of training and evaluation
  */
 public record FewLabelResult(Cell cell, double accuracy, double loss, long steps, double seconds) {
+    public FewLabelResult {
+        Objects.requireNonNull(cell, "cell");
+    }
+
     /**
      * One run.
      *

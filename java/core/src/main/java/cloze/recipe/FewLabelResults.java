@@ -43,7 +43,10 @@ public record FewLabelResults(List<FewLabelResult> all) {
         if (Files.exists(file)) {
             for (String line : Files.readAllLines(file)) {
                 try {
-                    all.add(JsonMapper.shared().readValue(line, FewLabelResult.class));
+                    FewLabelResult result = JsonMapper.shared().readValue(line, FewLabelResult.class);
+                    if (result != null) { // of the JSON null
+                        all.add(result);
+                    }
                 } catch (JacksonException e) {
                     break; // the line of a process that was killed
                 }

@@ -2,7 +2,7 @@ package cloze.recipe;
 
 import cloze.backend.Backend;
 import cloze.foreign.Foreign;
-import cloze.foreign.GptTwo;
+import cloze.foreign.ForeignGpt;
 import cloze.model.Gpt;
 import cloze.model.GptConfig;
 import cloze.model.GptPlan;
@@ -172,6 +172,6 @@ final class GptRecipe extends LanguageRecipe<GptConfig, Gpt> {
 
     @Override
     public List<Foreign<Gpt>> layouts() {
-        return List.of(new GptTwo());
+        return List.of(new ForeignGpt());
     }
 }

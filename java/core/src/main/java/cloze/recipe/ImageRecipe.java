@@ -1,14 +1,18 @@
 package cloze.recipe;
 
+import cloze.checkpoint.CheckpointException;
 import cloze.foreign.Companions;
 import cloze.image.ImageBatch;
 import cloze.image.ImageSettings;
+import cloze.image.Normalization;
 import cloze.io.BatchSource;
 import cloze.model.VitConfig;
 import cloze.nn.Stack;
 import cloze.op.Attention;
 import cloze.op.AttentionMask;
 import cloze.op.Heads;
+import java.nio.file.Path;
+import java.util.Locale;
 import java.util.SplittableRandom;
 
 /** A recipe for models of images whose encoder is a vision transformer. */
@@ -16,14 +20,21 @@ interface ImageRecipe<C extends Record, M> extends Recipe<C, M> {
     /** Sizes of the encoder, under whose names the model holds its parameters. */
     VitConfig vit(C config);
 
-    /** False if a part of the encoder is missing in the model, so that it can not be used alone. */
-    default boolean wholeEncoder(C config) {
-        return true;
-    }
-
-    /** The normalisation and the classes of the images. */
-    static Companions companions(ImageSettings images) {
-        return new Companions(null, images.normalization(), images.classes());
+    /**
+     * The normalisation and the classes of a run's images.
+     *
+     * @throws CheckpointException if the normalisation is one for other channels
+     */
+    static Companions companions(ImageSettings images, VitConfig encoder, Path folder) throws CheckpointException {
+        Normalization normalization = images.normalization();
+        if (normalization != null && normalization.channels() != encoder.channels()) {
+            throw new CheckpointException(
+                    folder.resolve("config.json"),
+                    "normalization of the images",
+                    String.format(Locale.ROOT, "given for %d channels", encoder.channels()),
+                    "" + normalization.mean());
+        }
+        return Companions.of(normalization, images.classes());
     }
 
     /** The same batch of random images again and again, of class 0. */

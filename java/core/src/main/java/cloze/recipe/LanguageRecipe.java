@@ -7,6 +7,7 @@ import cloze.eval.NgramBaseline;
 import cloze.foreign.Companions;
 import cloze.generate.Generation;
 import cloze.generate.Sampling;
+import cloze.generate.TextBounds;
 import cloze.model.CausalModel;
 import cloze.nn.Parameters;
 import cloze.task.NextToken;
@@ -37,6 +38,7 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
     private static final int SAMPLED = 120; // tokens
     private static final int FIRST_LEVEL = 3; // orders of n-grams that are drawn
     private static final int LAST_LEVEL = 6;
+    private static final int FEWEST_PREDICTIONS = 1000; // from which models are compared
 
     /** Stateless. */
     protected LanguageRecipe() {}
@@ -141,8 +143,10 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
             return step -> {
                 var text = new StringBuilder();
                 Sampling sampling = Sampling.DEFAULT.withTokens(SAMPLED).withSeed(step);
-                List<int[]> prompts = List.of(new int[] {data.tokenizer().beforeText()});
-                new Generation(backend, model.model(), data.tokenizer(), sampling, prompts, (_, t) -> text.append(t))
+                Tokenizer tokenizer = data.tokenizer();
+                TextBounds bounds = TextBounds.of(tokenizer);
+                List<int[]> prompts = List.of(new int[] {bounds.start()});
+                new Generation(backend, model.model(), tokenizer, bounds, sampling, prompts, (_, t) -> text.append(t))
                         .run();
                 return text.toString();
             };
@@ -158,7 +162,18 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
             }
             Map<String, Double> metrics = Summary.metrics(events);
             double bits = metrics.getOrDefault(HeldOut.BITS_PER_BYTE, Double.NaN);
+            long predictions = data.heldOut().count() - 1;
+            boolean enough = predictions >= FEWEST_PREDICTIONS;
             int beaten = ngrams.beaten(bits);
+            String comparison = !enough
+                    ? String.format(
+                            Locale.ROOT,
+                            "%,d predictions on held-out text are too few to compare with n-gram models: it takes %,d",
+                            predictions,
+                            FEWEST_PREDICTIONS)
+                    : beaten == 0
+                            ? "no n-gram model is beaten"
+                            : String.format(Locale.ROOT, "n-gram models up to order %d are beaten", beaten);
             List<String> lines = List.of(
                     String.format(
                             Locale.ROOT,
@@ -166,12 +181,13 @@ public abstract class LanguageRecipe<C extends Record, M extends CausalModel> im
                             metrics.getOrDefault(HeldOut.LOSS, Double.NaN),
                             bits),
                     ngrams.toString(),
-                    beaten == 0
-                            ? "no n-gram model is beaten"
-                            : String.format(Locale.ROOT, "n-gram models up to order %d are beaten", beaten));
+                    comparison);
             Map<String, Object> facts = Summary.facts(events);
             facts.put("ngram_bits_per_byte", ngrams.bitsPerByte());
-            facts.put("ngram_order_beaten", beaten);
+            facts.put("held_out_predictions", predictions);
+            if (enough) {
+                facts.put("ngram_order_beaten", beaten);
+            }
             return new Summary("nats per token", levels, lines, facts);
         }
 

@@ -59,8 +59,8 @@ public abstract class MaskedImageRecipe<C extends Record, M extends MaskedImageM
     }
 
     @Override
-    public Companions companions(Preset<C> preset, Path folder) {
-        return ImageRecipe.companions((ImageSettings) preset.data());
+    public Companions companions(Preset<C> preset, Path folder) throws IOException {
+        return ImageRecipe.companions((ImageSettings) preset.data(), vit(preset.model()), folder);
     }
 
     @Override

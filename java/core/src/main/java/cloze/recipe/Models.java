@@ -74,36 +74,76 @@ public final class Models {
     }
 
     /**
-     * Writes the model of a run in the layout of others.
+     * Writes the model of a run, or one in a layout of others, in a layout of others.
      *
      * @param layout the word for it; empty for the default of the run's recipe
      * @return a line for people: the files
      * @throws IOException if the model has no such layout; names those that it has
      */
     public static String export(Path run, Path to, String layout, Backend backend) throws IOException {
-        return export(StoredRun.read(run), run, to, layout, backend);
+        if (Files.exists(to) && Files.isSameFile(run, to)) {
+            throw new IOException(String.format(Locale.ROOT, "%s can not be exported into itself", run));
+        }
+        Optional<StoredRun<?, ?>> stored = StoredRun.find(run);
+        if (stored.isPresent()) {
+            return export(stored.get(), run, to, layout, backend);
+        }
+        ConfigJson json = ConfigJson.read(run);
+        for (Recipe<?, ?> recipe : Recipes.ALL) {
+            Optional<String> files = again(recipe, json, run, to, layout, backend);
+            if (files.isPresent()) {
+                return files.get();
+            }
+        }
+        throw new WrongModelException(run, "a run of cloze");
+    }
+
+    /** Exports a foreign model that a recipe has a layout for. */
+    private static <M> Optional<String> again(
+            Recipe<?, M> recipe, ConfigJson json, Path from, Path to, String layout, Backend backend)
+            throws IOException {
+        for (Foreign<M> each : recipe.layouts()) {
+            if (each.recognises(json)) {
+                Source<M> source = scope -> new Exported<>(each.load(from, backend, scope), each.companions(from));
+                return Optional.of(export(recipe, source, from, to, layout, backend));
+            }
+        }
+        return Optional.empty();
+    }
+
+    private record Exported<M>(Parameters.Built<M> built, Companions companions) {}
+
+    private interface Source<M> {
+        Exported<M> read(Scope scope) throws IOException;
     }
 
     private static <C extends Record, M> String export(
             StoredRun<C, M> run, Path folder, Path to, String layout, Backend backend) throws IOException {
-        for (Foreign<M> each : run.recipe().layouts()) {
+        Source<M> source = scope -> new Exported<>(run.load(folder, backend, scope), run.companions(folder));
+        return export(run.recipe(), source, folder, to, layout, backend);
+    }
+
+    private static <M> String export(
+            Recipe<?, M> recipe, Source<M> source, Path folder, Path to, String layout, Backend backend)
+            throws IOException {
+        for (Foreign<M> each : recipe.layouts()) {
             if (layout.isEmpty() || each.word().equals(layout)) {
                 try (Scope scope = backend.memory().scope("model")) {
-                    Parameters.Built<M> built = run.load(folder, backend, scope);
+                    Exported<M> read = source.read(scope);
                     Files.createDirectories(to);
-                    return String.join(", ", each.save(to, built, run.companions(folder), backend));
+                    return String.join(", ", each.save(to, read.built(), read.companions(), backend));
                 } catch (IllegalArgumentException e) {
                     throw new IOException(
                             String.format(Locale.ROOT, "%s can not be exported: %s", folder, e.getMessage()), e);
                 }
             }
         }
-        var words = run.recipe().layouts().stream().map(Foreign::word).toList();
+        var words = recipe.layouts().stream().map(Foreign::word).toList();
         throw new IOException(String.format(
                 Locale.ROOT,
                 "%s is a run of %s, which has %s",
                 folder,
-                run.recipe().name(),
+                recipe.name(),
                 words.isEmpty()
                         ? "no layout of others to export it in"
                         : String.format(Locale.ROOT, "the formats %s, not '%s'", String.join(", ", words), layout)));

@@ -7,6 +7,7 @@ import cloze.checkpoint.RunIdentity;
 import cloze.checkpoint.Safetensors;
 import cloze.foreign.Companions;
 import cloze.foreign.HostParameters;
+import cloze.nn.ParameterSource;
 import cloze.nn.Parameters;
 import cloze.setting.Nearest;
 import cloze.setting.Schema;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * The description of a run: {@code config.json} of its folder, {@code {recipe, model, data, settings, start,
@@ -121,9 +123,8 @@ public record StoredRun<C extends Record, M>(Recipe<C, M> recipe, Preset<C> pres
      */
     Parameters.Built<M> load(Path folder, Backend backend, Scope scope) throws IOException {
         try (var file = Safetensors.open(folder)) {
-            Parameters.Built<M> built = Parameters.build(backend, scope, 0, p -> recipe.build(preset.model(), p));
-            HostParameters.read(file, HostParameters.own(built.parameters()), built.parameters(), backend);
-            return built;
+            Function<ParameterSource, M> model = p -> recipe.build(preset.model(), p);
+            return HostParameters.load(file, HostParameters.own(Parameters.shapes(model)), backend, scope, model);
         }
     }
 }

@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.IntStream;
 
 /**
@@ -43,17 +42,18 @@ public final class ImageClassifier implements AutoCloseable {
     private final VitClassifier model;
     private final List<String> classes;
     private final Augmentation view;
+    private final Lifetime lifetime;
 
     private ImageClassifier(Backend backend, boolean ownsBackend, Path folder) throws IOException {
         this.backend = backend;
         this.ownsBackend = ownsBackend;
         scope = backend.memory().scope(folder.toString());
+        lifetime = new Lifetime("ImageClassifier " + folder);
         try {
             Models.Loaded<VitClassifier> loaded = Models.classifier(folder, backend, scope);
             model = loaded.model();
             classes = loaded.companions().classes();
-            Normalization normalization =
-                    Objects.requireNonNull(loaded.companions().normalization());
+            Normalization normalization = loaded.companions().normalization(folder);
             view = Augmentation.none(model.config().encoder().image(), normalization);
             if (classes.size() != model.config().classes()) {
                 throw new CheckpointException(
@@ -99,6 +99,10 @@ public final class ImageClassifier implements AutoCloseable {
      * @param top number of guesses, at most the number of classes
      */
     public List<List<Guess>> classify(List<Picture> pictures, int top) {
+        return lifetime.call(() -> guesses(pictures, top));
+    }
+
+    private List<List<Guess>> guesses(List<Picture> pictures, int top) {
         List<List<Guess>> all = new ArrayList<>();
         for (int from = 0; from < pictures.size(); from += BATCH) {
             List<Picture> some = pictures.subList(from, Math.min(pictures.size(), from + BATCH));
@@ -140,11 +144,19 @@ public final class ImageClassifier implements AutoCloseable {
                 .toList();
     }
 
+    /**
+     * Waits for calls under way, then frees the model, and its device if it opened one. Later calls throw an {@link IllegalStateException}; a
+     * second close does nothing.
+     *
+     * @throws IllegalStateException if it is called within a call
+     */
     @Override
     public void close() {
-        scope.close();
-        if (ownsBackend) {
-            backend.close();
-        }
+        lifetime.close(() -> {
+            scope.close();
+            if (ownsBackend) {
+                backend.close();
+            }
+        });
     }
 }

@@ -31,12 +31,14 @@ public final class ImageEncoder implements AutoCloseable {
     private final boolean ownsBackend;
     private final Scope scope;
     private final FrozenEncoder frozen;
+    private final Lifetime lifetime;
 
     private ImageEncoder(
             Backend backend, boolean ownsBackend, Scope scope, VisionEncoder encoder, Normalization normalization) {
         this.backend = backend;
         this.ownsBackend = ownsBackend;
         this.scope = scope;
+        lifetime = new Lifetime("ImageEncoder " + scope.name());
         frozen = new FrozenEncoder(backend, encoder, normalization);
     }
 
@@ -92,6 +94,10 @@ public final class ImageEncoder implements AutoCloseable {
 
     /** The vector of each picture, [D]. */
     public List<float[]> encodePictures(List<Picture> pictures) {
+        return lifetime.call(() -> vectors(pictures));
+    }
+
+    private List<float[]> vectors(List<Picture> pictures) {
         Augmentation view = view();
         List<float[]> vectors = new ArrayList<>(pictures.size());
         for (int from = 0; from < pictures.size(); from += FrozenEncoder.BATCH) {
@@ -111,6 +117,10 @@ public final class ImageEncoder implements AutoCloseable {
      * @throws IOException naming the first that can not be read
      */
     public List<float[]> encodeFiles(List<Path> files) throws IOException {
+        return lifetime.call(() -> vectorsOf(files));
+    }
+
+    private List<float[]> vectorsOf(List<Path> files) throws IOException {
         ImageCodec codec = ImageCodec.installed();
         List<float[]> vectors = new ArrayList<>(files.size());
         for (int from = 0; from < files.size(); from += FrozenEncoder.BATCH) {
@@ -149,7 +159,7 @@ public final class ImageEncoder implements AutoCloseable {
 
     /** As {@link #encode(float[])}, with another pooling than the mean of the patches' tokens. */
     public List<float[]> encode(float[] images, Pooling pooling) {
-        return frozen.encode(images, pooling);
+        return lifetime.call(() -> frozen.encode(images, pooling));
     }
 
     /**
@@ -160,6 +170,10 @@ public final class ImageEncoder implements AutoCloseable {
      * @throws UnsupportedOperationException if the encoder has no class token
      */
     public List<float[]> attention(float[] images) {
+        return lifetime.call(() -> maps(images));
+    }
+
+    private List<float[]> maps(float[] images) {
         int pixels = frozen.wholeImages(images);
         var maps = new ArrayList<float[]>(images.length / pixels);
         for (int from = 0; from < images.length; from += pixels) {
@@ -172,11 +186,19 @@ public final class ImageEncoder implements AutoCloseable {
         return maps;
     }
 
+    /**
+     * Waits for calls under way, then frees the model, and its device if it opened one. Later calls throw an {@link IllegalStateException}; a
+     * second close does nothing.
+     *
+     * @throws IllegalStateException if it is called within a call
+     */
     @Override
     public void close() {
-        scope.close();
-        if (ownsBackend) {
-            backend.close();
-        }
+        lifetime.close(() -> {
+            scope.close();
+            if (ownsBackend) {
+                backend.close();
+            }
+        });
     }
 }

@@ -6,6 +6,7 @@ import cloze.backend.BackendOptions;
 import cloze.backend.Backends;
 import cloze.generate.Generation;
 import cloze.generate.Sampling;
+import cloze.generate.TextBounds;
 import cloze.model.CausalModel;
 import cloze.nn.Parameters;
 import cloze.recipe.Models;
@@ -21,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 
 /**
@@ -34,19 +36,24 @@ public final class LanguageModel implements AutoCloseable {
     private final CausalModel model;
     private final Parameters parameters;
     private final Tokenizer tokenizer;
+    private final TextBounds bounds;
+    private final Lifetime lifetime;
 
     private LanguageModel(
             Backend backend,
             boolean ownsBackend,
             Scope scope,
             Parameters.Built<? extends CausalModel> built,
-            Tokenizer tokenizer) {
+            Tokenizer tokenizer,
+            TextBounds bounds) {
         this.backend = backend;
         this.ownsBackend = ownsBackend;
         this.scope = scope;
         this.model = built.model();
         this.parameters = built.parameters();
         this.tokenizer = tokenizer;
+        this.bounds = bounds;
+        lifetime = new Lifetime("LanguageModel " + scope.name());
     }
 
     /**
@@ -83,7 +90,8 @@ public final class LanguageModel implements AutoCloseable {
                         tokenizer.vocabularySize(),
                         v));
             }
-            return new LanguageModel(backend, ownsBackend, scope, loaded.built(), tokenizer);
+            TextBounds bounds = TextBounds.read(folder, tokenizer);
+            return new LanguageModel(backend, ownsBackend, scope, loaded.built(), tokenizer, bounds);
         } catch (IOException | RuntimeException e) {
             scope.close();
             throw e;
@@ -93,7 +101,8 @@ public final class LanguageModel implements AutoCloseable {
     /** A model in memory, which the caller closes. */
     public static LanguageModel of(
             Backend backend, Parameters.Built<? extends CausalModel> built, Tokenizer tokenizer) {
-        return new LanguageModel(backend, false, backend.memory().scope("language model"), built, tokenizer);
+        Scope scope = backend.memory().scope("language model");
+        return new LanguageModel(backend, false, scope, built, tokenizer, TextBounds.of(tokenizer));
     }
 
     public CausalModel model() {
@@ -112,7 +121,7 @@ public final class LanguageModel implements AutoCloseable {
         return backend;
     }
 
-    /** The text that follows the prompt. */
+    /** The text that follows the prompt. An interrupted thread ends it early and stays interrupted. */
     public String generate(String prompt, Sampling sampling) {
         return generate(List.of(prompt), sampling).getFirst();
     }
@@ -133,22 +142,59 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     private void run(List<String> prompts, Sampling sampling, Generation.Sink sink) {
-        List<int[]> ids = prompts.stream().map(this::promptIds).toList();
-        new Generation(backend, model, tokenizer, sampling, ids, sink).run();
+        generate(prompts.stream().map(tokenizer::encode).toList(), sampling, sink);
     }
 
-    private int[] promptIds(String prompt) {
-        int[] ids = tokenizer.encode(prompt);
-        return ids.length > 0 ? ids : new int[] {tokenizer.beforeText()};
+    /**
+     * Continues prompts of tokens, such as those of {@code tokenizer().ordinary()}, for which special tokens in a text are
+     * ordinary characters. A prompt without tokens begins a text.
+     *
+     * @param prompts ids of the tokenizer
+     */
+    public void generate(List<int[]> prompts, Sampling sampling, Generation.Sink sink) {
+        List<int[]> ids = prompts.stream()
+                .map(prompt -> prompt.length > 0 ? known(prompt) : new int[] {bounds.start()})
+                .toList();
+        lifetime.call(() -> {
+            new Generation(backend, model, tokenizer, bounds, sampling, ids, sink).run();
+            return ids;
+        });
     }
 
-    /** Scores a text as it begins after the end of another one, or after a new line where texts have no end. */
+    private int[] known(int[] ids) {
+        for (int id : ids) {
+            if (id < 0 || id >= tokenizer.vocabularySize()) {
+                throw new IllegalArgumentException(String.format(
+                        Locale.ROOT,
+                        "LanguageModel: ids must be in [0, %d), but one is %d",
+                        tokenizer.vocabularySize(),
+                        id));
+            }
+        }
+        return ids;
+    }
+
+    /**
+     * Scores a text as it begins after the end of another one, or after a new line where texts have no end.
+     *
+     * @throws CancellationException if the thread is interrupted before the end
+     */
     public Score score(String text) {
-        int[] ids = tokenizer.encode(text);
+        return score(tokenizer.encode(text));
+    }
+
+    /**
+     * Scores a text of tokens, such as those of {@code tokenizer().ordinary()}.
+     *
+     * @param ids of the tokenizer
+     * @throws CancellationException if the thread is interrupted before the end
+     */
+    public Score score(int... ids) {
         if (ids.length == 0) {
             throw new IllegalArgumentException("an empty text has no score");
         }
-        float[] losses = losses(ids);
+        int[] checked = known(ids);
+        float[] losses = lifetime.call(() -> losses(checked));
         var tokens = new ArrayList<Score.Token>(ids.length);
         long bytes = 0;
         for (int i = 0; i < ids.length; i++) {
@@ -162,11 +208,15 @@ public final class LanguageModel implements AutoCloseable {
     private float[] losses(int[] ids) {
         int context = model.context();
         int[] sequence = new int[ids.length + 1];
-        sequence[0] = tokenizer.beforeText();
+        sequence[0] = bounds.start();
         System.arraycopy(ids, 0, sequence, 1, ids.length);
         float[] losses = new float[ids.length];
         int scored = 0;
         while (scored < ids.length) {
+            if (Thread.currentThread().isInterrupted()) {
+                throw new CancellationException(String.format(
+                        Locale.ROOT, "interrupted after %,d of %,d tokens were scored", scored, ids.length));
+            }
             int from = scored == 0 ? 0 : Math.max(0, scored - context / 2);
             int count = Math.min(context, ids.length - from);
             float[] window = window(sequence, from, count);
@@ -188,11 +238,19 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
+    /**
+     * Waits for calls under way, then frees the model, and its device if it opened one. Later calls throw an {@link IllegalStateException}; a
+     * second close does nothing.
+     *
+     * @throws IllegalStateException if it is called within a call, as by what receives generated text
+     */
     @Override
     public void close() {
-        scope.close();
-        if (ownsBackend) {
-            backend.close();
-        }
+        lifetime.close(() -> {
+            scope.close();
+            if (ownsBackend) {
+                backend.close();
+            }
+        });
     }
 }

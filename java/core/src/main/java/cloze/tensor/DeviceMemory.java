@@ -1,5 +1,6 @@
 package cloze.tensor;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** Maps large blocks of one device's memory; {@link Pool} divides them and keeps them for reuse. */
@@ -19,8 +20,12 @@ public interface DeviceMemory {
      */
     default void reclaimBy(Runnable trim) {}
 
-    /** A segment over part of a mapped block; it has no extent if the host cannot read the memory. */
-    MemorySegment view(long address, long bytes);
+    /**
+     * A segment over part of a mapped block; it has no extent if the host cannot read the memory.
+     *
+     * @param lifetime closed before the block is unmapped; no access to the segment is possible from then on
+     */
+    MemorySegment view(long address, long bytes, Arena lifetime);
 
     /** The free memory of the device and its other users, as a clause for messages; empty if unknown. */
     default String left() {

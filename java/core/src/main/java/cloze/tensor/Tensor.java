@@ -12,9 +12,9 @@ public final class Tensor {
     private final boolean trainable;
     private final MemorySegment memory;
     private final Pool.@Nullable Block block;
+    private final @Nullable Tensor parent;
     private Scope owner;
     private boolean released;
-    int index;
 
     Tensor(
             String name,
@@ -30,7 +30,20 @@ public final class Tensor {
         this.trainable = trainable;
         this.memory = memory;
         this.block = block;
+        this.parent = null;
         this.owner = owner;
+    }
+
+    /** A view of part of {@code parent}. */
+    Tensor(String name, Shape shape, boolean trainable, MemorySegment memory, Tensor parent) {
+        this.name = name;
+        this.shape = shape;
+        this.dtype = parent.dtype;
+        this.trainable = trainable;
+        this.memory = memory;
+        this.block = null;
+        this.parent = parent;
+        this.owner = parent.owner();
     }
 
     public String name() {
@@ -62,14 +75,18 @@ public final class Tensor {
      * @throws IllegalStateException if the tensor has been freed
      */
     public MemorySegment memory() {
-        if (released || !owner.isOpen()) {
+        if (isFreed()) {
             throw freed();
         }
         return memory;
     }
 
+    private boolean isFreed() {
+        return parent == null ? released || !owner.isOpen() : parent.isFreed();
+    }
+
     Scope owner() {
-        return owner;
+        return parent == null ? owner : parent.owner();
     }
 
     Pool.@Nullable Block block() {
@@ -90,9 +107,9 @@ public final class Tensor {
 
     private IllegalStateException freed() {
         return new IllegalStateException(
-                released
-                        ? String.format(Locale.ROOT, "%s was released in scope '%s'", this, owner.name())
-                        : String.format(Locale.ROOT, "%s was freed when scope '%s' closed", this, owner.name()));
+                owner().isOpen()
+                        ? String.format(Locale.ROOT, "%s was released in scope '%s'", this, owner().name())
+                        : String.format(Locale.ROOT, "%s was freed when %s closed", this, owner().closed()));
     }
 
     @Override

@@ -1,14 +1,13 @@
 package cloze.text;
 
 import cloze.io.Progress;
-import cloze.text.bpe.BpeTrainer;
 import cloze.text.token.ByteTokenizer;
-import cloze.text.token.CharTokenizer;
 import cloze.text.token.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -17,10 +16,10 @@ import java.util.Locale;
  * @param bytesPerToken mean of the held-out text
  */
 public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double bytesPerToken) {
+    private static final String STANDARD_INPUT = "-";
+    private static final String MERGES = "bpe:";
     private static final int LONGEST_LINE = 10_000;
-
-    /** Maximum text for training a tokenizer; more adds little to a vocabulary. */
-    private static final int TOKENIZER_BYTES = 64 << 20;
+    private static final int NEAR = 4; // the share that is held out may change by a quarter
 
     /**
      * Reads and encodes a text, or opens the cached tokens.
@@ -28,26 +27,53 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
      * @param cache folder of installed texts ({@code data/NAME}) and cached tokens
      */
     public static TextData prepare(TextSettings text, Path cache, Progress progress) throws IOException {
-        return prepare(text, tokenizer(text, cache), cache, progress);
+        if (!text.data().equals(STANDARD_INPUT) || !learns(text.tokenizer())) {
+            TextSource source = source(text, cache);
+            return prepare(text, source, tokenizer(text.tokenizer(), source), cache, progress);
+        }
+        Files.createDirectories(cache);
+        Path copy = Files.createTempFile(cache, "standard-input-", ".txt"); // it is read twice, and can be read once
+        try {
+            TextSource source = TextSource.copied("standard input", System.in, copy);
+            return prepare(text, source, tokenizer(text.tokenizer(), source), cache, progress);
+        } finally {
+            Files.deleteIfExists(copy);
+        }
     }
 
     /** Like {@link #prepare(TextSettings, Path, Progress)} with the tokenizer of a run that is resumed. */
     public static TextData prepare(TextSettings text, Tokenizer tokenizer, Path cache, Progress progress)
             throws IOException {
+        return prepare(text, source(text, cache), tokenizer, cache, progress);
+    }
+
+    private static TextData prepare(
+            TextSettings text, TextSource source, Tokenizer tokenizer, Path cache, Progress progress)
+            throws IOException {
         Tokens all = text.data().equals(TextSettings.EMBEDDED)
                 ? Tokens.of(tokenizer.ordinary().encode(EmbeddedText.mobyDick()))
-                : new TokenCache(cache.resolve("tokens"))
-                        .get(source(text, cache), tokenizer, EncodeOptions.standard(), progress);
+                : encoded(source, tokenizer, cache, progress);
         long cut = cut(all, tokenizer, text.heldOut());
         Tokens heldOut = all.slice(cut, all.count() - cut);
         if (cut < 2 || heldOut.count() < 2) {
             throw new IOException(String.format(
                     Locale.ROOT,
                     "%s has only %d tokens: too few to train on one part and hold out another",
-                    text.data(),
+                    source.name(),
                     all.count()));
         }
         return new TextData(tokenizer, all.slice(0, cut), heldOut, bytesPerToken(heldOut, tokenizer));
+    }
+
+    private static Tokens encoded(TextSource source, Tokenizer tokenizer, Path cache, Progress progress)
+            throws IOException {
+        TokenFile tokens =
+                new TokenCache(cache.resolve("tokens")).get(source, tokenizer, EncodeOptions.standard(), progress);
+        if (tokens.textBytes() == 0) {
+            tokens.close();
+            throw TokenizerTraining.none(source.name());
+        }
+        return tokens;
     }
 
     private static TextSource source(TextSettings text, Path cache) throws IOException {
@@ -56,7 +82,7 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         }
         String column = text.column().isEmpty() ? null : text.column();
         Path path = Path.of(text.data());
-        if (!text.data().equals("-") && !Files.exists(path)) {
+        if (!text.data().equals(STANDARD_INPUT) && !Files.exists(path)) {
             Path installed = cache.resolve("data").resolve(text.data());
             if (!Files.exists(installed)) {
                 throw new IOException(String.format(
@@ -70,16 +96,21 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         return TextSource.of(path, column);
     }
 
-    private static Tokenizer tokenizer(TextSettings text, Path cache) throws IOException {
-        String kind = text.tokenizer();
+    /** True for a tokenizer that is made from the text. */
+    private static boolean learns(String kind) {
+        return kind.equals("char") || kind.startsWith(MERGES);
+    }
+
+    private static Tokenizer tokenizer(String kind, TextSource source) throws IOException {
         if (kind.equals("byte")) {
             return new ByteTokenizer();
         }
         if (kind.equals("char")) {
-            return CharTokenizer.of(source(text, cache).readAll());
+            return TokenizerTraining.characters(List.of(source));
         }
-        if (kind.startsWith("bpe:")) {
-            return train(kind.substring("bpe:".length()), source(text, cache).readAll());
+        if (kind.startsWith(MERGES)) {
+            int size = size(kind.substring(MERGES.length()));
+            return TokenizerTraining.merges(size, List.of(source), TokenizerTraining.ENOUGH);
         }
         Path file = Path.of(kind);
         if (!Files.exists(file)) {
@@ -91,31 +122,38 @@ public record TextData(Tokenizer tokenizer, Tokens train, Tokens heldOut, double
         return Tokenizer.load(file);
     }
 
-    private static Tokenizer train(String size, String text) throws IOException {
-        int vocabulary;
+    private static int size(String digits) throws IOException {
         try {
-            vocabulary = Integer.parseInt(size);
+            return Integer.parseInt(digits);
         } catch (NumberFormatException e) {
             throw new IOException(
-                    String.format(Locale.ROOT, "the size in bpe:N must be a whole number, but it is '%s'", size), e);
+                    String.format(Locale.ROOT, "the size in bpe:N must be a whole number, but it is '%s'", digits), e);
         }
-        var trainer = new BpeTrainer(BpeTrainer.Config.gpt2(vocabulary));
-        trainer.add(text.length() <= TOKENIZER_BYTES ? text : text.substring(0, TOKENIZER_BYTES));
-        return trainer.train((done, total, unit) -> {});
     }
 
     /**
-     * The split position: after the first line end from the fraction on, or at the fraction in a text without lines.
+     * The split position: after the line end that is next to the fraction, or at the fraction where none is near: a
+     * long line must not take the text that is held out.
      */
     private static long cut(Tokens all, Tokenizer tokenizer, double heldOut) {
         long wanted = Math.round(all.count() * (1 - heldOut));
-        for (long i = Math.max(0, wanted - 1); i < Math.min(all.count() - 2, wanted + LONGEST_LINE); i++) {
-            byte[] bytes = tokenizer.bytes(all.at(i));
-            if (bytes.length > 0 && bytes[bytes.length - 1] == '\n') {
+        long near = Math.min(LONGEST_LINE, Math.min(wanted, all.count() - wanted) / NEAR);
+        for (long i = Math.max(0, wanted - 1); i < Math.min(all.count() - 2, wanted + near); i++) {
+            if (endsLine(tokenizer, all.at(i))) {
+                return i + 1;
+            }
+        }
+        for (long i = wanted - 2; i >= Math.max(1, wanted - near); i--) {
+            if (endsLine(tokenizer, all.at(i))) {
                 return i + 1;
             }
         }
         return wanted;
+    }
+
+    private static boolean endsLine(Tokenizer tokenizer, int id) {
+        byte[] bytes = tokenizer.bytes(id);
+        return bytes.length > 0 && bytes[bytes.length - 1] == '\n';
     }
 
     private static double bytesPerToken(Tokens tokens, Tokenizer tokenizer) {

@@ -30,6 +30,9 @@ import org.slf4j.LoggerFactory;
 public final class TextEncoder {
     private static final Logger LOG = LoggerFactory.getLogger(TextEncoder.class);
 
+    /** Changes when the same files give other text, so that tokens in a cache are not taken for those of today. */
+    private static final String DECODING = "byte-order marks";
+
     private final TextSource source;
     private final Tokenizer tokenizer;
     private final EncodeOptions options;
@@ -57,6 +60,7 @@ public final class TextEncoder {
         return Fingerprint.of(source.fingerprint().orElse("")
                 + " " + tokenizer.fingerprint()
                 + " " + tokenizer.seeksSpecialTokens()
+                + " " + DECODING
                 + " " + options.strict()
                 + " " + options.endOfText());
     }

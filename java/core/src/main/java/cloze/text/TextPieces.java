@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,7 +15,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class TextPieces implements AutoCloseable {
     private static final int PIECE = 1 << 20;
-    private static final int LONGEST = 1 << 30;
+
+    /** Bytes of a document without a place to cut: at most a sixteenth of the heap, since they are encoded at once. */
+    private static final int LONGEST = Math.clamp(Runtime.getRuntime().maxMemory() / 16, 2 * PIECE, 1 << 30);
 
     /** Bytes [from, to) of a piece, which start at {@code offset} of a file. */
     record Part(String file, long offset, int from, int to, boolean endsDocument) {}
@@ -108,7 +111,10 @@ final class TextPieces implements AutoCloseable {
             throw new DataException(
                     source.file(next.file()),
                     "byte " + partOffset,
-                    "a document of less than 1 GiB, or one that can be cut after a word",
+                    String.format(
+                            Locale.ROOT,
+                            "a document of less than %d MiB, or one that can be cut after a word",
+                            LONGEST >> 20),
                     (length - partStart) + " bytes without a place to cut");
         }
     }

@@ -22,10 +22,12 @@ final class CpuBackend implements Backend {
         if (options.precision() != Precision.FP32) {
             throw new BackendException("device cpu computes in fp32 alone, not in " + options.precision());
         }
-        int threads = options.threads() == 0 ? Runtime.getRuntime().availableProcessors() : options.threads();
+        int threads = options.threads() == 0
+                ? Math.min(Runtime.getRuntime().availableProcessors(), BackendOptions.MOST_THREADS)
+                : options.threads();
         library.setThreads(threads);
-        kernels = new CpuKernels(library);
-        memory = new Pool(library, options.memory());
+        memory = new Pool("cpu", library, options.memory());
+        kernels = new CpuKernels(library, memory);
         oneDnn = OneDnn.open(library);
     }
 
@@ -60,24 +62,34 @@ final class CpuBackend implements Backend {
         return type.cast(kernels.get(type));
     }
 
+    private void call(Runnable work) {
+        memory.enter();
+        try {
+            work.run();
+        } finally {
+            memory.leave();
+        }
+    }
+
     @Override
     public void upload(MemorySegment host, Tensor tensor) {
-        MemorySegment.copy(host, 0, tensor.memory(), 0, tensor.bytes());
+        call(() -> MemorySegment.copy(host, 0, tensor.memory(), 0, tensor.bytes()));
     }
 
     @Override
     public void download(Tensor tensor, MemorySegment host) {
-        MemorySegment.copy(tensor.memory(), 0, host, 0, tensor.bytes());
+        call(() -> MemorySegment.copy(tensor.memory(), 0, host, 0, tensor.bytes()));
     }
 
     @Override
     public void copy(Tensor from, Tensor to) {
-        MemorySegment.copy(from.memory(), 0, to.memory(), 0, to.bytes());
+        Backend.requireAlike(from, to);
+        call(() -> MemorySegment.copy(from.memory(), 0, to.memory(), 0, to.bytes()));
     }
 
     @Override
     public void zero(Tensor tensor) {
-        tensor.memory().asSlice(0, tensor.bytes()).fill((byte) 0);
+        call(() -> tensor.memory().asSlice(0, tensor.bytes()).fill((byte) 0));
     }
 
     @Override

@@ -2,6 +2,7 @@ package cloze.cpu;
 
 import cloze.backend.BackendException;
 import cloze.tensor.DeviceMemory;
+import cloze.tensor.OutOfMemoryException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -15,11 +16,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.EnumMap;
-import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +28,11 @@ import org.jspecify.annotations.Nullable;
  */
 @SuppressWarnings("restricted") // this class wraps foreign functions
 final class NativeLibrary implements DeviceMemory {
+    /** The result of a kernel that has not failed; failures are less. */
+    static final long OK = 0;
+
+    private static final long FIRST_FAILURE = -100;
+
     private static final Map<CpuLevel, NativeLibrary> LOADED = new EnumMap<>(CpuLevel.class);
 
     private final CpuLevel level;
@@ -102,39 +104,9 @@ final class NativeLibrary implements DeviceMemory {
                         level.fileName(),
                         System.getProperty("os.arch")));
             }
-            return unpack(level.fileName(), resource.readAllBytes());
+            return UnpackedLibrary.of(level.fileName(), resource.readAllBytes());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        }
-    }
-
-    /**
-     * Unpacks a file into a folder named by its digest, so that versions do not mix; renames the file when it is
-     * complete.
-     */
-    static Path unpack(String name, byte[] content) throws IOException {
-        Path folder = cacheFolder().resolve("native").resolve(digest(content));
-        Path file = folder.resolve(name);
-        if (!Files.exists(file) || Files.size(file) != content.length) {
-            Files.createDirectories(folder);
-            Path partial = Files.createTempFile(folder, name, ".part");
-            Files.write(partial, content);
-            Files.move(partial, file, StandardCopyOption.ATOMIC_MOVE);
-        }
-        return file;
-    }
-
-    private static Path cacheFolder() {
-        String cache = System.getenv("CLOZE_CACHE");
-        return cache == null ? Path.of(System.getProperty("user.home"), ".cache", "cloze") : Path.of(cache);
-    }
-
-    private static String digest(byte[] content) {
-        try {
-            byte[] hash = MessageDigest.getInstance("SHA-256").digest(content);
-            return HexFormat.of().formatHex(hash, 0, 8);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e); // every JDK has SHA-256
         }
     }
 
@@ -162,6 +134,36 @@ final class NativeLibrary implements DeviceMemory {
         return Linker.nativeLinker().downcallHandle(address, descriptor);
     }
 
+    /** The exception for a failure that a function returned. */
+    RuntimeException failure(long number) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment text = arena.allocate(256);
+            long kind = (long) bind(
+                            "failure_describe",
+                            ValueLayout.JAVA_LONG,
+                            ValueLayout.JAVA_LONG,
+                            ValueLayout.ADDRESS,
+                            ValueLayout.JAVA_LONG)
+                    .invokeExact(number, text, text.byteSize());
+            String message = text.getString(0);
+            return switch ((int) kind) {
+                case 1 -> new IndexOutOfBoundsException(message);
+                case 2 -> new IllegalArgumentException(message);
+                case 3 -> new OutOfMemoryException(message);
+                default -> new BackendException(String.format(Locale.ROOT, "%s: %s", file, message));
+            };
+        } catch (Throwable e) {
+            throw new IllegalStateException("failure_describe", e);
+        }
+    }
+
+    private long require(long result) {
+        if (result <= FIRST_FAILURE) {
+            throw failure(result);
+        }
+        return result;
+    }
+
     private long callLong(String symbol) {
         try {
             return (long) bind(symbol, ValueLayout.JAVA_LONG).invokeExact();
@@ -172,38 +174,46 @@ final class NativeLibrary implements DeviceMemory {
 
     /** Calls a function with one pointer that returns an integer. */
     long call(String symbol, MemorySegment text) {
+        long result;
         try {
-            return (long)
+            result = (long)
                     bind(symbol, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS).invokeExact(text);
         } catch (Throwable e) {
             throw new IllegalStateException(symbol, e);
         }
+        return require(result);
     }
 
     /** Calls a function that fills a buffer and returns an integer. */
     long call(String symbol, MemorySegment buffer, long capacity) {
+        long result;
         try {
-            return (long) bind(symbol, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG)
+            result = (long) bind(symbol, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG)
                     .invokeExact(buffer, capacity);
         } catch (Throwable e) {
             throw new IllegalStateException(symbol, e);
         }
+        return require(result);
     }
 
     void tune(boolean on) {
-        setNumber("products_tune", on ? 1 : 0);
-    }
-
-    void setThreads(int threads) {
-        setNumber("threads_set", threads);
-    }
-
-    private void setNumber(String symbol, long value) {
         try {
-            bind(symbol, null, ValueLayout.JAVA_LONG).invokeExact(value);
+            bind("products_tune", null, ValueLayout.JAVA_LONG).invokeExact(on ? 1L : 0L);
         } catch (Throwable e) {
-            throw new IllegalStateException(symbol, e);
+            throw new IllegalStateException("products_tune", e);
         }
+    }
+
+    /** @throws IllegalArgumentException if the system does not start so many; the number from before is kept */
+    void setThreads(int threads) {
+        long result;
+        try {
+            result = (long) bind("threads_set", ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG)
+                    .invokeExact((long) threads);
+        } catch (Throwable e) {
+            throw new IllegalStateException("threads_set", e);
+        }
+        require(result);
     }
 
     long threads() {
@@ -213,11 +223,8 @@ final class NativeLibrary implements DeviceMemory {
     String describeCpu() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment text = arena.allocate(1024);
-            bind("cpu_describe", null, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG)
-                    .invokeExact(text, 1024L);
+            call("cpu_describe", text, text.byteSize());
             return text.getString(0).strip().replace('\n', ' ');
-        } catch (Throwable e) {
-            throw new IllegalStateException("cpu_describe", e);
         }
     }
 
@@ -240,7 +247,7 @@ final class NativeLibrary implements DeviceMemory {
     }
 
     @Override
-    public MemorySegment view(long address, long bytes) {
-        return MemorySegment.ofAddress(address).reinterpret(bytes);
+    public MemorySegment view(long address, long bytes, Arena lifetime) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes, lifetime, null);
     }
 }

@@ -59,10 +59,7 @@ final class OneDnn {
         try {
             Path openMp = unpack("libgomp.so.1");
             Path file = unpack("libdnnl.so.3");
-            Path beside = file.resolveSibling("libgomp.so.1");
-            if (!Files.exists(beside)) {
-                Files.copy(openMp, beside); // the loader searches the same folder
-            }
+            UnpackedLibrary.beside(file, openMp); // the loader searches the same folder
             return file;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -77,7 +74,7 @@ final class OneDnn {
                         "%s is jar, but org.bytedeco:dnnl (linux-x86_64) is not on the class path",
                         PROPERTY));
             }
-            return NativeLibrary.unpack(name, resource.readAllBytes());
+            return UnpackedLibrary.of(name, resource.readAllBytes());
         }
     }
 

@@ -59,7 +59,7 @@ final class CudaBackend implements Backend {
         try {
             images = parts.add(KernelImages.open(driver), KernelImages::close);
             images.check();
-            memory = parts.add(new Pool(device, options.memory()), Pool::close);
+            memory = parts.add(new Pool("cuda", device, options.memory()), Pool::close);
             queue = parts.add(new CudaQueue(driver, device, graphs()), CudaQueue::close);
             transfers = parts.add(new Transfers(queue, device), Transfers::close);
             cublasLt = matMul.library() == null
@@ -130,6 +130,7 @@ final class CudaBackend implements Backend {
 
     @Override
     public Capacity capacity() {
+        queue.requireOpen();
         long[] bytes = driver.memory();
         long mapped = memory.bytesMapped();
         return new Capacity(
@@ -145,6 +146,7 @@ final class CudaBackend implements Backend {
 
     @Override
     public Repeated repeated(String what) {
+        queue.requireOpen();
         Repetition repetition = queue.begin(what);
         return repetition == null ? Backend.super.repeated(what) : repetition;
     }
@@ -154,6 +156,7 @@ final class CudaBackend implements Backend {
             return;
         }
         synchronized (queue) {
+            queue.requireOpen();
             driver.enter();
             try {
                 copy.run();
@@ -183,11 +186,13 @@ final class CudaBackend implements Backend {
         transfer("download", tensor, () -> {
             queue.meet("download", from, tensor.bytes());
             transfers.download(from, host, tensor.bytes());
+            queue.faults().check();
         });
     }
 
     @Override
     public void copy(Tensor from, Tensor to) {
+        Backend.requireAlike(from, to);
         long source = from.memory().address();
         long target = to.memory().address();
         transfer("copy", to, () -> queue.add(new Work.Copy(source, target, to.bytes())));
@@ -202,9 +207,11 @@ final class CudaBackend implements Backend {
     @Override
     public void synchronize() {
         synchronized (queue) {
+            queue.requireOpen();
             driver.enter();
             queue.meet("wait", 0, 0);
             queue.synchronize();
+            queue.faults().check();
         }
     }
 
@@ -217,6 +224,7 @@ final class CudaBackend implements Backend {
             closed = true;
             driver.enter();
             var teardown = new Teardown().free(queue::synchronize);
+            queue.refuse();
             parts.free(teardown);
             teardown.end();
         }

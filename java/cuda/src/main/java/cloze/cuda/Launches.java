@@ -86,7 +86,7 @@ final class Launches {
         PLANS.put(Gelu.Backward.class, first(elements("n")));
         PLANS.put(SwiGlu.Forward.class, first(elements("n", "f")));
         PLANS.put(SwiGlu.Backward.class, first(elements("n", "f")));
-        PLANS.put(Rope.Forward.class, first(elements("b", "t", "width")));
+        PLANS.put(Rope.Forward.class, first(elements("b", "t", "width")).withIndices());
         PLANS.put(Rope.Backward.class, first(elements("b", "t", "width")));
 
         PLANS.put(LayerNorm.Forward.class, NormLaunches.forward());
@@ -100,24 +100,25 @@ final class Launches {
                 first(one())
                         .then("rows", s -> Stage.longRows(s.of("n"), s.of("columns")))
                         .then("mean", one())
-                        .scratch(_ -> (long) Integer.BYTES));
+                        .scratch(_ -> (long) Integer.BYTES)
+                        .withIndices());
         PLANS.put(SoftmaxCrossEntropy.Backward.class, first(elements("n", "columns")));
         PLANS.put(SoftTargetCrossEntropy.Forward.class, first(rows("n")).then("mean", one()));
         PLANS.put(SoftTargetCrossEntropy.Backward.class, first(rows("n")));
 
-        PLANS.put(Embedding.Forward.class, first(elements("b", "t", "d")));
+        PLANS.put(Embedding.Forward.class, first(elements("b", "t", "d")).withIndices());
         PLANS.put(Embedding.Backward.class, EmbeddingLaunches.plan());
-        PLANS.put(GatherTokens.Forward.class, first(elements("b", "m", "d")));
+        PLANS.put(GatherTokens.Forward.class, first(elements("b", "m", "d")).withIndices());
         PLANS.put(GatherTokens.Backward.class, first(rows("b", "n")));
-        PLANS.put(RestoreTokens.Forward.class, first(elements("b", "n", "d")));
+        PLANS.put(RestoreTokens.Forward.class, first(elements("b", "n", "d")).withIndices());
         PLANS.put(RestoreTokens.Backward.class, withColumns(elements("b", "n", "d"), s -> s.product("b", "n"), "d", 1));
         PLANS.put(Patchify.Forward.class, first(elements("b", "h", "w", "c")));
         PLANS.put(Patchify.Backward.class, first(elements("b", "h", "w", "c")));
         PLANS.put(RandomMask.Draw.class, first(blocks("b")));
-        PLANS.put(MaskedMse.Forward.class, first(rows("n")).then("mean", one()));
+        PLANS.put(MaskedMse.Forward.class, first(rows("n")).then("mean", one()).withIndices());
         PLANS.put(
                 MaskedMse.Backward.class, first(one()).then("input", rows("n")).scratch(_ -> (long) FLOAT));
-        PLANS.put(MaskedL1.Forward.class, first(rows("n")).then("mean", one()));
+        PLANS.put(MaskedL1.Forward.class, first(rows("n")).then("mean", one()).withIndices());
         PLANS.put(MaskedL1.Backward.class, first(one()).then("input", rows("n")).scratch(_ -> (long) FLOAT));
         PLANS.put(MeanPool.Forward.class, first(elements("b", "d")));
         PLANS.put(MeanPool.Backward.class, first(elements("b", "d")));
@@ -132,7 +133,9 @@ final class Launches {
         PLANS.put(Attention.Backward.class, AttentionKernels.anyBackward());
         PLANS.put(
                 CachedAttention.Forward.class,
-                AttentionKernels.anyForward().then("append", elements("b", "t", "kvHeads", "width")));
+                AttentionKernels.anyForward()
+                        .then("append", elements("b", "t", "kvHeads", "width"))
+                        .withIndices());
     }
 
     private Launches() {}

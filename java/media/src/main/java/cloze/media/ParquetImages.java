@@ -5,28 +5,26 @@ import cloze.image.ImageCodec;
 import cloze.image.ImageSet;
 import cloze.image.Picture;
 import cloze.io.DataException;
-import dev.hardwood.InputFile;
-import dev.hardwood.metadata.LogicalType;
-import dev.hardwood.metadata.PhysicalType;
-import dev.hardwood.reader.ColumnReader;
-import dev.hardwood.reader.ParquetFileReader;
-import dev.hardwood.schema.ColumnSchema;
+import cloze.io.SharedFile;
+import cloze.media.parquet.ColumnValues;
+import cloze.media.parquet.ParquetColumn;
+import cloze.media.parquet.ParquetFile;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.Locale;
 
 /**
- * Reads encoded images of a Parquet file, as in data sets of Hugging Face: the only column of bytes
- * ({@code image.bytes}), and classes from the column {@code label} if there is one. The bytes are copied to a temporary
- * file for random access.
+ * Reads encoded images of a Parquet file, as in data sets of Hugging Face: a column of bytes ({@code image.bytes},
+ * {@code img.bytes}, {@code image}, {@code img}, {@code bytes}, or the only one) and classes from {@link ParquetLabels}.
+ * The bytes are copied to a temporary file for random access.
  */
 public final class ParquetImages implements ImageArchive {
-    private static final String LABEL = "label";
+    private static final List<String> USUAL = List.of("image.bytes", "img.bytes", "image", "img", "bytes");
+    private static final long ROWS_A_BYTE = 8; // an image has bytes: many more rows than bytes are a false header
 
     @Override
     public boolean reads(Path file) {
@@ -35,110 +33,79 @@ public final class ParquetImages implements ImageArchive {
 
     @Override
     public ImageSet open(Path file, ImageCodec codec) throws IOException {
-        Path copy = Files.createTempFile("cloze-images", ".bin");
-        FileChannel channel = FileChannel.open(
-                copy, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
-        try (ParquetFileReader parquet = ParquetFileReader.open(InputFile.of(file))) {
-            long[] ends = copy(file, parquet, channel);
-            return new Images(file, channel, codec, ends, labels(file, parquet, ends.length));
-        } catch (IOException | RuntimeException e) {
-            channel.close();
-            if (e instanceof DataException) {
-                throw e;
+        try (ParquetFile parquet = ParquetFile.open(file)) {
+            if (parquet.rows() == 0) {
+                throw new DataException(file + ": no images are in this file");
             }
-            throw new DataException(file + ": expected Parquet that can be read: " + e.getMessage(), e);
+            if (parquet.rows() > Math.min(ROWS_A_BYTE * parquet.size(), Integer.MAX_VALUE - 8)) {
+                throw new DataException(
+                        file,
+                        "footer",
+                        String.format(Locale.ROOT, "images in %d bytes", parquet.size()),
+                        parquet.rows() + " of them");
+            }
+            ParquetColumn images = images(parquet);
+            ParquetLabels labels = ParquetLabels.read(parquet);
+            Path copy = Files.createTempFile("cloze-images", ".bin");
+            try {
+                long[] ends = copy(parquet, images, copy);
+                return new Images(file, SharedFile.open(copy), codec, ends, labels);
+            } finally {
+                Files.delete(copy); // what is open stays readable, and leaves nothing behind if the process is killed
+            }
         }
     }
 
-    private static ColumnSchema images(Path file, ParquetFileReader parquet) throws DataException {
-        List<ColumnSchema> bytes = parquet.getFileSchema().getColumns().stream()
-                .filter(c -> c.type() == PhysicalType.BYTE_ARRAY
-                        && !(c.logicalType() instanceof LogicalType.StringType)
-                        && c.maxRepetitionLevel() == 0)
+    private static ParquetColumn images(ParquetFile parquet) throws DataException {
+        List<ParquetColumn> bytes = parquet.columns().stream()
+                .filter(c -> c.isBytes() && c.content() != ParquetColumn.Content.TEXT && !ParquetLabels.isNamed(c))
                 .toList();
-        if (bytes.size() != 1) {
-            throw new DataException(
-                    file,
-                    "schema",
-                    "one column of bytes, the encoded images",
-                    bytes.stream().map(c -> c.fieldPath().toString()).toList().toString());
+        if (bytes.size() == 1) {
+            return bytes.getFirst();
         }
-        return bytes.getFirst();
+        for (String usual : USUAL) {
+            for (ParquetColumn column : bytes) {
+                if (column.path().equals(usual)) {
+                    return column;
+                }
+            }
+        }
+        List<String> names = bytes.stream().map(ParquetColumn::path).toList();
+        throw new DataException(
+                parquet.path(), "schema", "one column of bytes, the encoded images, or one of " + USUAL, "" + names);
     }
 
     /** Copies all images one after the other and returns the end of each. */
-    private static long[] copy(Path file, ParquetFileReader parquet, FileChannel to) throws IOException {
-        int rows = Math.toIntExact(parquet.getFileMetaData().numRows());
-        if (rows == 0) {
-            throw new DataException(file + ": no images are in this file");
-        }
-        var ends = new long[rows];
-        int row = 0;
+    private static long[] copy(ParquetFile parquet, ParquetColumn column, Path to) throws IOException {
+        var ends = new long[(int) parquet.rows()];
         long end = 0;
-        try (ColumnReader column = parquet.columnReader(images(file, parquet).columnIndex())) {
-            while (column.nextBatch()) {
-                byte[] values = column.getBinaryValues();
-                int[] offsets = column.getBinaryOffsets();
-                for (int i = 0; i < column.getRecordCount(); i++) {
-                    if (!column.getLeafValidity().isNull(i)) {
-                        var bytes = ByteBuffer.wrap(values, offsets[i], offsets[i + 1] - offsets[i]);
-                        end += bytes.remaining();
-                        while (bytes.hasRemaining()) {
-                            to.write(bytes);
-                        }
-                    }
-                    ends[row++] = end;
+        ColumnValues values = parquet.values(column, 0);
+        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(to), 1 << 16)) {
+            for (int row = 0; values.next(); row++) {
+                if (!values.isNull()) {
+                    byte[] bytes = values.bytes();
+                    out.write(bytes);
+                    end += bytes.length;
                 }
+                ends[row] = end;
             }
         }
         return ends;
     }
 
-    /** The values of the column of labels; empty if there is none. */
-    private static int[] labels(Path file, ParquetFileReader parquet, int rows) throws IOException {
-        for (ColumnSchema column : parquet.getFileSchema().getColumns()) {
-            boolean whole = column.type() == PhysicalType.INT64 || column.type() == PhysicalType.INT32;
-            if (whole && column.fieldPath().toString().equals(LABEL)) {
-                return labels(file, parquet, column, rows);
-            }
-        }
-        return new int[0];
-    }
-
-    private static int[] labels(Path file, ParquetFileReader parquet, ColumnSchema schema, int rows)
-            throws IOException {
-        var labels = new int[rows];
-        int row = 0;
-        try (ColumnReader column = parquet.columnReader(schema.columnIndex())) {
-            while (column.nextBatch()) {
-                for (int i = 0; i < column.getRecordCount(); i++, row++) {
-                    long value = schema.type() == PhysicalType.INT64 ? column.getLongs()[i] : column.getInts()[i];
-                    if (column.getLeafValidity().isNull(i) || value < 0 || value > 1_000_000) {
-                        throw new DataException(file, "label of row " + row, "0 to 1000000", "" + value);
-                    }
-                    labels[row] = (int) value;
-                }
-            }
-        }
-        return labels;
-    }
-
     private static final class Images implements ImageSet {
         private final Path file;
-        private final FileChannel channel;
+        private final SharedFile bytes;
         private final ImageCodec codec;
         private final long[] ends;
-        private final int[] labels;
-        private final List<String> classes;
+        private final ParquetLabels labels;
 
-        Images(Path file, FileChannel channel, ImageCodec codec, long[] ends, int[] labels) {
+        Images(Path file, SharedFile bytes, ImageCodec codec, long[] ends, ParquetLabels labels) {
             this.file = file;
-            this.channel = channel;
+            this.bytes = bytes;
             this.codec = codec;
             this.ends = ends;
             this.labels = labels;
-            int count = IntStream.of(labels).max().orElse(-1) + 1;
-            classes = IntStream.range(0, count).mapToObj(Integer::toString).toList();
         }
 
         @Override
@@ -153,25 +120,23 @@ public final class ParquetImages implements ImageArchive {
 
         @Override
         public int label(int i) {
-            return labels.length == 0 ? -1 : labels[i];
+            return labels.of(i);
         }
 
         @Override
         public List<String> classes() {
-            return classes;
+            return labels.classes();
         }
 
         @Override
         public Picture read(int i) throws IOException {
             long from = i == 0 ? 0 : ends[i - 1];
-            var bytes = ByteBuffer.allocate((int) (ends[i] - from));
-            while (bytes.hasRemaining() && channel.read(bytes, from + bytes.position()) >= 0) {}
-            return codec.decode(name(i), bytes.array());
+            return codec.decode(name(i), bytes.read(from, (int) (ends[i] - from)));
         }
 
         @Override
         public void close() throws IOException {
-            channel.close();
+            bytes.close();
         }
     }
 }

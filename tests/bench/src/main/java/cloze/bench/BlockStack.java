@@ -13,7 +13,7 @@ public record BlockStack(int layers, int width, int heads) {
         return width / heads;
     }
 
-    /** Operations of the forward pass, two for each multiply-add: the products with weights, and attention's two. */
+    /** Operations of the forward pass, two for each multiply-add: the matrix multiplications with weights, and attention's two. */
     double flops(int batch, int tokens, boolean causal) {
         double rows = (double) batch * tokens;
         double products = 2 * rows * 12 * layers * width * width;

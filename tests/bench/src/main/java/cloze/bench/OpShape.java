@@ -29,7 +29,7 @@ public sealed interface OpShape {
                     Locale.ROOT, "attention B%d H%d T%d K%d%s", b, heads, t, width, causal ? " causal" : "");
         }
 
-        /** Backward has five products where forward has two. */
+        /** Backward has five matrix multiplications where forward has two. */
         @Override
         public double flops() {
             return 3.5 * 4.0 * b * heads * t * t * width / (causal ? 2 : 1);

@@ -14,9 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
 
-/** A backend that sums the time of its kernels; products count by their extents. */
+/** A backend that sums the time of its kernels; matrix multiplications count by their extents. */
 final class ProfiledBackend implements Backend {
-    /** Time of all calls of one kernel, and the operations of a call where it is a product. */
+    /** Time of all calls of one kernel, and the operations of a call where it is a matrix multiplication. */
     record Total(String kernel, int calls, double ns, double flops) {
         Total plus(double more) {
             return new Total(kernel, calls + 1, ns + more, flops);

@@ -44,7 +44,7 @@ final class BenchReport {
                 "ceilings: %s copied, %s of multiply-adds in f32, %s of matrix multiplication %d x %d x %d in %s; a call returns after %.2f us",
                 rate(ceilings.bytes(), "B/s"),
                 rate(ceilings.multiplyAdds(), "FLOP/s"),
-                rate(ceilings.product(), "FLOP/s"),
+                rate(ceilings.matMul(), "FLOP/s"),
                 ceilings.side(),
                 ceilings.side(),
                 ceilings.side(),

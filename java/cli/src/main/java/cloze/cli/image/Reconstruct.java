@@ -19,7 +19,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -66,8 +65,7 @@ public final class Reconstruct extends Subcommand {
                 Scope scope = backend.memory().scope("model")) {
             Models.Loaded<MaskedImageModel> loaded = Models.maskedImages(checkpoint, backend, scope);
             MaskedImageModel model = loaded.model();
-            Normalization normalization =
-                    Objects.requireNonNull(loaded.companions().normalization());
+            Normalization normalization = loaded.companions().normalization(checkpoint);
             float[] pixels = pixels(codec, model.encoder().config(), normalization);
             Reconstruction made = Reconstruction.of(backend, model, normalization, pixels, seed, 0);
             List<List<Picture>> rows = new ArrayList<>();

@@ -2,18 +2,20 @@ package cloze.cli.text;
 
 import cloze.backend.Backend;
 import cloze.cli.DeviceOptions;
+import cloze.cli.InterruptOnExit;
 import cloze.cli.RunOption;
 import cloze.cli.Sizes;
 import cloze.cli.Subcommand;
 import cloze.cli.Terminal;
+import cloze.cli.Texts;
 import cloze.generate.Sampling;
 import cloze.serve.LanguageModel;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -87,6 +89,9 @@ public final class Generate extends Subcommand {
             description = "Seed of the draws: the same one gives the same text (default: ${DEFAULT-VALUE}).")
     private long seed;
 
+    @Mixin
+    private final LiteralOption literal = new LiteralOption();
+
     @Override
     public Integer call() throws IOException {
         Sampling sampling = sampling();
@@ -95,23 +100,30 @@ public final class Generate extends Subcommand {
         }
         String beginning = prompt();
         PrintWriter out = out();
-        try (Backend backend = device.open();
+        try (var _ = InterruptOnExit.open();
+                Backend backend = device.open();
                 LanguageModel model = LanguageModel.load(run.folder(), backend)) {
+            int[] ids = literal.of(model.tokenizer()).encode(beginning);
             if (batch == 1) {
-                stream(model, beginning, sampling);
+                stream(model, beginning, ids, sampling);
             } else {
-                List<String> texts = model.generate(Collections.nCopies(batch, beginning), sampling);
-                out.println(texts.stream().map(beginning::concat).collect(Collectors.joining("\n---\n")));
+                List<StringBuilder> texts =
+                        Stream.generate(StringBuilder::new).limit(batch).toList();
+                model.generate(
+                        Collections.nCopies(batch, ids),
+                        sampling,
+                        (row, text) -> texts.get(row).append(text));
+                out.println(texts.stream().map(text -> beginning + text).collect(Collectors.joining("\n---\n")));
             }
+            out.flush();
         }
-        out.flush();
         return 0;
     }
 
-    private void stream(LanguageModel model, String beginning, Sampling sampling) {
+    private void stream(LanguageModel model, String beginning, int[] ids, Sampling sampling) {
         PrintWriter out = out();
         out.print(beginning);
-        model.generate(beginning, sampling, text -> {
+        model.generate(List.of(ids), sampling, (_, text) -> {
             out.print(text);
             out.flush();
         });
@@ -130,6 +142,6 @@ public final class Generate extends Subcommand {
         if (prompt != null) {
             return prompt;
         }
-        return Terminal.isTerminal() ? "" : new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
+        return Terminal.isTerminal() ? "" : Texts.standardInput();
     }
 }

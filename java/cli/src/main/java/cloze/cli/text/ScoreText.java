@@ -2,15 +2,15 @@ package cloze.cli.text;
 
 import cloze.backend.Backend;
 import cloze.cli.DeviceOptions;
+import cloze.cli.InterruptOnExit;
 import cloze.cli.RunOption;
 import cloze.cli.Subcommand;
 import cloze.cli.Texts;
 import cloze.serve.LanguageModel;
 import cloze.serve.Score;
+import cloze.text.TextSource;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -40,7 +40,10 @@ public final class ScoreText extends Subcommand {
     @Option(names = "--prompt", paramLabel = "TEXT", description = "The text (default: standard input).")
     private @Nullable String prompt;
 
-    @Option(names = "--data", paramLabel = "PATH", description = "A text file, in place of --prompt.")
+    @Option(
+            names = "--data",
+            paramLabel = "PATH",
+            description = "A text file or a folder of them, in place of --prompt.")
     private @Nullable Path data;
 
     @Option(names = "--each", description = "Print each token and its log-probability too.")
@@ -49,6 +52,9 @@ public final class ScoreText extends Subcommand {
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
+    @Mixin
+    private final LiteralOption literal = new LiteralOption();
+
     @Override
     public Integer call() throws IOException {
         String text = text();
@@ -56,11 +62,12 @@ public final class ScoreText extends Subcommand {
             throw wrongUsage("there is no text to score: give --prompt or --data");
         }
         PrintWriter out = out();
-        try (Backend backend = device.open();
+        try (var _ = InterruptOnExit.open();
+                Backend backend = device.open();
                 LanguageModel model = LanguageModel.load(run.folder(), backend)) {
-            print(model.score(text), out);
+            print(model.score(literal.of(model.tokenizer()).encode(text)), out);
+            out.flush();
         }
-        out.flush();
         return 0;
     }
 
@@ -71,7 +78,7 @@ public final class ScoreText extends Subcommand {
         if (prompt != null) {
             return prompt;
         }
-        return new String(data != null ? Files.readAllBytes(data) : System.in.readAllBytes(), StandardCharsets.UTF_8);
+        return data != null ? TextSource.of(data).readAll() : Texts.standardInput();
     }
 
     private void print(Score score, PrintWriter out) {

@@ -3,15 +3,14 @@ package cloze.cli.text;
 import cloze.cli.Sizes;
 import cloze.cli.Subcommand;
 import cloze.cli.Texts;
-import cloze.text.bpe.BpeTrainer;
+import cloze.text.TextSource;
+import cloze.text.TokenizerTraining;
 import cloze.text.token.ByteTokenizer;
-import cloze.text.token.CharTokenizer;
 import cloze.text.token.Tokenizer;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -59,7 +58,7 @@ public final class Tokenize extends Subcommand {
                 paramLabel = "PATH",
                 arity = "1..*",
                 required = true,
-                description = "Text files to learn from.")
+                description = "Text files, or folders of them, to learn from; - for standard input.")
         private List<Path> data = List.of();
 
         @Option(
@@ -84,7 +83,7 @@ public final class Tokenize extends Subcommand {
         public Integer call() throws IOException {
             Tokenizer tokenizer = switch (kind) {
                 case BPE -> bpe();
-                case CHAR -> CharTokenizer.of(text());
+                case CHAR -> TokenizerTraining.characters(sources());
                 case BYTE -> new ByteTokenizer();
             };
             tokenizer.save(out);
@@ -93,25 +92,19 @@ public final class Tokenize extends Subcommand {
         }
 
         private Tokenizer bpe() throws IOException {
-            BpeTrainer trainer;
             try {
-                trainer = new BpeTrainer(BpeTrainer.Config.gpt2(Math.toIntExact(vocabulary)));
+                return TokenizerTraining.merges(Math.toIntExact(vocabulary), sources(), Long.MAX_VALUE);
             } catch (IllegalArgumentException | ArithmeticException e) {
                 throw wrongUsage("--vocabulary", e);
             }
-            for (Path file : data) {
-                byte[] utf8 = Files.readAllBytes(file);
-                trainer.add(utf8, 0, utf8.length);
-            }
-            return trainer.train((done, total, unit) -> {});
         }
 
-        private String text() throws IOException {
-            var text = new StringBuilder();
-            for (Path file : data) {
-                text.append(new String(Files.readAllBytes(file), StandardCharsets.UTF_8));
+        private List<TextSource> sources() throws IOException {
+            var sources = new ArrayList<TextSource>();
+            for (Path path : data) {
+                sources.add(TextSource.of(path));
             }
-            return text.toString();
+            return sources;
         }
     }
 
@@ -134,11 +127,13 @@ public final class Tokenize extends Subcommand {
         @Parameters(paramLabel = "TEXT", arity = "0..1", description = "The text; without it, standard input.")
         private @Nullable String text;
 
+        @Mixin
+        private final LiteralOption literal = new LiteralOption();
+
         @Override
         public Integer call() throws IOException {
-            Tokenizer loaded = tokenizer.load();
-            int[] ids =
-                    loaded.encode(text != null ? text : new String(System.in.readAllBytes(), StandardCharsets.UTF_8));
+            Tokenizer loaded = literal.of(tokenizer.load());
+            int[] ids = loaded.encode(text != null ? text : Texts.standardInput());
             PrintWriter out = out();
             if (pieces) {
                 Arrays.stream(ids)

@@ -112,6 +112,13 @@ public final class BpeTokenizer implements Tokenizer {
         return id == null ? OptionalInt.empty() : OptionalInt.of(id);
     }
 
+    /** The last token of the character, since a vocabulary may add a space before it. */
+    @Override
+    public OptionalInt single(String character) {
+        int[] ids = ordinary().encode(character);
+        return ids.length == 0 ? OptionalInt.empty() : OptionalInt.of(ids[ids.length - 1]);
+    }
+
     @Override
     public BpeTokenizer ordinary() {
         return new BpeTokenizer(model, added, false, steps, cuttable, json);

@@ -60,6 +60,12 @@ public final class ByteTokenizer implements Tokenizer {
     }
 
     @Override
+    public OptionalInt single(String character) {
+        byte[] utf8 = Utf8.bytes(character);
+        return utf8.length == 1 ? OptionalInt.of(utf8[0] & 0xFF) : OptionalInt.empty();
+    }
+
+    @Override
     public ByteTokenizer ordinary() {
         return new ByteTokenizer(false);
     }

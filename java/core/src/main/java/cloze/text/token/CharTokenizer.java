@@ -2,6 +2,7 @@ package cloze.text.token;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -43,6 +44,11 @@ public final class CharTokenizer implements Tokenizer {
         return of(text.codePoints().distinct().sorted().toArray(), List.of(specials));
     }
 
+    /** Builds the vocabulary of a set of code points, in ascending order. */
+    public static CharTokenizer of(BitSet codePoints) {
+        return of(codePoints.stream().toArray(), List.of());
+    }
+
     /**
      * @param codePoints distinct, in the order of their ids
      * @param specials special tokens such as the end of a text or an unknown character
@@ -77,7 +83,7 @@ public final class CharTokenizer implements Tokenizer {
         int i = from;
         while (i < to) {
             int c = Utf8.codePoint(utf8, i);
-            int id = c < low.length ? low[c] : others.getOrDefault(c, -1);
+            int id = id(c);
             id = id < 0 ? unknown : id;
             if (id < 0) {
                 throw new UnknownCharacterException(c, i - textStart, codePoints.length);
@@ -107,6 +113,17 @@ public final class CharTokenizer implements Tokenizer {
     public OptionalInt special(String token) {
         int index = specials.indexOf(token);
         return index < 0 ? OptionalInt.empty() : OptionalInt.of(codePoints.length + index);
+    }
+
+    @Override
+    public OptionalInt single(String character) {
+        int id = id(character.codePointAt(0));
+        return id < 0 ? OptionalInt.empty() : OptionalInt.of(id);
+    }
+
+    /** The id of a code point, or -1. */
+    private int id(int codePoint) {
+        return codePoint < low.length ? low[codePoint] : others.getOrDefault(codePoint, -1);
     }
 
     @Override

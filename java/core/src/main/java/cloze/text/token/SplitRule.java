@@ -2,15 +2,13 @@ package cloze.text.token;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
- * The pre-tokenizers {@code Split} and {@code Digits} of a tokenizer.json, by {@link Pattern}.
+ * The pre-tokenizers {@code Split} and {@code Digits} of a tokenizer.json, by {@link Regex}.
  *
  * @param invert true to treat the gaps between matches as matches
  */
-record SplitRule(Pattern pattern, Behavior behavior, boolean invert) implements PreTokenizer {
+record SplitRule(Regex pattern, Behavior behavior, boolean invert) implements PreTokenizer {
     enum Behavior {
         ISOLATED,
         REMOVED,
@@ -21,35 +19,19 @@ record SplitRule(Pattern pattern, Behavior behavior, boolean invert) implements 
 
     private record Piece(int from, int to, boolean match) {}
 
-    /**
-     * Compiles a pattern with Oniguruma's meaning where Java's differs: Unicode classes, {@code ^} at lines, scripts.
-     */
-    static Pattern compile(String regex) {
-        String scripts = regex.replaceAll(
-                "\\\\p\\{(\\^?)(Han|Hiragana|Katakana|Hangul|Latin|Cyrillic|Arabic|Thai)}", "\\\\p{Is$2}");
-        return Pattern.compile(scripts, Pattern.UNICODE_CHARACTER_CLASS | Pattern.UNIX_LINES | Pattern.MULTILINE);
-    }
-
     @Override
     public void split(byte[] utf8, int from, int to, Pieces out) {
-        String text = Utf8.string(utf8, from, to);
-        int at = from;
-        int done = 0;
-        for (Piece piece : merged(pieces(text))) {
-            at += utf8Length(text, done, piece.from());
-            int end = at + utf8Length(text, piece.from(), piece.to());
-            if (end > at && !(piece.match() && behavior == Behavior.REMOVED)) {
-                out.piece(utf8, at, end);
+        for (Piece piece : merged(pieces(utf8, from, to))) {
+            if (piece.to() > piece.from() && !(piece.match() && behavior == Behavior.REMOVED)) {
+                out.piece(utf8, piece.from(), piece.to());
             }
-            at = end;
-            done = piece.to();
         }
     }
 
-    private List<Piece> pieces(String text) {
+    private List<Piece> pieces(byte[] utf8, int from, int to) {
         List<Piece> pieces = new ArrayList<>();
-        Matcher matcher = pattern.matcher(text);
-        int end = 0;
+        Regex.Matcher matcher = pattern.matcher(utf8, from, to);
+        int end = from;
         while (matcher.find()) {
             if (matcher.start() > end) {
                 pieces.add(new Piece(end, matcher.start(), invert));
@@ -57,8 +39,8 @@ record SplitRule(Pattern pattern, Behavior behavior, boolean invert) implements 
             pieces.add(new Piece(matcher.start(), matcher.end(), !invert));
             end = matcher.end();
         }
-        if (end < text.length()) {
-            pieces.add(new Piece(end, text.length(), invert));
+        if (end < to) {
+            pieces.add(new Piece(end, to, invert));
         }
         return pieces;
     }
@@ -100,14 +82,5 @@ record SplitRule(Pattern pattern, Behavior behavior, boolean invert) implements 
             behind = piece.match();
         }
         return merged.reversed();
-    }
-
-    private static int utf8Length(String text, int from, int to) {
-        int length = 0;
-        for (int i = from; i < to; i++) {
-            char c = text.charAt(i);
-            length += c < 0x80 ? 1 : c < 0x800 || Character.isSurrogate(c) ? 2 : 3;
-        }
-        return length;
     }
 }

@@ -89,15 +89,30 @@ public interface Tokenizer {
         return OptionalInt.empty();
     }
 
-    /** The token after which a text without context begins: the end of another text, or a new line if texts have no end. */
+    /**
+     * The token after which a text without context begins: the end of another text, a line end or a space if texts have
+     * no end, or else the first token with text.
+     */
     default int beforeText() {
         OptionalInt endOfText = endOfText();
         if (endOfText.isPresent()) {
             return endOfText.getAsInt();
         }
-        int[] newLine = encode("\n");
-        return newLine[newLine.length - 1];
+        for (String before : List.of("\n", "\r", " ")) {
+            OptionalInt id = single(before);
+            if (id.isPresent()) {
+                return id.getAsInt();
+            }
+        }
+        int first = 0;
+        while (first + 1 < vocabularySize() && bytes(first).length == 0) {
+            first++;
+        }
+        return first;
     }
+
+    /** Id of the token whose text is one character; empty if there is none. */
+    OptionalInt single(String character);
 
     /** SHA-256 of the tokenizer.json in hexadecimal digits. */
     default String fingerprint() {

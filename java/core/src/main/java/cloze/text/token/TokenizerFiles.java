@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -27,6 +28,9 @@ final class TokenizerFiles {
     private static final List<List<String>> PAIRS =
             List.of(List.of("encoder.json", "vocab.bpe"), List.of("vocab.json", "merges.txt"));
 
+    /** Bytes; the largest that are in use have some 30 MB. */
+    private static final long LARGEST = 256 << 20;
+
     private TokenizerFiles() {}
 
     static Tokenizer load(Path path) throws IOException {
@@ -41,7 +45,7 @@ final class TokenizerFiles {
                 return gpt2(path.resolveSibling(pair.get(0)), path.resolveSibling(pair.get(1)));
             }
         }
-        String text = Files.readString(path, StandardCharsets.UTF_8);
+        String text = text(path);
         return new TokenizerJson(path, text).read(parse(path, text));
     }
 
@@ -61,6 +65,25 @@ final class TokenizerFiles {
                 folder, "files", "tokenizer.json, or encoder.json and vocab.bpe, or vocab.json and merges.txt", "none");
     }
 
+    /** The text of a file of a tokenizer, without a byte-order mark. */
+    private static String text(Path file) throws IOException {
+        if (Files.size(file) > LARGEST) {
+            throw new DataException(
+                    file,
+                    "size",
+                    String.format(Locale.ROOT, "at most %,d bytes", LARGEST),
+                    String.format(Locale.ROOT, "%,d bytes", Files.size(file)));
+        }
+        byte[] utf8 = Files.readAllBytes(file);
+        int broken = Utf8.firstBroken(utf8, 0, utf8.length);
+        if (broken >= 0) {
+            throw new DataException(
+                    file, "byte " + broken, "UTF-8", String.format(Locale.ROOT, "0x%02x", utf8[broken] & 0xFF));
+        }
+        String text = new String(utf8, StandardCharsets.UTF_8);
+        return text.startsWith("\uFEFF") ? text.substring(1) : text;
+    }
+
     static JsonNode parse(Path file, String text) throws DataException {
         try {
             return JSON.readTree(text);
@@ -73,11 +96,11 @@ final class TokenizerFiles {
 
     /** Reads {@code encoder.json} (token to id) and {@code vocab.bpe} (a version line, then one merge per line). */
     private static Tokenizer gpt2(Path encoder, Path merges) throws IOException {
-        JsonNode vocabulary = parse(encoder, Files.readString(encoder, StandardCharsets.UTF_8));
+        JsonNode vocabulary = parse(encoder, text(encoder));
         Map<String, Integer> ids = new LinkedHashMap<>(ids(encoder, "/", vocabulary));
         List<TokenizerJson.MergeText> pairs = new ArrayList<>();
         int number = 0;
-        for (String line : Files.readAllLines(merges, StandardCharsets.UTF_8)) {
+        for (String line : text(merges).lines().toList()) {
             number++;
             if ((number == 1 && line.startsWith("#version")) || line.isEmpty()) {
                 continue;

@@ -6,7 +6,9 @@ import cloze.text.bpe.BpeModel;
 import cloze.text.bpe.BpeTokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
@@ -31,24 +33,41 @@ public final class TokenizerJson {
     Tokenizer read(JsonNode root) throws DataException {
         JsonNode model = root.path("model");
         String type = model.path("type").asString(model.has("merges") ? "BPE" : "");
-        List<AddedTokens.Token> added = addedTokens(root.path("added_tokens"));
         return switch (type) {
-            case "WordLevel" -> characters(root, model, added);
-            case "BPE" -> bpe(root, model, added);
+            case "WordLevel" -> characters(root, model);
+            case "BPE" -> bpe(root, model);
             default ->
                 throw new DataException(
                         file, "/model/type", "BPE or WordLevel", TokenizerFiles.kind(model.path("type")));
         };
     }
 
-    private List<AddedTokens.Token> addedTokens(JsonNode list) throws DataException {
+    /** @param ids of the model, of which an added token may have that of its own text */
+    private List<AddedTokens.Token> addedTokens(JsonNode list, Map<String, Integer> ids) throws DataException {
+        if (!list.isArray() && !list.isMissingNode() && !list.isNull()) {
+            throw new DataException(file, "/added_tokens", "a list", TokenizerFiles.kind(list));
+        }
+        int limit = limit(ids.size() + list.size());
         List<AddedTokens.Token> tokens = new ArrayList<>();
+        Map<Integer, String> byId = new HashMap<>();
         for (JsonNode token : list) {
             String place = "/added_tokens/" + tokens.size();
             JsonNode id = token.path("id");
             JsonNode content = token.path("content");
-            if (!id.isInt() || id.intValue() < 0 || !content.isString()) {
+            if (!id.isInt() || !content.isString()) {
                 throw new DataException(file, place, "an id and a content", TokenizerFiles.kind(token));
+            }
+            if (id.intValue() < 0 || id.intValue() >= limit) {
+                throw new DataException(
+                        file, place + "/id", String.format(Locale.ROOT, "an id in [0, %d)", limit), id.toString());
+            }
+            String other = byId.putIfAbsent(id.intValue(), content.stringValue());
+            if (other != null) {
+                throw new DataException(file, place + "/id", "an id of its own", id + ", the id of \"" + other + "\"");
+            }
+            Integer inModel = ids.get(content.stringValue());
+            if (inModel != null && inModel != id.intValue()) {
+                throw new DataException(file, place + "/id", inModel + ", as in /model/vocab", id.toString());
             }
             boolean special = token.path("special").asBoolean(false);
             tokens.add(new AddedTokens.Token(
@@ -60,10 +79,20 @@ public final class TokenizerJson {
                     token.path("normalized").asBoolean(!special),
                     special));
         }
+        for (Map.Entry<String, Integer> entry : ids.entrySet()) {
+            String other = byId.get(entry.getValue());
+            if (other != null && !other.equals(entry.getKey())) {
+                throw new DataException(
+                        file,
+                        "/model/vocab \"" + entry.getKey() + "\"",
+                        "an id of its own",
+                        entry.getValue() + ", the id of the added \"" + other + "\"");
+            }
+        }
         return tokens;
     }
 
-    private Tokenizer characters(JsonNode root, JsonNode model, List<AddedTokens.Token> added) throws DataException {
+    private Tokenizer characters(JsonNode root, JsonNode model) throws DataException {
         JsonNode split = root.path("pre_tokenizer");
         String regex = split.path("pattern").path("Regex").asString("");
         if (!split.path("type").asString("").equals("Split") || !regex.equals(TokenizerJsonWriter.ANY_CHARACTER)) {
@@ -75,6 +104,7 @@ public final class TokenizerJson {
         }
         requireNone(root, "normalizer");
         Map<String, Integer> ids = TokenizerFiles.ids(file, "/model/vocab", model.path("vocab"));
+        List<AddedTokens.Token> added = addedTokens(root.path("added_tokens"), ids);
         int[] codePoints = new int[ids.size()];
         int characters = ids.size();
         for (Map.Entry<String, Integer> entry : ids.entrySet()) {
@@ -99,19 +129,21 @@ public final class TokenizerJson {
         return CharTokenizer.of(java.util.Arrays.copyOf(codePoints, characters), specials);
     }
 
-    private Tokenizer bpe(JsonNode root, JsonNode model, List<AddedTokens.Token> added) throws DataException {
+    private Tokenizer bpe(JsonNode root, JsonNode model) throws DataException {
         for (String piece : Set.of("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback")) {
             JsonNode value = model.path(piece);
             boolean off = value.isMissingNode()
                     || value.isNull()
                     || value.asString("-").isEmpty()
-                    || (value.isBoolean() && !value.booleanValue());
+                    || (value.isBoolean() && !value.booleanValue())
+                    || (piece.equals("dropout") && value.isNumber() && value.doubleValue() == 0);
             if (!off) {
                 throw new DataException(
                         file, "/model/" + piece, "null, as byte-level BPE has it", TokenizerFiles.kind(value));
             }
         }
         Map<String, Integer> ids = TokenizerFiles.ids(file, "/model/vocab", model.path("vocab"));
+        List<AddedTokens.Token> added = addedTokens(root.path("added_tokens"), ids);
         List<MergeText> merges = merges(model.path("merges"));
         TokenizerSteps steps = new TokenizerSteps(file);
         BpeEncoder.Steps read = steps.read(root);

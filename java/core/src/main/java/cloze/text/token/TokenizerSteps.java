@@ -8,8 +8,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -84,7 +82,7 @@ final class TokenizerSteps {
             }
             case "ByteLevel" -> byteLevel(step);
             case "Split" -> split(place, step);
-            case "Digits" -> digits(step);
+            case "Digits" -> digits(place, step);
             default ->
                 throw new DataException(
                         file, place, "ByteLevel, Split, Digits or a Sequence of them", TokenizerFiles.kind(step));
@@ -101,10 +99,10 @@ final class TokenizerSteps {
         }
     }
 
-    private void digits(JsonNode step) {
+    private void digits(String place, JsonNode step) throws DataException {
         boolean each = step.path("individual_digits").asBoolean(false);
         SplitRule.Behavior behavior = each ? SplitRule.Behavior.ISOLATED : SplitRule.Behavior.CONTIGUOUS;
-        cuts.add(new SplitRule(SplitRule.compile("\\p{N}"), behavior, false));
+        cuts.add(new SplitRule(regex(place, "\\p{N}"), behavior, false));
     }
 
     private void split(String place, JsonNode step) throws DataException {
@@ -116,17 +114,23 @@ final class TokenizerSteps {
             throw new DataException(
                     file, place + "/pattern", "a Regex or a String", TokenizerFiles.kind(step.path("pattern")));
         }
-        String pattern = regex.isString() ? regex.stringValue() : Pattern.quote(literal.stringValue());
+        String pattern = regex.isString() ? regex.stringValue() : literal.stringValue();
         PreTokenizer known = behavior == SplitRule.Behavior.ISOLATED && regex.isString() ? known(pattern) : null;
         cuttable &= known != null || (regex.isString() && CUTTABLE.contains(pattern));
         if (known != null) {
             cuts.add(known);
             return;
         }
+        Regex compiled = regex.isString() ? regex(place + "/pattern", pattern) : Regex.literal(pattern);
+        cuts.add(new SplitRule(compiled, behavior, invert));
+    }
+
+    private Regex regex(String place, String pattern) throws DataException {
         try {
-            cuts.add(new SplitRule(SplitRule.compile(pattern), behavior, invert));
-        } catch (PatternSyntaxException e) {
-            throw new DataException(file, place + "/pattern", "a regular expression", e.getDescription());
+            return Regex.of(pattern);
+        } catch (RegexParser.Refusal e) {
+            throw new DataException(
+                    file, place, "a regular expression that has Oniguruma's meaning here", e.getMessage());
         }
     }
 

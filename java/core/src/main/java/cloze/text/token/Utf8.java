@@ -6,6 +6,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 
 /**
  * UTF-8 with the error handling of the WHATWG and Rust: each maximal invalid part of a sequence becomes one U+FFFD. The
@@ -140,6 +141,13 @@ public final class Utf8 {
         }
         int high = ((b & 0x07) << 18) | ((utf8[i + 1] & 0x3F) << 12);
         return high | ((utf8[i + 2] & 0x3F) << 6) | (utf8[i + 3] & 0x3F);
+    }
+
+    /** Passes on the code points of valid UTF-8. */
+    public static void codePoints(byte[] utf8, int from, int to, IntConsumer out) {
+        for (int i = from; i < to; i += length(utf8[i])) {
+            out.accept(codePoint(utf8, i));
+        }
     }
 
     /** Bytes of the code point whose first byte is b, in valid UTF-8. */

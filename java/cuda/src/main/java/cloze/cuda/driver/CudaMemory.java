@@ -2,6 +2,7 @@ package cloze.cuda.driver;
 
 import cloze.backend.BackendException;
 import cloze.tensor.DeviceMemory;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 import jcuda.CudaException;
@@ -77,7 +78,7 @@ public final class CudaMemory implements DeviceMemory {
     }
 
     @Override
-    public MemorySegment view(long address, long bytes) {
+    public MemorySegment view(long address, long bytes, Arena lifetime) {
         return MemorySegment.ofAddress(address);
     }
 

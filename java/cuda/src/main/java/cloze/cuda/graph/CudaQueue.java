@@ -32,11 +32,13 @@ public final class CudaQueue implements AutoCloseable {
     private final MemorySegment slots = arena.allocate(ValueLayout.JAVA_LONG, SLOTS);
     private final MemorySegment pointers = arena.allocate(ValueLayout.JAVA_LONG, SLOTS);
     private final LaunchLog log = new LaunchLog();
+    private final IndexFault faults;
     private final boolean graphs;
     private final Map<String, Repetition> repetitions = new HashMap<>();
     private @Nullable Repetition open;
     private long scratch;
     private long scratchBytes;
+    private volatile boolean closed;
 
     /** @param graphs true turns repeated work into CUDA graphs */
     public CudaQueue(Driver driver, CudaMemory memory, boolean graphs) {
@@ -45,6 +47,7 @@ public final class CudaQueue implements AutoCloseable {
         this.graphs = graphs;
         try {
             stream = new CudaStream(driver);
+            faults = new IndexFault();
         } catch (RuntimeException e) {
             arena.close();
             throw e;
@@ -55,12 +58,28 @@ public final class CudaQueue implements AutoCloseable {
         memory.beforeUnmap(this::flush);
     }
 
+    /** Refuses work from now on. */
+    public void refuse() {
+        closed = true;
+    }
+
+    /** @throws IllegalStateException after {@link #refuse} */
+    public void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("backend cuda is closed");
+        }
+    }
+
     Driver driver() {
         return driver;
     }
 
     CudaStream stream() {
         return stream;
+    }
+
+    public IndexFault faults() {
+        return faults;
     }
 
     public LaunchLog log() {
@@ -102,6 +121,7 @@ public final class CudaQueue implements AutoCloseable {
      * @return CUDA's number, 0 for success
      */
     public int launch(KernelImages.Kernel kernel, Extent extent, long[] values, long addresses) {
+        requireOpen();
         Repetition repetition = repeated();
         return repetition == null
                 ? submit(kernel, extent, values, stream)
@@ -137,6 +157,7 @@ public final class CudaQueue implements AutoCloseable {
     }
 
     public void add(Work work) {
+        requireOpen();
         log.add(work);
         Repetition repetition = repeated();
         if (repetition == null) {
@@ -164,6 +185,7 @@ public final class CudaQueue implements AutoCloseable {
 
     /** The address of device memory of at least so many bytes, valid until the next call. */
     public long scratch(long bytes) {
+        requireOpen();
         if (bytes > scratchBytes) {
             synchronize();
             long ample = Math.max(2 * scratchBytes, Math.max(bytes, 1 << 20));
@@ -219,6 +241,10 @@ public final class CudaQueue implements AutoCloseable {
     public void close() {
         var parts = new Teardown();
         repetitions.values().forEach(repetition -> parts.free(repetition::forget));
-        parts.free(this::freeScratch).free(stream::close).free(arena::close).end();
+        parts.free(this::freeScratch)
+                .free(stream::close)
+                .free(faults::close)
+                .free(arena::close)
+                .end();
     }
 }

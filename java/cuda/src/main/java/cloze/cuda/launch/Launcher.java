@@ -122,13 +122,20 @@ public final class Launcher implements KernelCall, LaunchLog.Launched {
         launch(bf16, tensors.toArray(Tensor[]::new), slots);
     }
 
-    private void launch(boolean bf16, @Nullable Tensor[] tensors, long[] slots) {
+    private void launch(boolean bf16, @Nullable Tensor[] tensors, long[] given) {
+        long[] slots = given;
         synchronized (queue) { // the stages share scratch and must not be separated in the stream
+            queue.requireOpen();
             driver.enter();
             KernelImages.Kernel[] kernels = functions(bf16);
             Geometry geometry = geometries.of(slots);
             if (geometry.scratch() > 0) {
                 slots[signature.names().size()] = queue.scratch(geometry.scratch());
+            }
+            if (plan.indices()) {
+                int place = signature.names().size() + (plan.scratch() == null ? 0 : 1);
+                slots = Arrays.copyOf(slots, place + 1);
+                slots[place] = queue.faults().address();
             }
             queue.log().add(this, tensors, slots);
             List<Extent> extents = geometry.extents();

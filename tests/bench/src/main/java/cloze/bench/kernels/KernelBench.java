@@ -75,7 +75,7 @@ public final class KernelBench {
                 "Ceilings: %s copied, %s of multiply-adds in f32, %s of matrix multiplications %d x %d x %d",
                 rate(bench.ceilings.bytes(), "B/s"),
                 rate(bench.ceilings.multiplyAdds(), "FLOP/s"),
-                rate(bench.ceilings.product(), "FLOP/s"),
+                rate(bench.ceilings.matMul(), "FLOP/s"),
                 bench.ceilings.side(),
                 bench.ceilings.side(),
                 bench.ceilings.side()));

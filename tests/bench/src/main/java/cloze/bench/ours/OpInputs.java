@@ -26,7 +26,7 @@ final class OpInputs implements AutoCloseable {
         return normal(name, 1, true, extents);
     }
 
-    /** Of a matrix [M, K] whose products are as large as what it is multiplied with. */
+    /** Of a matrix [M, K] whose matrix multiplication gives values as large as what it is multiplied with. */
     Tensor weight(String name, int m, int k) {
         return normal(name, 1 / Math.sqrt(k), true, m, k);
     }
