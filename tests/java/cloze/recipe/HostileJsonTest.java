@@ -212,7 +212,7 @@ class HostileJsonTest {
         try (Safetensors file = Safetensors.open(folder.resolve(shard))) {
             map = file.tensors().keySet().stream()
                     .limit(3)
-                    .map("\"%s\": \"model-00001-of-00001.safetensors\""::formatted)
+                    .map(name -> String.format(Locale.ROOT, "\"%s\": \"%s\"", name, shard))
                     .collect(Collectors.joining(", "));
         }
         Path index = folder.resolve("model.safetensors.index.json");

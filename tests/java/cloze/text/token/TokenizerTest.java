@@ -144,11 +144,11 @@ class TokenizerTest {
     }
 
     private Path bytePairs(String model, String added) throws IOException {
-        String json = """
+        String json = String.format(Locale.ROOT, """
                 {"added_tokens":[%s],"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
                  "decoder":{"type":"ByteLevel"},"model":{"type":"BPE",%s"vocab":{"a":0,"b":1,"c":2},"merges":[]}}
-                """;
-        return Files.writeString(folder.resolve("tokenizer.json"), String.format(Locale.ROOT, json, added, model));
+                """, added, model);
+        return Files.writeString(folder.resolve("tokenizer.json"), json);
     }
 
     @ParameterizedTest

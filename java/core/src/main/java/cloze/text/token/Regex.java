@@ -44,6 +44,7 @@ final class Regex {
     private static final int DEEPEST =
             (int) Math.min(1 << 27, Runtime.getRuntime().maxMemory() / 32);
     private static final int FRAME = 4;
+    private static final List<Anchor> ANCHORS = List.of(Anchor.values());
     private static final CodePointSet NONE = CodePointSet.ALL.not();
 
     // kinds of frames
@@ -175,7 +176,7 @@ final class Regex {
                 case RegexNode.Repeat repeat -> repeat(repeat);
                 case RegexNode.Look look -> look(look);
                 case RegexNode.Atomic atomic -> atomic(atomic.body());
-                case Anchor anchor -> emit(Op.ANCHOR, anchor.ordinal(), 0, 0, 0);
+                case Anchor anchor -> emit(Op.ANCHOR, ANCHORS.indexOf(anchor), 0, 0, 0);
             }
         }
 
@@ -363,7 +364,7 @@ final class Regex {
                         pc = marks[step.a] == at ? pc : step.b - 1;
                         next = at;
                     }
-                    case ANCHOR -> next = holds(Anchor.values()[step.a], at) ? at : -1;
+                    case ANCHOR -> next = holds(ANCHORS.get(step.a), at) ? at : -1;
                     case LOOK -> {
                         next = look(step, pc, at) ? at : -1;
                         pc = step.a - 1;

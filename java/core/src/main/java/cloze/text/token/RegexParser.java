@@ -19,8 +19,16 @@ final class RegexParser {
         @java.io.Serial
         private static final long serialVersionUID = 1;
 
-        Refusal(String message) {
-            super(message);
+        private final String construct;
+
+        Refusal(String construct) {
+            super(construct);
+            this.construct = construct;
+        }
+
+        /** The construct that is refused. */
+        String construct() {
+            return construct;
         }
     }
 
@@ -154,13 +162,12 @@ final class RegexParser {
         return node;
     }
 
-    /** True for what Oniguruma does not repeat: a condition, conditions in a row, or one among alternatives. */
+    /** True for what Oniguruma does not repeat: a condition, alone or among alternatives. */
     private static boolean isCondition(RegexNode node) {
         return switch (node) {
             case Anchor _ -> true;
             case RegexNode.Look _ -> true;
-            case RegexNode.Sequence sequence ->
-                !sequence.parts().isEmpty() && sequence.parts().stream().allMatch(RegexParser::isCondition);
+            case RegexNode.Sequence _ -> false;
             case RegexNode.Choice choice -> choice.ways().stream().anyMatch(RegexParser::isCondition);
             case RegexNode.One _ -> false;
             case RegexNode.Repeat _ -> false;
@@ -170,26 +177,22 @@ final class RegexParser {
 
     /** Fewest and most times of a repetition; nothing if there is none here. */
     private int[] times() throws Refusal {
-        switch (regex[at]) {
+        return switch (regex[at]) {
             case '?' -> {
                 at++;
-                return new int[] {0, 1};
+                yield new int[] {0, 1};
             }
             case '*' -> {
                 at++;
-                return new int[] {0, RegexNode.UNBOUNDED};
+                yield new int[] {0, RegexNode.UNBOUNDED};
             }
             case '+' -> {
                 at++;
-                return new int[] {1, RegexNode.UNBOUNDED};
+                yield new int[] {1, RegexNode.UNBOUNDED};
             }
-            case '{' -> {
-                return interval();
-            }
-            default -> {
-                return new int[0];
-            }
-        }
+            case '{' -> interval();
+            default -> new int[0];
+        };
     }
 
     private int[] interval() throws Refusal {
@@ -228,49 +231,49 @@ final class RegexParser {
 
     private RegexNode atom(Options options) throws Refusal {
         int c = regex[at];
-        switch (c) {
+        return switch (c) {
             case '(' -> {
                 RegexNode group = group(options);
                 literal.setLength(0);
-                return group;
+                yield group;
             }
             case '[' -> {
                 literal.setLength(0);
                 at++;
-                return set(bracket(options), options, false);
+                yield set(bracket(options), options, false);
             }
             case '.' -> {
                 at++;
                 literal.setLength(0);
-                return new RegexNode.One(
+                yield new RegexNode.One(
                         options.dotAll
                                 ? CodePointSet.ALL
                                 : CodePointSet.range('\n', '\n').not());
             }
             case '^' -> {
                 at++;
-                return Anchor.LINE_START;
+                yield Anchor.LINE_START;
             }
             case '$' -> {
                 at++;
-                return Anchor.LINE_END;
+                yield Anchor.LINE_END;
             }
             case '\\' -> {
                 at++;
-                return escape(options);
+                yield escape(options);
             }
             case '*', '+', '?', '{' -> {
                 if (times().length > 0) {
                     throw refuse("a repetition of nothing");
                 }
                 at++;
-                return literal(c, options); // a brace that is no interval
+                yield literal(c, options); // a brace that is no interval
             }
             default -> {
                 at++;
-                return literal(c, options);
+                yield literal(c, options);
             }
-        }
+        };
     }
 
     private RegexNode literal(int c, Options options) throws Refusal {

@@ -130,7 +130,7 @@ final class TokenizerSteps {
             return Regex.of(pattern);
         } catch (RegexParser.Refusal e) {
             throw new DataException(
-                    file, place, "a regular expression that has Oniguruma's meaning here", e.getMessage());
+                    file, place, "a regular expression that has Oniguruma's meaning here", e.construct());
         }
     }
 
