@@ -99,8 +99,8 @@ class FinetuneCommandTest {
         CommandLines.Ran missing = cloze(finetune, "--run", path("run"));
         assertThat(missing.exitCode()).isEqualTo(1);
         assertThat(missing.err()).contains("none is missing, but an image encoder is needed");
-        assertThat(cloze(List.of("finetune"), "--resume", "--run", path("run"), "--steps", "4")
+        assertThat(cloze(List.of("finetune"), "--resume", "--run", path("run"), "--batch", "4")
                         .err())
-                .contains("leave out --steps");
+                .contains("leave out --batch");
     }
 }

@@ -121,9 +121,9 @@ final class PretrainTest {
 
     @Test
     void the_options_of_a_run_that_goes_on_are_its_own() {
-        CommandLines.Ran ran = CommandLines.run("pretrain", "gpt", "--run", run.toString(), "--resume", "--steps", "9");
+        CommandLines.Ran ran = CommandLines.run("pretrain", "gpt", "--run", run.toString(), "--resume", "--batch", "9");
         assertThat(ran.exitCode()).isEqualTo(2);
-        assertThat(ran.err()).contains("--resume goes on with the settings of the run: leave out --steps");
+        assertThat(ran.err()).contains("--resume goes on with the settings of the run: leave out --batch");
     }
 
     @Test

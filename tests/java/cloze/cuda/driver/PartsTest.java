@@ -49,7 +49,7 @@ class PartsTest {
 
     @Test
     void nothing_is_left_of_a_backend_without_a_second_stream() {
-        answer("cuStreamCreate beside " + (before + 1), OUT_OF_MEMORY);
+        answer("cuStreamCreate beside " + (before + 2), OUT_OF_MEMORY);
         assertThatThrownBy(PartsTest::open)
                 .isInstanceOf(BackendException.class)
                 .hasMessage("the NVIDIA driver answers CUDA_ERROR_OUT_OF_MEMORY");
