@@ -56,7 +56,7 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         if (Files.isDirectory(train)) {
             for (String name : HELD_OUT) {
                 if (Files.isDirectory(path.resolve(name))) {
-                    return new ImageData(set(train), set(path.resolve(name)));
+                    return parts(set(train), set(path.resolve(name)));
                 }
             }
         }
@@ -67,7 +67,7 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
             List<Path> learnt = part(shards, "train");
             List<Path> held = part(shards, name);
             if (!learnt.isEmpty() && !held.isEmpty()) {
-                return new ImageData(joined(learnt), joined(held));
+                return parts(joined(learnt), joined(held));
             }
         }
         ImageSet all = isFolder ? folder(path, files, shards) : set(path);
@@ -75,10 +75,47 @@ public record ImageData(ImageSet train, ImageSet heldOut) implements AutoCloseab
         for (String name : HELD_OUT) {
             ImageSet held = all.inside(name);
             if (inside != null && held != null) {
-                return new ImageData(inside, held);
+                return parts(inside, held);
             }
         }
         return split(all, heldOut);
+    }
+
+    /** Two parts whose classes have one numbering, that of the images to train on: a part may lack a class. */
+    private static ImageData parts(ImageSet train, ImageSet held) {
+        List<String> classes = train.classes();
+        List<Integer> numbers = held.classes().stream().map(classes::indexOf).toList();
+        boolean known = !numbers.isEmpty() && !numbers.contains(-1) && !classes.equals(held.classes());
+        return new ImageData(train, known ? new Renumbered(held, classes, numbers) : held);
+    }
+
+    /** A set whose classes are some of others, by their numbers there. Closing it closes the set. */
+    private record Renumbered(ImageSet set, List<String> classes, List<Integer> numbers) implements ImageSet {
+        @Override
+        public int count() {
+            return set.count();
+        }
+
+        @Override
+        public String name(int i) {
+            return set.name(i);
+        }
+
+        @Override
+        public int label(int i) {
+            int label = set.label(i);
+            return label < 0 ? label : numbers.get(label);
+        }
+
+        @Override
+        public Picture read(int i) throws IOException {
+            return set.read(i);
+        }
+
+        @Override
+        public void close() throws IOException {
+            set.close();
+        }
     }
 
     /** The archives among files, unless images are among them too. */

@@ -74,6 +74,18 @@ public abstract class MaskedImageRecipe<C extends Record, M extends MaskedImageM
                 throw new DataException(String.format(
                         Locale.ROOT, "a probe needs classes, but the images of %s have none", settings.data()));
             }
+            if (chosen.settings().cadence().probe()
+                    && !images.data()
+                            .heldOut()
+                            .classes()
+                            .equals(images.data().train().classes())) {
+                throw new DataException(String.format(
+                        Locale.ROOT,
+                        "%s: a probe needs the same classes in both parts, but those held out are %s and not of %s",
+                        settings.data(),
+                        images.data().heldOut().classes(),
+                        images.data().train().classes()));
+            }
             int channels = images.channels(settings);
             C config = withChannels(chosen.model(), channels);
             Preset<C> fitted = chosen.withModel(config)

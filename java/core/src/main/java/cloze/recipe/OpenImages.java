@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The images of a run, and how many of them could not be read. */
 final class OpenImages implements AutoCloseable {
-    private static final int LOOKED_AT = 64; // images, to tell grey from colour
+    private static final int LOOKED_AT = 1000; // images all over a set, to tell grey from colour
 
     private static final long CHECKED_BYTES = 256L << 20; // of content; beyond it names and sizes stand for the rest
     private static final int CHECKED_FILES = 10_000;
@@ -138,7 +138,7 @@ final class OpenImages implements AutoCloseable {
         return unreadable;
     }
 
-    /** The channels in the settings or in a resumed run; else 1 if the first images are all grey, and 3 if not. */
+    /** The channels in the settings or in a resumed run; else 1 if images all over the set are all grey, and 3 if not. */
     int channels(ImageSettings settings) {
         if (settings.normalization() != null) {
             return settings.normalization().channels();
@@ -147,8 +147,9 @@ final class OpenImages implements AutoCloseable {
             return settings.channels();
         }
         ImageSet images = data.train();
-        for (int i = 0; i < Math.min(LOOKED_AT, images.count()); i++) {
-            if (isColour(images, i)) {
+        long looked = Math.min(LOOKED_AT, images.count());
+        for (long i = 0; i < looked; i++) { // a folder may begin with grey ones
+            if (isColour(images, Math.toIntExact(i * images.count() / looked))) {
                 return 3;
             }
         }

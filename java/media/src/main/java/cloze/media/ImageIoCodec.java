@@ -14,10 +14,14 @@ import java.awt.image.DataBuffer;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.Locale;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReadParam;
 import javax.imageio.ImageReader;
@@ -31,7 +35,15 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
  * TwelveMonkeys. Applies the EXIF orientation and puts transparent images on white.
  */
 public final class ImageIoCodec implements ImageCodec {
+    /** The warning of Java's JPEG reader, which fills the rest with grey. */
+    private static final String NO_END = "Missing EOI marker";
+
     private static final Set<String> ENDINGS = Set.of("jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "gif", "bmp");
+
+    /** The most pixels that a byte of a large image may stand for: real ones stay below a hundred, a plain area reaches some thousand. */
+    private static final long PIXELS_PER_BYTE = 10_000;
+
+    private static final long SMALL = 1 << 20; // pixels, which any file may have
 
     private static final ImageTypeSpecifier RGB = ImageTypeSpecifier.createInterleaved(
             ColorSpace.getInstance(ColorSpace.CS_sRGB), new int[] {0, 1, 2}, DataBuffer.TYPE_BYTE, false, false);
@@ -75,11 +87,40 @@ public final class ImageIoCodec implements ImageCodec {
                     throw new DataException(
                             name, "header", String.format(Locale.ROOT, "at most %d pixels", LARGEST), size);
                 }
-                return reader.read(0, inOrder(reader));
+                if (pixels > SMALL && pixels > PIXELS_PER_BYTE * encoded.length) {
+                    String most = String.format(Locale.ROOT, "at most %,d pixels a byte", PIXELS_PER_BYTE);
+                    String found = String.format(
+                            Locale.ROOT,
+                            "%d x %d in %d bytes",
+                            reader.getWidth(0),
+                            reader.getHeight(0),
+                            encoded.length);
+                    throw new DataException(name, "header", most, found);
+                }
+                var truncated = new AtomicBoolean(isCut(encoded));
+                reader.addIIOReadWarningListener((_, warning) -> {
+                    if (warning.contains(NO_END)) {
+                        truncated.set(true);
+                    }
+                });
+                BufferedImage image = reader.read(0, inOrder(reader));
+                if (truncated.get()) {
+                    throw new DataException(name, "end", "a whole image", "a truncated one");
+                }
+                return image;
             } finally {
                 reader.dispose();
             }
         }
+    }
+
+    /** A WebP that is shorter than it says, of which its reader takes the missing part for zeros. */
+    private static boolean isCut(byte[] encoded) {
+        if (encoded.length < 12 || !new String(encoded, 0, 4, StandardCharsets.US_ASCII).equals("RIFF")) {
+            return false;
+        }
+        int size = ByteBuffer.wrap(encoded).order(ByteOrder.LITTLE_ENDIAN).getInt(4);
+        return Integer.toUnsignedLong(size) > encoded.length - 8;
     }
 
     /** Makes the JPEG reader store red before blue, as {@link Picture} does, so that no pass is needed to swap them. */
@@ -103,7 +144,8 @@ public final class ImageIoCodec implements ImageCodec {
     /** The EXIF orientation from 1 to 8; 1 if there is none. */
     private static int orientation(byte[] encoded) {
         try {
-            var metadata = ImageMetadataReader.readMetadata(new ByteArrayInputStream(encoded), encoded.length);
+            byte[] head = PngChunks.isPng(encoded) ? PngChunks.exif(encoded) : encoded;
+            var metadata = ImageMetadataReader.readMetadata(new ByteArrayInputStream(head), head.length);
             Directory exif = metadata.getFirstDirectoryOfType(ExifIFD0Directory.class);
             Integer said = exif == null ? null : exif.getInteger(ExifDirectoryBase.TAG_ORIENTATION);
             return said == null ? 1 : said;

@@ -23,8 +23,7 @@ final class PictureSamples {
         if (stored != null) {
             return new Picture(image.getHeight(), image.getWidth(), 3, stored);
         }
-        boolean grey = image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_GRAY;
-        return grey && image.getColorModel().getTransparency() == Transparency.OPAQUE ? grey(image) : rgb(image);
+        return isGrey(image) ? grey(image) : rgb(image);
     }
 
     /** The samples as RGB if they are stored as interleaved RGB or BGR; else null. */
@@ -55,22 +54,46 @@ final class PictureSamples {
         return to;
     }
 
-    /** Reads the stored samples directly: Java treats grey as linear, so its conversion would make them lighter. */
+    /** Grey, with alpha beside it or without, in samples of its own. */
+    private static boolean isGrey(BufferedImage image) {
+        boolean opaque = image.getColorModel().getTransparency() == Transparency.OPAQUE;
+        return image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_GRAY
+                && (opaque || (!image.isAlphaPremultiplied() && image.getRaster().getNumBands() == 2));
+    }
+
+    /**
+     * Reads the stored samples directly, and puts them on white: Java treats grey as linear, so its conversion would make
+     * them lighter.
+     */
     private static Picture grey(BufferedImage image) {
         Raster raster = image.getRaster();
         int w = image.getWidth();
         byte[] to = new byte[image.getHeight() * w];
-        int[] row = new int[w];
-        int bits = image.getColorModel().getComponentSize(0);
-        boolean floats = raster.getTransferType() == DataBuffer.TYPE_FLOAT;
+        int[] values = new int[w];
+        int[] alphas = new int[w];
+        Arrays.fill(alphas, 255);
+        boolean hasAlpha = image.getColorModel().hasAlpha();
         for (int y = 0; y < image.getHeight(); y++) {
-            raster.getSamples(0, y, w, 1, 0, row);
+            row(image, raster, y, 0, values);
+            if (hasAlpha) {
+                row(image, raster, y, 1, alphas);
+            }
             for (int x = 0; x < w; x++) {
-                int value = floats ? Math.round(255 * raster.getSampleFloat(x, y, 0)) : toByte(row[x], bits);
-                to[y * w + x] = (byte) Math.clamp(value, 0, 255);
+                to[y * w + x] = onWhite(values[x], alphas[x]);
             }
         }
         return new Picture(image.getHeight(), w, 1, to);
+    }
+
+    /** A row of one band, from 0 to 255. */
+    private static void row(BufferedImage image, Raster raster, int y, int band, int[] row) {
+        int bits = image.getColorModel().getComponentSize(band);
+        boolean floats = raster.getTransferType() == DataBuffer.TYPE_FLOAT;
+        raster.getSamples(0, y, row.length, 1, band, row);
+        for (int x = 0; x < row.length; x++) {
+            int value = floats ? Math.round(255 * raster.getSampleFloat(x, y, band)) : toByte(row[x], bits);
+            row[x] = Math.clamp(value, 0, 255);
+        }
     }
 
     private static int toByte(int sample, int bits) {
