@@ -199,7 +199,7 @@ class VitFolderTest {
         Files.writeString(config, "{\"model_type\": \"swin\"}");
         assertThatThrownBy(() -> Encoders.config(folder))
                 .hasMessage(folder
-                        + " is a model of kind swin, but an image encoder is needed (a run of mae or simmim or classifier,"
+                        + " is a model of kind swin, but an image encoder is needed (a run of mae, simmim, classifier,"
                         + " or a vision transformer of Hugging Face or timm)");
     }
 

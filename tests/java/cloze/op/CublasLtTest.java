@@ -34,8 +34,8 @@ class CublasLtTest extends MatMulTest {
         Assumptions.assumeTrue(HostCuda.isThere(), "only the stand-in lacks algorithms when it is told to");
         try (Backend backend = device.open(1);
                 Scope scope = backend.memory().scope("test")) {
-            Tensor x = backend.set(scope.tensor("x", new Shape(1, 2), DType.F32), 1, 2);
-            Tensor weight = backend.set(scope.tensor("fc.weight", new Shape(1, 2), DType.F32), 3, 4);
+            Tensor x = backend.set(scope.tensor("x", new Shape(1, 2), DType.F32), 1f, 2f);
+            Tensor weight = backend.set(scope.tensor("fc.weight", new Shape(1, 2), DType.F32), 3f, 4f);
             HostCuda.epilogues(0);
             assertThatThrownBy(() -> Tape.inference(backend, scope).apply(new MatMul(x, weight, null, Activation.NONE)))
                     .isInstanceOf(BackendException.class)

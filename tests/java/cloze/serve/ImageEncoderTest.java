@@ -201,7 +201,7 @@ class ImageEncoderTest {
         assertThatThrownBy(() -> ImageEncoder.load(empty))
                 .isInstanceOf(IOException.class)
                 .hasMessage(empty
-                        + " is a folder without a config.json, but an image encoder is needed (a run of mae or simmim,"
+                        + " is a folder without a config.json, but an image encoder is needed (a run of mae, simmim, classifier,"
                         + " or a vision transformer of Hugging Face or timm)");
     }
 }

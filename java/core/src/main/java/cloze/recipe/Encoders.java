@@ -24,7 +24,7 @@ public final class Encoders {
     private static final String CHOICES = Recipes.ALL.stream()
             .filter(recipe -> recipe instanceof ImageRecipe)
             .map(Recipe::name)
-            .collect(Collectors.joining(" or ", " (a run of ", ", or a vision transformer of Hugging Face or timm)"));
+            .collect(Collectors.joining(", ", " (a run of ", ", or a vision transformer of Hugging Face or timm)"));
 
     private Encoders() {}
 
