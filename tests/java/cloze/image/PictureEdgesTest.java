@@ -92,7 +92,7 @@ class PictureEdgesTest {
         ByteBuffer file = ByteBuffer.allocate(61).order(ByteOrder.LITTLE_ENDIAN);
         file.put("RIFF".getBytes(StandardCharsets.US_ASCII)).putInt(53);
         file.put("WEBPVP8L".getBytes(StandardCharsets.US_ASCII)).putInt(41);
-        return file.put((byte) 0x2f).putInt(width - 1 | height - 1 << 14).array();
+        return file.put((byte) 0x2f).putInt((width - 1) | ((height - 1) << 14)).array();
     }
 
     @Test
@@ -100,7 +100,8 @@ class PictureEdgesTest {
     void a_small_file_that_claims_a_large_picture_is_refused() {
         assertThatThrownBy(() -> codec.decode("large.webp", webp(16222, 1024)))
                 .isInstanceOf(DataException.class)
-                .hasMessage("large.webp, header: expected at most 10,000 pixels a byte, found 16222 x 1024 in 61 bytes");
+                .hasMessage(
+                        "large.webp, header: expected at most 10,000 pixels a byte, found 16222 x 1024 in 61 bytes");
         assertThatThrownBy(() -> codec.decode("large.webp", webp(9999, 9999))).isInstanceOf(DataException.class);
     }
 

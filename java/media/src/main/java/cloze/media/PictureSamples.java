@@ -58,7 +58,8 @@ final class PictureSamples {
     private static boolean isGrey(BufferedImage image) {
         boolean opaque = image.getColorModel().getTransparency() == Transparency.OPAQUE;
         return image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_GRAY
-                && (opaque || (!image.isAlphaPremultiplied() && image.getRaster().getNumBands() == 2));
+                && (opaque
+                        || (!image.isAlphaPremultiplied() && image.getRaster().getNumBands() == 2));
     }
 
     /**
