@@ -21,15 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files of many formats become the pixels that Pillow reads from them; hostile ones become exceptions. */
 class DecodingTest {
-    private final ImageCodec codec = installed();
-
-    private static ImageCodec installed() {
-        try {
-            return ImageCodec.installed();
-        } catch (DataException e) {
-            throw new AssertionError(e);
-        }
-    }
+    private final ImageCodec codec = GoldenImages.codec();
 
     static Stream<String> encoded() throws IOException {
         try (Stream<Path> files = Files.list(GoldenImages.folder())) {

@@ -1,5 +1,6 @@
 package cloze.image;
 
+import cloze.io.DataException;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
@@ -19,6 +20,14 @@ final class GoldenImages {
             return Path.of(Objects.requireNonNull(GoldenImages.class.getResource("/golden/images"))
                     .toURI());
         } catch (URISyntaxException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    static ImageCodec codec() {
+        try {
+            return ImageCodec.installed();
+        } catch (DataException e) {
             throw new AssertionError(e);
         }
     }

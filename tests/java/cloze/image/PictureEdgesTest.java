@@ -32,15 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Pictures that are half there, that claim to be large, or that have grey beside alpha. */
 class PictureEdgesTest {
-    private final ImageCodec codec = installed();
-
-    private static ImageCodec installed() {
-        try {
-            return ImageCodec.installed();
-        } catch (DataException e) {
-            throw new AssertionError(e);
-        }
-    }
+    private final ImageCodec codec = GoldenImages.codec();
 
     @TempDir
     Path folder;

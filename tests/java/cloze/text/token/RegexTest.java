@@ -373,9 +373,12 @@ class RegexTest {
 
     @Test
     void a_long_text_does_not_fill_the_stack() throws IOException {
+        agrees("(a|b)*c", List.of("a".repeat(20_000)));
         for (String regex :
                 List.of("(a|b)*c", "(?:a|b)*", "(?>(a|b)*)", "(a|b)*+c", "(?=(a|b)*)a", "(a|b)*?c", "((a)|(b))+")) {
-            agrees(regex, List.of("a".repeat(20_000), "ab".repeat(10_000) + "c"));
+            agrees(
+                    regex,
+                    List.of("a".repeat(3000), "ab".repeat(1500) + "c")); // some take a time that grows with the square
         }
     }
 

@@ -40,11 +40,15 @@ public final class TextSource {
         public static final Position START = new Position(0, 0);
     }
 
-    /** One file of the source. */
-    private interface Item {
-        String name();
-
+    private interface Opener {
         TextReader open(long from) throws IOException;
+    }
+
+    /** One file of the source. */
+    private record Item(String name, Opener opener) {
+        TextReader open(long from) throws IOException {
+            return opener.open(from);
+        }
     }
 
     private final String name;
@@ -147,17 +151,9 @@ public final class TextSource {
         if (format.isEmpty() && file.toString().endsWith(".parquet")) {
             throw new DataException(file, "name", "a format that can be read", "Parquet, which needs cloze-media");
         }
-        return new Item() {
-            @Override
-            public String name() {
-                return file.toString();
-            }
-
-            @Override
-            public TextReader open(long from) throws IOException {
-                return format.isPresent() ? format.get().open(file, column, from) : PlainText.open(file, from);
-            }
-        };
+        return new Item(
+                file.toString(),
+                from -> format.isPresent() ? format.get().open(file, column, from) : PlainText.open(file, from));
     }
 
     /** Reads a stream once; it has no fingerprint. */
@@ -171,48 +167,18 @@ public final class TextSource {
      */
     static TextSource copied(String name, InputStream stream, Path file) throws IOException {
         Files.copy(stream, file, StandardCopyOption.REPLACE_EXISTING);
-        Item item = new Item() {
-            @Override
-            public String name() {
-                return name;
-            }
-
-            @Override
-            public TextReader open(long from) throws IOException {
-                return PlainText.of(name, Files.newInputStream(file), from);
-            }
-        };
+        Item item = new Item(name, from -> PlainText.of(name, Files.newInputStream(file), from));
         return new TextSource(name, List.of(item), Files.size(file), null);
     }
 
     private static Item stream(String name, InputStream stream) {
-        return new Item() {
-            @Override
-            public String name() {
-                return name;
-            }
-
-            @Override
-            public TextReader open(long from) throws IOException {
-                return PlainText.of(name, stream, from);
-            }
-        };
+        return new Item(name, from -> PlainText.of(name, stream, from));
     }
 
     /** Reads a string as one document. */
     public static TextSource of(String name, String text) {
         byte[] utf8 = Utf8.bytes(text);
-        Item item = new Item() {
-            @Override
-            public String name() {
-                return name;
-            }
-
-            @Override
-            public TextReader open(long from) throws IOException {
-                return PlainText.decoded(name, new ByteArrayInputStream(utf8), from);
-            }
-        };
+        Item item = new Item(name, from -> PlainText.decoded(name, new ByteArrayInputStream(utf8), from));
         return new TextSource(name, List.of(item), utf8.length, Fingerprint.of(utf8));
     }
 

@@ -2,7 +2,6 @@ package cloze.cli.text;
 
 import cloze.backend.Backend;
 import cloze.cli.DeviceOptions;
-import cloze.cli.InterruptOnExit;
 import cloze.cli.RunOption;
 import cloze.cli.Sizes;
 import cloze.cli.Subcommand;
@@ -10,6 +9,7 @@ import cloze.cli.Terminal;
 import cloze.cli.Texts;
 import cloze.generate.Sampling;
 import cloze.serve.LanguageModel;
+import cloze.train.StopOnExit;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Collections;
@@ -100,7 +100,7 @@ public final class Generate extends Subcommand {
         }
         String beginning = prompt();
         PrintWriter out = out();
-        try (var _ = InterruptOnExit.open();
+        try (var _ = StopOnExit.interrupting();
                 Backend backend = device.open();
                 LanguageModel model = LanguageModel.load(run.folder(), backend)) {
             int[] ids = literal.of(model.tokenizer()).encode(beginning);

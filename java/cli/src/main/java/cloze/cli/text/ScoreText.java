@@ -2,13 +2,13 @@ package cloze.cli.text;
 
 import cloze.backend.Backend;
 import cloze.cli.DeviceOptions;
-import cloze.cli.InterruptOnExit;
 import cloze.cli.RunOption;
 import cloze.cli.Subcommand;
 import cloze.cli.Texts;
 import cloze.serve.LanguageModel;
 import cloze.serve.Score;
 import cloze.text.TextSource;
+import cloze.train.StopOnExit;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -62,7 +62,7 @@ public final class ScoreText extends Subcommand {
             throw wrongUsage("there is no text to score: give --prompt or --data");
         }
         PrintWriter out = out();
-        try (var _ = InterruptOnExit.open();
+        try (var _ = StopOnExit.interrupting();
                 Backend backend = device.open();
                 LanguageModel model = LanguageModel.load(run.folder(), backend)) {
             print(model.score(literal.of(model.tokenizer()).encode(text)), out);
